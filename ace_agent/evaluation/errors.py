@@ -1,0 +1,17 @@
+"""What can go wrong while evaluating."""
+
+
+class EvaluationError(Exception):
+    """Root of everything this package raises."""
+
+
+class WordingError(EvaluationError):
+    """A file of instruction templates that cannot be used; the message says where and why."""
+
+
+class DumpError(EvaluationError):
+    """A folder of dumped samples that cannot be scored; the message names the line of its index."""
+
+
+class ReaderMissing(EvaluationError):
+    """The scene reader has no weights; the message names the command that trains them."""
