@@ -1,0 +1,33 @@
+# Every chore of the project. `make help` lists them.
+PYTHON ?= .venv/bin/python
+
+.PHONY: help env test slow lint format types docs check
+
+help: ## list the chores
+	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+env: ## a virtual environment with everything a developer needs
+	python3 -m venv .venv && .venv/bin/pip install -e ".[dev]"
+
+test: ## the quick tests
+	$(PYTHON) -m pytest -q
+
+slow: ## the tests that take longer than ten seconds
+	$(PYTHON) -m pytest -q -m slow
+
+format: ## rewrite the code in house style
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+lint: ## style, without changing anything
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+
+types: ## strict type check
+	$(PYTHON) -m mypy
+
+docs: ## write docs/commands.md anew
+	$(PYTHON) -m ace_agent.cli.reference > docs/commands.md
+
+check: ## everything that CI runs, from an empty environment
+	.ci/run

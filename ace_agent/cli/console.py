@@ -1,0 +1,42 @@
+"""Where the commands print: one console for results, one for what happens on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import click
+from rich.console import Console
+
+
+def output() -> Console:
+    """The console of results, on standard output."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def notices() -> Console:
+    """The console of progress and notices, on standard error, so that a pipe carries results only."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value for a program to read."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def interactive() -> bool:
+    """Whether a person sits at both ends and can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def plain(text: str) -> str:
+    """Text that may be printed anywhere: control characters, which could drive a terminal, are shown as �."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def clip(text: str, width: int) -> str:
+    """One line of at most `width` characters."""
+    line = plain(" ".join(text.split()))
+    return line if len(line) <= width else line[: max(width - 1, 0)] + "…"

@@ -1,0 +1,29 @@
+"""Options that several commands share, with one meaning everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """`WIDTHxHEIGHT`, or one number for a square."""
+    if value is None:
+        return None
+    parts = value.lower().replace("×", "x").split("x")
+    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+        raise click.BadParameter(f"{value!r} is not a size: give 256x128, or 256 for a square", ctx, param)
+    return int(parts[0]), int(parts[-1])
+
+
+workspace = click.option(
+    "--workspace", envvar="ACE_WORKSPACE", show_envvar=True, metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where conversations are kept; default: your data folder.",
+)  # fmt: skip
+conversation = click.option(
+    "-c", "--conversation", metavar="NAME", help="The conversation to work in; default: the latest."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+yes = click.option("-y", "--yes", is_flag=True, help="Do not ask; take the first answer to a question.")

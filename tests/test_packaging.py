@@ -1,0 +1,172 @@
+"""The tree's own rules: source roots, who may import whom, and what stays free of torch."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE_ROOTS = {
+    "ace_agent": ROOT,
+    "ace_kernels": ROOT / "kernels",
+    "ace_memory": ROOT / "memory",
+    "ace_tools": ROOT / "tools",
+}
+
+# Room -> rooms it may import. A room is a module or package of ace_agent, or one of the other packages.
+# `errors`, `tasks` and `pictures` are leaves that every room of ace_agent may read.
+LEAVES = {"ace_agent", "ace_agent.errors", "ace_agent.tasks", "ace_agent.pictures", "ace_agent.weights"}
+PLAN = LEAVES | {"ace_agent.plan", "ace_agent.data.vocabulary"}
+ENGINE = LEAVES | {"ace_agent.engine", "ace_kernels", "ace_agent.data.library", "ace_agent.data.vocabulary"}
+LOWER = ENGINE | PLAN
+ALLOWED = {
+    "ace_kernels": {"ace_kernels"},
+    "ace_memory": {"ace_memory"},
+    "ace_agent.errors": {"ace_agent.errors"},
+    "ace_agent.tasks": LEAVES,
+    "ace_agent.pictures": LEAVES,
+    "ace_agent.plan": PLAN,
+    "ace_agent.fidelity": PLAN | {"ace_agent.fidelity"},
+    "ace_agent.engine": ENGINE,
+    "ace_agent.data": LOWER | {"ace_agent.data"},
+    "ace_agent.training": LOWER | {"ace_agent.training", "ace_agent.data", "ace_agent.evaluation"},
+    "ace_agent.evaluation": LOWER | {"ace_agent.evaluation", "ace_agent.data", "ace_agent.training"},
+    "ace_agent.planner": PLAN | {"ace_agent.planner"},
+    "ace_agent.executor": LOWER | {"ace_agent.executor", "ace_agent.fidelity", "ace_memory"},
+}
+
+
+def python_files(package: str) -> Iterator[tuple[str, Path]]:
+    """Yield (module name, file) of every Python file of a package."""
+    root = SOURCE_ROOTS[package]
+    for path in sorted((root / package).rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imported(path: Path, module: str) -> set[str]:
+    """Every absolute module name that a file imports at run time, wherever the import stands."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+    names: set[str] = set()
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            names.update(f"{stem}.{alias.name}" for alias in node.names)
+    return names
+
+
+def within(name: str, rooms: set[str]) -> bool:
+    """Whether a dotted import lands in one of the rooms (`ace_agent` alone means the bare package)."""
+    for room in rooms:
+        if room == "ace_agent":
+            if name in {"ace_agent", "ace_agent.__version__"}:
+                return True
+        elif name == room or name.startswith(room + "."):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("room", sorted(ALLOWED))
+def test_room_imports_only_what_the_design_allows(room: str) -> None:
+    wrong = []
+    for module, path in python_files(room.split(".")[0]):
+        if module == room or module.startswith(room + "."):
+            wrong += [
+                f"{module} imports {name}"
+                for name in imported(path, module)
+                if name.split(".")[0] in SOURCE_ROOTS and not within(name, ALLOWED[room])
+            ]
+    assert not wrong, "\n".join(sorted(wrong))
+
+
+def test_source_roots_are_not_packages() -> None:
+    """A package called `kernels` on the path would shadow the one that transformers imports."""
+    for folder in ("kernels", "memory", "tools"):
+        assert not (ROOT / folder / "__init__.py").exists()
+
+
+def test_optional_names_are_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["scripts"]["ace"] == "ace_agent.cli:main"
+    assert {
+        "train",
+        "data",
+        "ray",
+        "openai",
+        "anthropic",
+        "ollama",
+        "tools",
+        "terminal-images",
+        "dev",
+    } <= set(project["optional-dependencies"])
+    import ace_agent
+
+    assert project["version"] == ace_agent.__version__
+
+
+def run_python(code: str, *, cwd: Path = ROOT) -> str:
+    """Run code in a fresh interpreter whose path starts with the repository root."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_hugging_face_models_load_beside_our_kernels_folder(tmp_path: Path) -> None:
+    """T5, Llama and AutoencoderKL import Hugging Face's `kernels`; ours must not stand in its way."""
+    code = f"""
+import sys, pathlib
+assert str(pathlib.Path({str(ROOT)!r})) in sys.path
+from diffusers import AutoencoderKL
+from transformers import LlamaConfig, LlamaForCausalLM, T5Config, T5EncoderModel
+folder = pathlib.Path({str(tmp_path)!r})
+T5EncoderModel(T5Config(vocab_size=32, d_model=8, d_kv=4, d_ff=16, num_layers=1,
+                        num_heads=2)).save_pretrained(folder / "t5")
+LlamaForCausalLM(LlamaConfig(vocab_size=32, hidden_size=8, intermediate_size=16, num_hidden_layers=1,
+                             num_attention_heads=2, num_key_value_heads=2)).save_pretrained(folder / "llama")
+AutoencoderKL(block_out_channels=(8,), norm_num_groups=4, sample_size=8).save_pretrained(folder / "vae")
+for cls, name in ((T5EncoderModel, "t5"), (LlamaForCausalLM, "llama"), (AutoencoderKL, "vae")):
+    model = cls.from_pretrained(folder / name)
+    assert sum(p.numel() for p in model.parameters()) > 0
+    print(type(model).__name__)
+"""
+    assert run_python(code).split() == ["T5EncoderModel", "LlamaForCausalLM", "AutoencoderKL"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import ace_agent",
+        "import ace_memory",
+        "import ace_tools",
+        "from ace_agent.cli import main; main(['--help'], standalone_mode=False)",
+    ],
+)
+def test_nothing_imports_torch_before_a_model_must_run(code: str) -> None:
+    package = code.split()[1].split(".")[0]
+    if not (SOURCE_ROOTS[package] / package / "__init__.py").exists():
+        pytest.skip(f"{package} is not part of this tree yet")
+    output = run_python(
+        f"import sys\n{code}\nprint([m for m in ('torch', 'diffusers', 'transformers') if m in sys.modules])"
+    )
+    assert output.strip().endswith("[]")
