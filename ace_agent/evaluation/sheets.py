@@ -1,0 +1,70 @@
+"""Contact sheets: what was asked, what was given, what was right, what came out."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageFont
+
+TILE = 128
+_GAP, _CAPTION_LINES, _LINE = 6, 3, 12
+_PAPER, _INK, _FAINT = (255, 255, 255), (30, 30, 30), (120, 120, 120)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sample of a sheet: its inputs, the output, the target, and the words above them."""
+
+    caption: str
+    note: str
+    inputs: Sequence[Image.Image]
+    output: Image.Image
+    target: Image.Image | None
+
+
+def sheet(title: str, entries: Sequence[Entry], *, columns: int = 2, tile: int = TILE) -> Image.Image:
+    """Draw ``entries`` in rows of ``columns``; each shows inputs | output | target, RGB.
+
+    At most two inputs are drawn, the first and the last, so that long chains keep the sheet narrow.
+    """
+    shown = [_tiles(entry) for entry in entries]
+    across = max((len(tiles) for tiles in shown), default=1)
+    cell = (across * (tile + _GAP) + _GAP, tile + _CAPTION_LINES * _LINE + _LINE + 2 * _GAP)
+    rows = -(-len(entries) // columns)
+    canvas = Image.new("RGB", (columns * cell[0], 26 + rows * cell[1]), _PAPER)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((_GAP, 5), title, fill=_INK, font=ImageFont.load_default(15))
+    small = ImageFont.load_default(10)
+    for index, (entry, tiles) in enumerate(zip(entries, shown, strict=True)):
+        left, top = index % columns * cell[0] + _GAP, 26 + index // columns * cell[1]
+        width = int((cell[0] - 2 * _GAP) / 5.2)  # characters of the small font that fit
+        for line, words in enumerate(_wrapped(entry.caption, width)):
+            draw.text((left, top + line * _LINE), words, fill=_INK, font=small)
+        draw.text((left, top + _CAPTION_LINES * _LINE), entry.note, fill=_FAINT, font=small)
+        for position, picture in enumerate(tiles):
+            if picture is not None:
+                place = (left + position * (tile + _GAP), top + (_CAPTION_LINES + 1) * _LINE + _GAP // 2)
+                canvas.paste(_fitted(picture, tile), place)
+    return canvas
+
+
+def _tiles(entry: Entry) -> list[Image.Image | None]:
+    inputs = list(entry.inputs)
+    ends = inputs if len(inputs) < 3 else [inputs[0], inputs[-1]]
+    return [*ends, entry.output, entry.target]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, max_lines=_CAPTION_LINES, placeholder=" ...")
+
+
+def _fitted(picture: Image.Image, tile: int) -> Image.Image:
+    """The whole picture inside a square of ``tile`` pixels."""
+    scale = tile / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    resized = picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+    canvas = Image.new("RGB", (tile, tile), (235, 235, 235))
+    canvas.paste(resized, ((tile - size[0]) // 2, (tile - size[1]) // 2))
+    return canvas
