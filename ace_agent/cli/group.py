@@ -102,12 +102,12 @@ class AceGroup(click.Group):
         """Put the command first: the one that is named, else the request."""
         if not args or args[0] in {"--help", "--version"} or args[0] in COMMANDS:
             return args
-        parser = load(REQUEST_ENTRY).make_parser(ctx)
-        parser.allow_interspersed_args = False
-        try:
-            _, words, _ = parser.parse_args(list(args))
-        except click.UsageError:  # the request command says it, with its own usage line
-            return [REQUEST, *args]
+        shim = click.Command(
+            "ace",
+            params=[param for param in load(REQUEST_ENTRY).params if isinstance(param, click.Option)],
+            context_settings={"allow_interspersed_args": False, "allow_extra_args": True},
+        )
+        words = shim.make_context("ace", list(args), resilient_parsing=True).args
         options = args[: len(args) - len(words)]
         if words and words[0] in COMMANDS and "--" not in options[-1:]:
             return [words[0], *options, *words[1:]]

@@ -1,0 +1,151 @@
+"""`ace doctor`: what is installed, which device and models will be used, and how to mend what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from ace_agent.cli import options
+
+LOW_DISK = 500_000_000  # bytes; a long conversation is some 100 MB
+EXTRAS = {
+    "openai": "langchain_openai",
+    "anthropic": "langchain_anthropic",
+    "ollama": "langchain_ollama",
+    "tools": "mcp",
+    "ray": "ray",
+    "data": "resvg_py",
+    "terminal-images": "textual_image",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. `state` is `ok`, `optional` (missing, and nothing breaks) or `broken`."""
+
+    name: str
+    state: str
+    value: str
+    mend: str = ""
+
+
+def version(package: str) -> str | None:
+    """The installed version of a distribution, without importing it."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def examine(workspace: Path) -> Iterator[Finding]:
+    """Every finding, in the order in which things are needed."""
+    yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    for package in ("torch", "diffusers", "transformers", "langchain"):
+        found = version(package)
+        mend = "" if found else f"pip install {package}"
+        yield Finding(package, "ok" if found else "broken", found or "missing", mend)
+    yield from devices()
+    yield from models()
+    yield storage(workspace)
+    yield terminal()
+    for extra, module in EXTRAS.items():
+        if importlib.util.find_spec(module):
+            yield Finding(extra, "ok", "installed")
+        else:
+            yield Finding(extra, "optional", "not installed", f'pip install "ace-agent[{extra}]"')
+
+
+def devices() -> Iterator[Finding]:
+    """The device that a model will run on, and Triton."""
+    if not version("torch"):
+        return
+    import torch
+
+    if torch.cuda.is_available():
+        yield Finding("device", "ok", f"cuda: {torch.cuda.get_device_name(0)}")
+        triton = version("triton")
+        mend = "" if triton else "pip install triton; until then the slower exact path is used"
+        yield Finding("triton", "ok" if triton else "optional", triton or "not installed", mend)
+    elif torch.backends.mps.is_available():
+        yield Finding("device", "ok", "mps (untested)")
+    else:
+        yield Finding("device", "ok", f"cpu, {torch.get_num_threads()} threads")
+
+
+def models() -> Iterator[Finding]:
+    """The models that can run without a network."""
+    from ace_agent.cli.models import known_models
+
+    for model in known_models():
+        if model.installed:
+            yield Finding(model.name, "ok", model.description)
+        else:
+            state = "broken" if model.name == "ace-mini" else "optional"
+            yield Finding(model.name, state, "not here", model.mend)
+
+
+def storage(workspace: Path) -> Finding:
+    """Whether the workspace can be written and has room."""
+    folder = workspace
+    while not folder.exists():
+        folder = folder.parent
+    mend = "choose another with --workspace or ACE_WORKSPACE"
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return Finding("workspace", "broken", f"{workspace}: {error.strerror}", mend)
+    free = shutil.disk_usage(folder).free
+    value = f"{workspace}, {free / 1e9:.1f} GB free"
+    return Finding("workspace", "broken", value, mend) if free < LOW_DISK else Finding("workspace", "ok", value)
+
+
+def terminal() -> Finding:
+    """How pictures will be shown."""
+    from ace_agent.cli.console import output
+    from ace_agent.cli.halfblocks import can_show
+
+    console = output()
+    if can_show(console):
+        return Finding("terminal", "ok", f"{console.width} columns, {console.color_system} colours")
+    if not sys.stdout.isatty():
+        return Finding("terminal", "ok", "none: pictures are written, not drawn")
+    reason = "NO_COLOR is set" if os.environ.get("NO_COLOR") else "no colours or no UTF-8"
+    return Finding("terminal", "optional", f"{console.width} columns, {reason}: pictures are not drawn")
+
+
+@click.command("doctor")
+@options.workspace
+@options.as_json
+@click.pass_context
+def command(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
+    """Say what is installed and how to mend what is missing.
+
+    The exit status is 1 when something that `ace` needs is broken.
+    """
+    from rich.table import Table
+
+    from ace_agent.cli.console import output, print_json
+    from ace_agent.cli.library import workspace_folder
+
+    findings = list(examine(workspace_folder(workspace)))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        marks = {"ok": "[green]ok[/]", "optional": "[yellow]--[/]", "broken": "[red]!![/]"}
+        table = Table.grid(padding=(0, 2))
+        for finding in findings:
+            mend = f"\n[dim]{finding.mend}[/]" if finding.mend else ""
+            table.add_row(marks[finding.state], finding.name, f"{finding.value}{mend}")
+        output().print(table)
+    ctx.exit(1 if any(finding.state == "broken" for finding in findings) else 0)

@@ -1,0 +1,46 @@
+"""Pictures drawn with half-blocks, rendered to text."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+
+from ace_agent.cli.halfblocks import HalfBlocks
+
+
+def render(picture: HalfBlocks, *, width: int = 60, **console: object) -> str:
+    file = StringIO()
+    settings = {"force_terminal": True, "color_system": "truecolor", "no_color": False, "_environ": {}}
+    Console(file=file, width=width, **(settings | console)).print(picture)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def test_upper_pixel_is_ink_and_lower_is_paper() -> None:
+    pixels = np.array([[[255, 0, 0]], [[0, 0, 255]]], dtype=np.uint8)
+    text = render(HalfBlocks(Image.fromarray(pixels), columns=1, rows=1))
+    assert "38;2;255;0;0;48;2;0;0;255" in text
+    assert text.count("▀") == 1
+
+
+def test_a_wide_picture_fits_the_window() -> None:
+    text = render(HalfBlocks(Image.new("RGB", (400, 100)), columns=80, rows=40), width=60)
+    lines = text.splitlines()
+    assert [line.count("▀") for line in lines] == [60] * len(lines)
+    assert len(lines) == 8  # 60 columns at 4:1 are 15 pixels, made even
+
+
+def test_what_is_transparent_shows_checks() -> None:
+    text = render(HalfBlocks(Image.new("RGBA", (4, 4), (255, 0, 0, 0)), columns=4, rows=2))
+    assert "204;204;204" in text
+    assert "153;153;153" in text
+    assert "255;0;0" not in text
+
+
+def test_nothing_is_drawn_where_it_would_not_be_seen() -> None:
+    picture = HalfBlocks(Image.new("RGB", (4, 4)))
+    assert render(picture, no_color=True) == ""
+    assert render(picture, force_terminal=False) == ""
+    assert render(picture, _environ={"TERM": "dumb"}) == ""
