@@ -1,0 +1,178 @@
+"""Samplers of the released model: free functions with one signature, and classifier-free guidance.
+
+Every sampler takes a denoiser `(x, t) -> eps` (x float32 [B, ...], t int64 [B], already guided), the starting
+noise and a number of steps, and returns the clean estimate. The callback hears about each finished step and
+may raise to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ace_agent.engine.schedule import TRAIN_STEPS, NoiseSchedule, trailing_grid
+from ace_agent.errors import InputError
+
+Denoiser = Callable[[Tensor, Tensor], Tensor]
+StepCallback = Callable[[int, float, Tensor], None]
+"""(finished steps, timestep just done, latents after it)."""
+
+
+class Sampler(Protocol):
+    def __call__(
+        self,
+        denoise: Denoiser,
+        noise: Tensor,
+        steps: int,
+        *,
+        schedule: NoiseSchedule,
+        callback: StepCallback | None = None,
+    ) -> Tensor: ...
+
+
+def guide(conditional: Tensor, unconditional: Tensor, scale: float, rescale: float = 0.0) -> Tensor:
+    """Classifier-free guidance, then a share `rescale` of the conditional prediction's spread (arXiv
+    2305.08891, section 3.4, on the noise prediction). [B, ...] each; the spread is per sample, unbiased, over
+    all values."""
+    eps = unconditional + scale * (conditional - unconditional)
+    if rescale > 0:
+        axes = tuple(range(1, eps.dim()))
+        ratio = conditional.std(dim=axes, keepdim=True) / (eps.std(dim=axes, keepdim=True) + 1e-12)
+        eps = eps * (rescale * ratio + (1 - rescale))
+    return eps
+
+
+def guided(conditional: Denoiser, unconditional: Denoiser, scale: float, rescale: float = 0.0) -> Denoiser:
+    """A guided denoiser that leaves out the branch that guidance does not need.
+
+    Scale 1 is the prompt alone and 0 the null text alone; in between the two are blended. Raises InputError
+    below 0.
+    """
+    if scale < 0:
+        raise InputError(
+            f"guidance must be 0 or more, not {scale:g}", "1 follows the prompt without amplifying it"
+        )
+    if scale == 1:
+        return conditional
+    if scale == 0:
+        return unconditional
+
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        return guide(conditional(x, t), unconditional(x, t), scale, rescale)
+
+    return denoise
+
+
+def ddim_step(x: Tensor, eps: Tensor, sigma: Tensor, alpha: Tensor, now: Tensor, then: Tensor) -> Tensor:
+    """One deterministic DDIM step (arXiv 2010.02502, eta 0).
+
+    `sigma` and `alpha` are the table's, for the clean estimate; `now` and `then` the interpolated
+    variance-preserving sigmas of this timestep and the next. The released code rounds fractional timesteps in
+    these two ways at once.
+    """
+    clean = (x - sigma * eps) / alpha
+    direction = (x - (1 - now**2).sqrt() * clean) / now
+    return (1 - then**2).sqrt() * clean + then * direction
+
+
+def sample_ddim(
+    denoise: Denoiser,
+    noise: Tensor,
+    steps: int,
+    *,
+    schedule: NoiseSchedule,
+    callback: StepCallback | None = None,
+    faithful: bool = False,
+) -> Tensor:
+    """The released loop: trailing grid, fractional timesteps, no clipping, the last step returns the clean
+    estimate."""
+    grid = trailing_grid(steps, faithful=faithful)
+    sigmas, alphas = schedule.at_floor(grid)
+    _, preserving = schedule.interpolated_sigmas(grid)
+    preserving = torch.cat([preserving, torch.zeros(1)])
+    x = noise.float()
+    for step, timestep in enumerate(grid):
+        t = timestep.round().long().expand(len(x)).to(x.device)
+        eps = denoise(x, t).float()
+        table = (sigmas[step], alphas[step], preserving[step], preserving[step + 1])
+        x = ddim_step(x, eps, *(value.to(x.device) for value in table))
+        if callback is not None:
+            callback(step + 1, float(timestep), x)
+    return x
+
+
+def _with_released_tables(scheduler: Any, schedule: NoiseSchedule) -> Any:
+    """Put the released alphas into a diffusers scheduler, whose own lack the rounding near t = 999."""
+    scheduler.alphas_cumprod = schedule.alphas**2
+    scheduler.alpha_t = schedule.alphas
+    scheduler.sigma_t = schedule.sigmas
+    scheduler.lambda_t = schedule.alphas.log() - schedule.sigmas.log()
+    return scheduler
+
+
+def _run_scheduler(
+    scheduler: Any, denoise: Denoiser, noise: Tensor, steps: int, callback: StepCallback | None
+) -> Tensor:
+    trailing_grid(steps)  # the same bounds and the same message for every sampler
+    scheduler.set_timesteps(steps, device=noise.device)
+    x = noise.float()
+    for step, timestep in enumerate(scheduler.timesteps):
+        eps = denoise(x, timestep.long().expand(len(x)).to(x.device)).float()
+        x = scheduler.step(eps, timestep, x).prev_sample
+        if callback is not None:
+            callback(step + 1, float(timestep), x)
+    return x
+
+
+_SCHEDULER_CONFIG = {
+    "num_train_timesteps": TRAIN_STEPS,
+    "beta_schedule": "linear",
+    "beta_start": 1e-4,
+    "beta_end": 0.02,
+    "prediction_type": "epsilon",
+    "timestep_spacing": "trailing",
+    "final_sigmas_type": "zero",
+}
+
+
+def sample_dpmpp(
+    denoise: Denoiser,
+    noise: Tensor,
+    steps: int,
+    *,
+    schedule: NoiseSchedule,
+    callback: StepCallback | None = None,
+) -> Tensor:
+    """DPM-Solver++(2M) of arXiv 2211.01095, through diffusers."""
+    from diffusers import DPMSolverMultistepScheduler
+
+    scheduler = DPMSolverMultistepScheduler(**_SCHEDULER_CONFIG, algorithm_type="dpmsolver++", solver_order=2)
+    return _run_scheduler(_with_released_tables(scheduler, schedule), denoise, noise, steps, callback)
+
+
+def sample_unipc(
+    denoise: Denoiser,
+    noise: Tensor,
+    steps: int,
+    *,
+    schedule: NoiseSchedule,
+    callback: StepCallback | None = None,
+) -> Tensor:
+    """UniPC of arXiv 2302.04867 (order 2, B(h) of the second kind), through diffusers."""
+    from diffusers import UniPCMultistepScheduler
+
+    scheduler = UniPCMultistepScheduler(**_SCHEDULER_CONFIG, solver_order=2)
+    return _run_scheduler(_with_released_tables(scheduler, schedule), denoise, noise, steps, callback)
+
+
+SAMPLERS: dict[str, Sampler] = {"ddim": sample_ddim, "dpm++": sample_dpmpp, "unipc": sample_unipc}
+
+
+def sampler_named(name: str) -> Sampler:
+    """Raises InputError for an unknown name."""
+    if name not in SAMPLERS:
+        raise InputError(f"no sampler called {name!r}", f"one of {', '.join(SAMPLERS)}")
+    return SAMPLERS[name]
