@@ -1,0 +1,69 @@
+"""Which implementation of an operation runs."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import cache
+from typing import Literal, cast, get_args
+
+import torch
+
+from ace_kernels.errors import ArgumentError, BackendError
+
+Backend = Literal["reference", "cpu", "triton"]
+BACKENDS: tuple[str, ...] = get_args(Backend)
+VARIABLE = "ACE_KERNELS_BACKEND"
+OLDEST_TRITON = (3, 4)
+
+
+def choose(device: torch.device, forced: str | None) -> Backend:
+    """The backend for tensors on `device`: the argument, else the environment variable, else the fastest.
+
+    Raises:
+        ArgumentError: an unknown name.
+        BackendError: a backend that cannot run on this device or in this installation.
+    """
+    name, source = (forced, "backend") if forced is not None else (os.environ.get(VARIABLE), VARIABLE)
+    if not name:
+        return _fastest(device.type)
+    if name not in BACKENDS:
+        raise ArgumentError(f"{source}: wanted one of {', '.join(BACKENDS)}, got {name!r}")
+    if name == "cpu" and device.type != "cpu":
+        raise BackendError(f"{source}: the cpu backend wants tensors on the CPU, got {device}")
+    if name == "triton":
+        problem = triton_problem()
+        if problem is None and device.type == "cpu" and not interpreted():
+            problem = "tensors on the CPU need TRITON_INTERPRET=1"
+        if problem is not None:
+            raise BackendError(f"{source}: the triton backend cannot run here: {problem}")
+    return cast(Backend, name)
+
+
+def interpreted() -> bool:
+    """Whether Triton kernels are run by its interpreter, for tests."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def _fastest(device_type: str) -> Backend:
+    if device_type != "cuda":
+        return "cpu" if device_type == "cpu" else "reference"
+    problem = triton_problem()
+    if problem is None:
+        return "triton"
+    warnings.warn(f"ace_kernels runs its slow reference on this GPU: {problem}", stacklevel=4)
+    return "reference"
+
+
+@torch.compiler.assume_constant_result
+@cache
+def triton_problem() -> str | None:
+    """Why Triton cannot be used, or None."""
+    try:
+        import triton
+    except ImportError as error:
+        return f"triton is missing ({error}); pip install 'triton>=3.4'"
+    found = tuple(int(part) for part in triton.__version__.split(".")[:2])
+    if found < OLDEST_TRITON:
+        return f"triton {triton.__version__} is too old; pip install 'triton>=3.4'"
+    return None
