@@ -1,11 +1,11 @@
 import torch
-from golden import golden
 from pytest import approx, mark, raises
 from torch import Tensor
 
 from ace_agent.engine.diffusion_sampling import SAMPLERS, guide, guided, sample_ddim, sampler_named
 from ace_agent.engine.schedule import linear_schedule
 from ace_agent.errors import InputError
+from tests.golden import golden
 
 SCHEDULE = linear_schedule()
 

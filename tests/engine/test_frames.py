@@ -1,11 +1,11 @@
 import json
 
-from golden import golden_metadata
 from PIL import Image
 from pytest import mark
 
 from ace_agent.engine.frames import frame_texts, null_prompts, number_history, renumber, turn_prompts
 from ace_agent.engine.lcu import ConditionUnit
+from tests.golden import golden_metadata
 
 PICTURE = Image.new("RGB", (16, 16))
 

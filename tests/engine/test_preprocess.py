@@ -2,12 +2,12 @@ import json
 
 import numpy as np
 import torch
-from golden import FOLDER, golden, golden_metadata
 from PIL import Image
 from pytest import raises
 
 from ace_agent.engine.preprocess import crop_box, prepare_image, prepared_size
 from ace_agent.errors import InputError
+from tests.golden import FOLDER, golden, golden_metadata
 
 
 def test_every_released_case_bit_for_bit():

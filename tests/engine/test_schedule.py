@@ -1,9 +1,9 @@
 import torch
-from golden import golden
 from pytest import approx, raises
 
 from ace_agent.engine.schedule import linear_schedule, trailing_grid
 from ace_agent.errors import InputError
+from tests.golden import golden
 
 
 def test_tables_are_the_released_ones():
