@@ -1,7 +1,9 @@
 """What can go wrong while evaluating."""
 
+from ace_agent.errors import AceError
 
-class EvaluationError(Exception):
+
+class EvaluationError(AceError):
     """Root of everything this package raises."""
 
 
@@ -14,4 +16,4 @@ class DumpError(EvaluationError):
 
 
 class ReaderMissing(EvaluationError):
-    """The scene reader has no weights; the message names the command that trains them."""
+    """The scene reader has no weights; the hint names the command that trains them."""

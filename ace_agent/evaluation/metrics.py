@@ -123,9 +123,9 @@ def line_pixels(picture: Picture, background: npt.NDArray[np.float32]) -> Region
     return np.abs(picture - background).max(-1) > 0.5 * reach
 
 
-def line_background(target: Picture) -> npt.NDArray[np.float32]:
-    """The paper that a line drawing is drawn on: the median colour, ``[3]``."""
-    return np.median(target.reshape(-1, 3), axis=0).astype(np.float32)
+def line_background(target: Picture, region: Region) -> npt.NDArray[np.float32]:
+    """The paper that a line drawing is drawn on: the median colour of the region, ``[3]``."""
+    return np.median(target[region], axis=0).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -165,13 +165,10 @@ def _grown(region: Region) -> Region:
     return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
 
 
-def f1(output: Picture, target: Picture, region: Region | None = None) -> float:
+def f1(output: Picture, target: Picture, region: Region) -> float:
     """F1 at 1 px of the lines of ``output`` against those of ``target``, both on the target's paper."""
-    paper = line_background(target)
-    drawn, wanted = line_pixels(output, paper), line_pixels(target, paper)
-    if region is not None:
-        drawn, wanted = drawn & region, wanted & region
-    return match_lines(drawn, wanted).f1
+    paper = line_background(target, region)
+    return match_lines(line_pixels(output, paper) & region, line_pixels(target, paper) & region).f1
 
 
 # ---- segmentation
@@ -184,12 +181,10 @@ def nearest_class(picture: Picture, colours: Picture) -> npt.NDArray[np.intp]:
 
 
 def class_overlap(
-    output: Picture, target: Picture, colours: Picture, region: Region | None = None
+    output: Picture, target: Picture, colours: Picture, region: Region
 ) -> npt.NDArray[np.int64]:
     """Pixels of each class in both and in either of two class maps; ``[C, 2]``, summable over samples."""
-    found, wanted = nearest_class(output, colours), nearest_class(target, colours)
-    if region is not None:
-        found, wanted = found[region], wanted[region]
+    found, wanted = nearest_class(output, colours)[region], nearest_class(target, colours)[region]
     classes = range(len(colours))
     both = [((found == c) & (wanted == c)).sum() for c in classes]
     either = [((found == c) | (wanted == c)).sum() for c in classes]

@@ -101,8 +101,8 @@ def test_f1_allows_one_pixel() -> None:
     target[:, 3] = 1
     near[:, 4] = 1
     far[:, 5] = 1
-    assert f1(near, target) == 1.0
-    assert f1(far, target) == 0.0
+    assert f1(near, target, EVERYWHERE) == 1.0
+    assert f1(far, target, EVERYWHERE) == 0.0
 
 
 def test_f1_is_the_harmonic_mean() -> None:
@@ -122,19 +122,30 @@ def test_f1_is_the_harmonic_mean() -> None:
 def test_f1_reads_dark_lines_on_light_paper_and_coloured_bones_on_black() -> None:
     paper = flat(1)
     paper[2] = 0
-    assert line_background(paper).tolist() == [1, 1, 1]
-    assert f1(paper, paper) == 1.0
+    assert line_background(paper, EVERYWHERE).tolist() == [1, 1, 1]
+    assert f1(paper, paper, EVERYWHERE) == 1.0
     bones = flat(0)
     bones[2] = (0.0, 85 / 255, 1.0)
-    assert line_pixels(bones, line_background(bones)).sum() == 8
+    assert line_pixels(bones, line_background(bones, EVERYWHERE)).sum() == 8
+
+
+def test_masked_forms_are_judged_inside_the_mask() -> None:
+    """Outside a mask the photograph stays: its paper and its lines are no part of the drawing."""
+    inside = np.zeros((8, 8), bool)
+    inside[:, :3] = True
+    target, output = flat(0.9), flat(0.1)
+    target[:, :3] = output[:, :3] = 0
+    target[4, :3] = output[4, :3] = 1
+    assert f1(output, target, inside) == 1.0
+    assert f1(output, target, EVERYWHERE) < 0.8
 
 
 def test_f1_of_nothing() -> None:
     drawn = flat(0)
     drawn[2] = 1
-    assert f1(flat(0), flat(0)) == 1.0
-    assert f1(drawn, flat(0)) == 0.0
-    assert f1(flat(0), drawn) == 0.0
+    assert f1(flat(0), flat(0), EVERYWHERE) == 1.0
+    assert f1(drawn, flat(0), EVERYWHERE) == 0.0
+    assert f1(flat(0), drawn, EVERYWHERE) == 0.0
 
 
 COLOURS = np.array([[0, 0, 0], [1, 0, 0], [0, 0, 1]], np.float32)
@@ -146,16 +157,16 @@ def test_mean_iou_over_classes_that_occur() -> None:
     target[:4] = COLOURS[1]
     output = target.copy()
     output[:2] = (0.2, 0.1, 0.1)  # nearest to black
-    overlap = class_overlap(output, target, COLOURS)
+    overlap = class_overlap(output, target, COLOURS, EVERYWHERE)
     assert overlap.tolist() == [[32, 48], [16, 32], [0, 0]]
     assert mean_iou(overlap) == pytest.approx((32 / 48 + 16 / 32) / 2)
-    assert mean_iou(class_overlap(target, target, COLOURS)) == 1.0
+    assert mean_iou(class_overlap(target, target, COLOURS, EVERYWHERE)) == 1.0
 
 
 def test_mean_iou_charges_a_class_that_is_not_there() -> None:
     target, output = flat(0), flat(0)
     output[0] = COLOURS[2]
-    assert mean_iou(class_overlap(output, target, COLOURS)) == pytest.approx((56 / 64 + 0) / 2)
+    assert mean_iou(class_overlap(output, target, COLOURS, EVERYWHERE)) == pytest.approx((56 / 64 + 0) / 2)
 
 
 def test_pictures_and_masks_from_pil() -> None:

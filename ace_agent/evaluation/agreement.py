@@ -1,0 +1,116 @@
+"""Does a picture agree with its request? What was asked, check by check, against what the reader sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ace_agent.data.vocabulary import STYLE_WORDS
+from ace_agent.evaluation.reader import Seen
+
+_USUAL = {"time": "day", "weather": "clear"}
+_PAPER = ("plain", "gradient")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was asked.
+
+    Args:
+        kind: "object", "color", "side", "both", "place", "time", "weather" or "style".
+        nouns: the objects it speaks of.
+        wanted: the colour, side, place, time, weather or style.
+    """
+
+    kind: str
+    nouns: tuple[str, ...] = ()
+    wanted: str = ""
+
+    def passes(self, seen: Seen) -> bool:
+        """Whether ``seen`` shows it."""
+        found = [seen.find(noun) for noun in self.nouns]
+        if self.kind in ("object", "both"):
+            return all(found)
+        if self.kind == "color":
+            return found[0] is not None and found[0].color == self.wanted
+        if self.kind == "side":
+            return _stands_on(seen, self.nouns, self.wanted)
+        if self.kind == "style":
+            styles = [thing.style for thing in seen.objects]
+            return seen.filter == self.wanted or self.wanted in styles
+        return bool(getattr(seen, self.kind) == self.wanted)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What became of every check of one request."""
+
+    checks: tuple[Check, ...]
+    passed: tuple[bool, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything that was asked is there."""
+        return all(self.passed)
+
+    def by_kind(self) -> dict[str, list[bool]]:
+        kinds: dict[str, list[bool]] = {}
+        for check, passed in zip(self.checks, self.passed, strict=True):
+            kinds.setdefault(check.kind, []).append(passed)
+        return kinds
+
+
+def agreement(checks: Sequence[Check], seen: Seen) -> Agreement:
+    """Go through the checks of one request."""
+    return Agreement(tuple(checks), tuple(check.passes(seen) for check in checks))
+
+
+def checks_of(judge: Mapping[str, Any], instruction: str, known: Sequence[str]) -> list[Check]:
+    """What can be checked of a sample, from the facts of its target.
+
+    A fact counts when it must show (objects), or when it is not what an artist would draw anyway and
+    so had to be asked for or kept (colour, time, weather, style). Left and right count when the
+    instruction speaks of them.
+
+    Args:
+        judge: facts as in `ace_agent.data.captions.facts`.
+        known: nouns that the reader can tell; others are passed over.
+    """
+    listed = [(noun, color, side) for noun, color, side in judge.get("objects", ()) if noun in known]
+    nouns = [noun for noun, _, _ in listed]
+    checks = [Check("object", (noun,)) for noun in dict.fromkeys(nouns)]
+    if len(set(nouns)) > 1:
+        checks.append(Check("both", tuple(dict.fromkeys(nouns))))
+    for noun, color, side in listed:
+        if nouns.count(noun) > 1:
+            continue  # which of the two is meant cannot be told from outside
+        if color:
+            checks.append(Check("color", (noun,), color))
+        if side in ("left", "right") and side in instruction:
+            others = tuple(other for other in dict.fromkeys(nouns) if other != noun)
+            checks.append(Check("side", (noun, *others[:1]), side))
+    place = judge.get("place", "plain")
+    if place not in _PAPER:
+        checks.append(Check("place", (), place))
+    for kind, usual in _USUAL.items():
+        if judge.get(kind, usual) != usual:
+            checks.append(Check(kind, (), judge[kind]))
+    style = judge.get("style", "noto")
+    if style != "noto" and (nouns or style not in STYLE_WORDS):
+        checks.append(Check("style", (), style))
+    return checks
+
+
+def _stands_on(seen: Seen, nouns: Sequence[str], side: str) -> bool:
+    """Left or right of the second noun, when there is one, else of the middle of the picture."""
+    found = [seen.find(noun) for noun in nouns]
+    first = found[0]
+    if first is None:
+        return False
+    middle = 0.5
+    if len(found) > 1:
+        if found[1] is None:
+            return False
+        middle = found[1].x
+    return first.x < middle if side == "left" else first.x > middle

@@ -1,0 +1,209 @@
+"""Who answers the samples of a benchmark: a pipeline, or an answer that needs no model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+from PIL import Image
+
+from ace_agent.data.sample import Frame, Turn
+from ace_agent.engine.lcu import ConditionUnit, LongContextConditionUnit, Reference
+from ace_agent.tasks import TASKS
+
+References = Literal["library", "given", "none"]
+"""Where reference pictures of named objects come from: looked up as for a user, the sample's, nowhere."""
+
+
+class Answerer(Protocol):
+    """Anything that answers conversations."""
+
+    name: str
+    weights_sha256: str | None
+
+    def answer(self, conversations: Sequence[Sequence[Turn]], seeds: Sequence[int]) -> list[Image.Image]:
+        """A picture of the last turn's target size for every conversation, in order."""
+        ...
+
+
+class CallablePipeline(Protocol):
+    """The part of `ACEPipeline` that every pipeline of the project has."""
+
+    name: str
+    weights_sha256: str
+
+    def __call__(
+        self,
+        prompt: str,
+        image: Sequence[Image.Image] = ...,
+        mask: Sequence[Image.Image | None] | None = ...,
+        *,
+        task: str | None = ...,
+        history: Sequence[ConditionUnit] = ...,
+        height: int | None = ...,
+        width: int | None = ...,
+        num_inference_steps: int | None = ...,
+        guidance_scale: float | None = ...,
+        seed: int | None = ...,
+        references: Sequence[Reference] | None = ...,
+    ) -> object: ...
+
+
+def condition_unit(turn: Turn, references: Sequence[Reference] = ()) -> ConditionUnit:
+    """A turn's question, without its answer, as the pipeline takes it."""
+    return ConditionUnit(
+        turn.instruction,
+        tuple(Image.fromarray(frame.image) for frame in turn.frames),
+        tuple(mask_image(frame) for frame in turn.frames),
+        tuple(references),
+    )
+
+
+def mask_image(frame: Frame) -> Image.Image | None:
+    """The frame's mask as an "L" picture, None when everything may change."""
+    return None if frame.mask is None else Image.fromarray(frame.mask)
+
+
+def given_references(turn: Turn) -> tuple[Reference, ...]:
+    """The reference pictures that came with the sample."""
+    return tuple(
+        Reference(named.name, named.start, named.stop, Image.fromarray(named.frame.image))
+        for named in turn.named
+    )
+
+
+class PipelineAnswerer:
+    """Answers through a pipeline; ace-mini takes ``batch`` conversations in one packed pass.
+
+    Args:
+        history: whether the model is shown the earlier turns.
+        steps: denoising steps; None for the pipeline's own; likewise ``guidance``.
+    """
+
+    def __init__(
+        self,
+        pipeline: CallablePipeline,
+        *,
+        batch: int = 8,
+        references: References = "library",
+        history: bool = True,
+        steps: int | None = None,
+        guidance: float | None = None,
+    ) -> None:
+        self.pipeline, self.batch = pipeline, batch
+        self.references, self.history = references, history
+        self.steps, self.guidance = steps, guidance
+        self.name, self.weights_sha256 = pipeline.name, pipeline.weights_sha256
+
+    def answer(self, conversations: Sequence[Sequence[Turn]], seeds: Sequence[int]) -> list[Image.Image]:
+        packed = _packed_pass(self.pipeline)
+        pictures: list[Image.Image] = []
+        for start in range(0, len(conversations), self.batch):
+            part = slice(start, start + self.batch)
+            if packed is not None:
+                pictures += packed(self, conversations[part], seeds[part])
+            else:
+                pictures += map(self._alone, conversations[part], seeds[part])
+        return pictures
+
+    def unit(self, conversation: Sequence[Turn]) -> LongContextConditionUnit:
+        """A conversation as the pipeline takes it."""
+        *earlier, last = conversation
+        history = tuple(condition_unit(turn) for turn in earlier) if self.history else ()
+        return LongContextConditionUnit(history, condition_unit(last, self._references(last) or ()))
+
+    def _references(self, turn: Turn) -> tuple[Reference, ...] | None:
+        if self.references == "library":
+            return None
+        return given_references(turn) if self.references == "given" else ()
+
+    def _alone(self, conversation: Sequence[Turn], seed: int) -> Image.Image:
+        last = conversation[-1]
+        unit = self.unit(conversation)
+        height, width = last.target.shape[:2]
+        made = self.pipeline(
+            last.instruction,
+            unit.current.images,
+            unit.current.masks,
+            task=last.task,
+            history=unit.history,
+            height=height,
+            width=width,
+            num_inference_steps=self.steps,
+            guidance_scale=self.guidance,
+            seed=seed,
+            references=self._references(last),
+        )
+        picture: Image.Image = made.images[0]  # type: ignore[attr-defined]
+        return picture
+
+
+_PackedPass = Callable[[PipelineAnswerer, Sequence[Sequence[Turn]], Sequence[int]], list[Image.Image]]
+
+
+def _packed_pass(pipeline: object) -> _PackedPass | None:
+    """The way to answer several conversations at once, for a pipeline that has one."""
+    from ace_agent.engine.pipeline import ACEPipeline
+
+    return _answer_packed if isinstance(pipeline, ACEPipeline) else None
+
+
+def _answer_packed(
+    answerer: PipelineAnswerer, conversations: Sequence[Sequence[Turn]], seeds: Sequence[int]
+) -> list[Image.Image]:
+    from ace_agent.engine.generation import SamplingOptions, generate
+    from ace_agent.engine.pipeline import ACEPipeline, to_image
+
+    pipeline = answerer.pipeline
+    assert isinstance(pipeline, ACEPipeline)
+    requests = []
+    for conversation in conversations:
+        last, unit = conversation[-1], answerer.unit(conversation)
+        if answerer.references == "library":
+            found = pipeline.find_references(last.instruction)
+            unit = LongContextConditionUnit(unit.history, condition_unit(last, found))
+        with_base = TASKS[last.task].has_base_with(len(last.frames))
+        requests.append(pipeline.prepare(unit, with_base=with_base))
+    options = SamplingOptions(
+        steps=answerer.steps or pipeline.default_steps,
+        guidance=pipeline.default_guidance if answerer.guidance is None else answerer.guidance,
+    )
+    made = generate(
+        pipeline.transformer,
+        pipeline.text_encoder,
+        requests,
+        [[seed] for seed in seeds],
+        pipeline.tokenizer(""),
+        options,
+    )
+    sizes = [conversation[-1].target.shape[1::-1] for conversation in conversations]
+    return [
+        to_image(pictures[0], (width, height)) for pictures, (width, height) in zip(made, sizes, strict=True)
+    ]
+
+
+class TrivialAnswerer:
+    """Answers without a model.
+
+    Args:
+        kind: "input" hands the base image back (mid-grey without one), "constant" is mid-grey,
+            "target" is the right answer, which shows where the scale ends.
+    """
+
+    weights_sha256 = None
+
+    def __init__(self, kind: Literal["input", "constant", "target"]) -> None:
+        self.kind, self.name = kind, f"baseline: {kind}"
+
+    def answer(self, conversations: Sequence[Sequence[Turn]], seeds: Sequence[int]) -> list[Image.Image]:
+        return [self._one(conversation[-1]) for conversation in conversations]
+
+    def _one(self, turn: Turn) -> Image.Image:
+        if self.kind == "target":
+            return Image.fromarray(turn.target)
+        if self.kind == "input" and turn.base is not None:
+            base = Image.fromarray(turn.frames[turn.base].image)
+            height, width = turn.target.shape[:2]
+            return base if base.size == (width, height) else base.resize((width, height))
+        return Image.fromarray(np.full_like(turn.target, 128))

@@ -1,0 +1,244 @@
+"""The figures of a benchmark: rows per task and per family, as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ace_agent.evaluation.agreement import Agreement
+from ace_agent.evaluation.baselines import NAMES
+from ace_agent.evaluation.grading import Grade, Measure, figure, standard_error, trivial_figure
+from ace_agent.tasks import FAMILIES
+
+
+@dataclass(frozen=True)
+class Result:
+    """One graded sample.
+
+    Args:
+        row: what it is counted under: its task, or a finer name such as "chain: undo".
+        agreement: what the reader says of the output; None where it is not asked.
+        ceiling: what the reader says of the target itself: its own accuracy on this sample.
+        chance: what it says of another sample's target.
+    """
+
+    row: str
+    family: str
+    task: str
+    seed: int
+    instruction: str
+    grade: Grade
+    agreement: Agreement | None = None
+    ceiling: Agreement | None = None
+    chance: Agreement | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of one task under one measure. Where two measures apply to a task it has two rows.
+
+    Args:
+        figure: 1 is best; a score, F1, mIoU, or the share of samples that agree with their request.
+        error: jackknife standard error of ``figure``.
+        trivial: the same figure for the trivial answers; None where it has no meaning.
+        keep: mean PSNR outside the region, dB.
+        reader: for the measure "reader", the same figure for the right answers themselves.
+        chance: likewise for the right answers to other samples.
+        checks: for the measure "reader", the share passed by kind of check, as
+            (output, right answer, another's right answer, how many).
+    """
+
+    name: str
+    family: str
+    samples: int
+    measure: Measure
+    figure: float
+    error: float | None
+    trivial: dict[str, float | None]
+    keep: float | None
+    reader: float | None = None
+    chance: float | None = None
+    checks: dict[str, tuple[float, float, float, int]] = field(default_factory=dict)
+
+
+def rows(results: Iterable[Result]) -> list[Row]:
+    """One row per task and measure, families in the catalogue's order, chains after them."""
+    groups: dict[tuple[str, str, Measure], list[Result]] = {}
+    for result in results:
+        groups.setdefault((result.family, result.row, result.grade.measure), []).append(result)
+    order = list(FAMILIES)
+    found = [_row(name, family, measure, group) for (family, name, measure), group in groups.items()]
+    return sorted(found, key=lambda row: order.index(row.family) if row.family in order else len(order))
+
+
+def _row(name: str, family: str, measure: Measure, group: Sequence[Result]) -> Row:
+    keeps = [result.grade.keep for result in group if result.grade.keep is not None]
+    keep = sum(keeps) / len(keeps) if keeps else None
+    if measure == "reader":
+        agreed, ceiling, chance = (
+            [one.agrees for result in group if (one := getattr(result, part)) is not None]
+            for part in ("agreement", "ceiling", "chance")
+        )
+        share = _mean(agreed)
+        spread = (share * (1 - share) / len(agreed)) ** 0.5 if len(agreed) > 1 else None
+        return Row(
+            name,
+            family,
+            len(group),
+            measure,
+            share,
+            spread,
+            {},
+            keep,
+            _mean(ceiling),
+            _mean(chance),
+            _checks(group),
+        )
+    grades = [result.grade for result in group]
+    trivial = {baseline: trivial_figure(grades, baseline) for baseline in (*NAMES, "matrix")}
+    if measure != "score":
+        del trivial["matrix"]
+    return Row(name, family, len(group), measure, figure(grades), standard_error(grades), trivial, keep)
+
+
+def _checks(group: Sequence[Result]) -> dict[str, tuple[float, float, float, int]]:
+    passed: dict[str, list[tuple[bool, bool, bool]]] = {}
+    for result in group:
+        if result.agreement is None or result.ceiling is None or result.chance is None:
+            continue
+        for kind, answers in result.agreement.by_kind().items():
+            others = (result.ceiling.by_kind()[kind], result.chance.by_kind()[kind])
+            passed.setdefault(kind, []).extend(zip(answers, *others, strict=True))
+    return {
+        kind: (
+            _mean(a for a, _, _ in all_),
+            _mean(b for _, b, _ in all_),
+            _mean(c for _, _, c in all_),
+            len(all_),
+        )
+        for kind, all_ in passed.items()
+    }
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else float("nan")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures that the project is measured by; None where no sample bears on one."""
+
+    analysis_miou: float | None
+    analysis_f1: float | None
+    analysis_score: float | None
+    edits: float | None
+    edits_below: list[str]
+    keep: float | None
+    object_found: float | None
+    object_color: float | None
+    left_right: float | None
+    both_found: float | None
+    agreement: float | None
+    chains: float | None
+
+
+BARS: dict[str, tuple[str, float]] = {
+    "analysis_miou": ("analysis: mIoU of segmentation", 0.70),
+    "analysis_f1": ("analysis: F1 of lines and poses", 0.60),
+    "analysis_score": ("analysis: score of the others", 0.60),
+    "edits": ("edits with an exact target: macro mean of scores", 0.50),
+    "keep": ("keep: mean PSNR outside the region, dB", 32.0),
+    "object_found": ("text_to_image: an object named is found", 0.80),
+    "object_color": ("text_to_image: its colour", 0.85),
+    "left_right": ("text_to_image: left and right", 0.80),
+    "both_found": ("text_to_image: two objects both found", 0.55),
+    "agreement": ("inverses, inpainting, references agree with the request", 0.65),
+    "chains": ("chains that need history: right with it", 0.60),
+}
+"""What each figure of a summary is, and the least it should be."""
+
+LEAST_EDIT = 0.2
+EDIT_FAMILIES = ("semantic", "element", "layer", "repainting", "reference", "control")
+CHAINS = "chains"
+
+
+def summarize(found: Sequence[Row]) -> Summary:
+    """The figures of `BARS` from the rows of a benchmark."""
+
+    def mean(chosen: Iterable[Row]) -> float | None:
+        figures = [row.figure for row in chosen]
+        return _mean(figures) if figures else None
+
+    analysis = [row for row in found if row.family == "analysis"]
+    edits = [row for row in found if row.family in EDIT_FAMILIES and row.measure == "score"]
+    kept = [row.keep for row in found if row.keep is not None]
+    checks = next((row.checks for row in found if row.name == "text_to_image" and row.checks), {})
+    chains = [row for row in found if row.family == CHAINS]
+    read = [row for row in found if row.measure == "reader" and row.family in EDIT_FAMILIES]
+
+    def check(kind: str) -> float | None:
+        return checks[kind][0] if kind in checks else None
+
+    return Summary(
+        analysis_miou=mean(row for row in analysis if row.measure == "miou"),
+        analysis_f1=mean(row for row in analysis if row.measure == "f1"),
+        analysis_score=mean(row for row in analysis if row.measure == "score"),
+        edits=mean(edits),
+        edits_below=[row.name for row in edits if row.figure < LEAST_EDIT],
+        keep=_mean(kept) if kept else None,
+        object_found=check("object"),
+        object_color=check("color"),
+        left_right=check("side"),
+        both_found=check("both"),
+        agreement=mean(read),
+        chains=mean(chains),
+    )
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that one evaluation says.
+
+    Args:
+        split: which seeds, wordings and object pairs.
+        seconds: per sample, drawing and grading included.
+        reader: what the scene reader's own weights say about its accuracy; None when it was not asked.
+        notes: what could not be measured, one line each.
+    """
+
+    model: str
+    weights_sha256: str | None
+    preset: str
+    split: str
+    seed: int
+    per_task: int
+    seconds: float
+    rows: list[Row]
+    reader: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> Summary:
+        return summarize(self.rows)
+
+    def figures(self) -> dict[str, float]:
+        """Every row's figure by name, for the history of a training run."""
+        return {
+            row.name if row.measure != "reader" else f"{row.name} (reader)": row.figure for row in self.rows
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; figures rounded to six digits, so that two runs can be compared as text."""
+        return {**_rounded(asdict(self)), "summary": _rounded(asdict(self.summary))}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6) if value == value else None
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(one) for one in value]
+    return value

@@ -1,0 +1,68 @@
+"""What was asked, against what the reader sees."""
+
+from ace_agent.evaluation.agreement import Check, agreement, checks_of
+from ace_agent.evaluation.reader import Seen, SeenObject
+
+DOG = SeenObject("dog", 0.9, 0.3, 0.7, "brown", "noto")
+CAR = SeenObject("car", 0.8, 0.7, 0.7, "red", "flat")
+SEEN = Seen((DOG, CAR), "meadow", "night", "clear", "")
+KNOWN = ("dog", "car", "cat")
+
+
+def test_checks_name_what_had_to_be_asked_for() -> None:
+    judge = {
+        "exact": False,
+        "objects": [("dog", None, "left"), ("car", "red", "right"), ("dragon", "red", "middle")],
+        "place": "meadow",
+        "time": "night",
+        "weather": "clear",
+        "style": "noto",
+    }
+    asked = checks_of(judge, "a dog to the left of a red car in a meadow at night", KNOWN)
+    assert asked == [
+        Check("object", ("dog",)),
+        Check("object", ("car",)),
+        Check("both", ("dog", "car")),
+        Check("side", ("dog", "car"), "left"),
+        Check("color", ("car",), "red"),
+        Check("place", (), "meadow"),
+        Check("time", (), "night"),
+    ]
+    assert agreement(asked, SEEN).agrees
+
+
+def test_left_and_right_count_only_when_spoken_of() -> None:
+    judge = {"objects": [("dog", None, "left")], "place": "plain"}
+    assert [check.kind for check in checks_of(judge, "a dog", KNOWN)] == ["object"]
+
+
+def test_every_check_can_fail() -> None:
+    failing = [
+        Check("object", ("cat",)),
+        Check("both", ("dog", "cat")),
+        Check("color", ("car",), "blue"),
+        Check("color", ("cat",), "red"),
+        Check("side", ("dog", "car"), "right"),
+        Check("side", ("car",), "left"),
+        Check("side", ("cat",), "left"),
+        Check("place", (), "beach"),
+        Check("time", (), "day"),
+        Check("weather", (), "rain"),
+        Check("style", (), "sepia"),
+        Check("style", (), "blob"),
+    ]
+    verdict = agreement(failing, SEEN)
+    assert verdict.passed == (False,) * len(failing)
+    assert not verdict.agrees
+    assert verdict.by_kind()["color"] == [False, False]
+
+
+def test_style_is_a_filter_or_a_way_of_drawing() -> None:
+    sepia = Seen((DOG,), "meadow", "day", "clear", "sepia")
+    assert Check("style", (), "sepia").passes(sepia)
+    assert Check("style", (), "flat").passes(SEEN)
+
+
+def test_two_of_one_look_are_not_told_apart() -> None:
+    judge = {"objects": [("dog", "red", "left"), ("dog", "blue", "right")], "place": "plain"}
+    assert checks_of(judge, "two dogs, left and right", KNOWN) == [Check("object", ("dog",))]

@@ -1,0 +1,52 @@
+"""Files of someone else's instructions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ace_agent.evaluation.errors import WordingError
+from ace_agent.evaluation.wording import kinds_of, parse_wording, read_wording, slots_of
+
+
+def test_templates_go_to_the_kinds_that_fill_their_slots(tmp_path: Path) -> None:
+    path = tmp_path / "wording.json"
+    path.write_text(
+        json.dumps(
+            {
+                "edit_scene": ["Let {image} be seen <time>.", "Have <falling> in {image}."],
+                "grayscale": ["Drain {image} of colour."],
+                "scene_time": ["<time>, {image}"],
+            }
+        )
+    )
+    assert read_wording(path) == {
+        "scene_time": ("Let {image} be seen <time>.", "<time>, {image}"),
+        "scene_weather": ("Have <falling> in {image}.",),
+        "scene_clear": ("Have <falling> in {image}.",),
+        "grayscale": ("Drain {image} of colour.",),
+    }
+
+
+def test_kinds_of_a_task_are_its_own() -> None:
+    assert kinds_of("add") == ["add", "add_where", "add_wear"]
+    assert kinds_of("remove") == ["remove"]
+    assert slots_of("edit_color") == {"color", "the"}
+    assert kinds_of("style_reference") == ["style_reference", "style_reference_caption"]
+
+
+def test_one_line_says_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(WordingError, match="no task or kind of request is called 'paint'"):
+        parse_wording({"paint": ["x"]}, "here")
+    with pytest.raises(WordingError, match=r"fits no request.*scene_time"):
+        parse_wording({"edit_scene": ["Make {image} <colour>."]}, "here")
+    with pytest.raises(WordingError, match="wanted a list"):
+        parse_wording({"remove": "Remove <the>."}, "here")
+    with pytest.raises(WordingError, match="No such file"):
+        read_wording(tmp_path / "absent.json")
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(WordingError, match="not JSON"):
+        read_wording(tmp_path / "bad.json")
+    (tmp_path / "list.json").write_text("[]")
+    with pytest.raises(WordingError, match="wanted an object"):
+        read_wording(tmp_path / "list.json")
