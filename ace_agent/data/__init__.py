@@ -1,0 +1,1 @@
+"""Training pairs: a world of scenes whose every edit has an exact answer."""

@@ -1,0 +1,179 @@
+"""Colour words, tints and textures."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+RGB: dict[str, tuple[int, int, int]] = {
+    "red": (222, 44, 50),
+    "orange": (245, 138, 35),
+    "yellow": (250, 212, 55),
+    "green": (72, 170, 78),
+    "blue": (55, 115, 215),
+    "purple": (142, 78, 182),
+    "pink": (248, 150, 190),
+    "brown": (138, 92, 60),
+    "gray": (150, 152, 156),
+    "white": (246, 246, 246),
+    "black": (42, 42, 48),
+    "teal": (45, 165, 165),
+}
+TINTS = (
+    "red",
+    "orange",
+    "yellow",
+    "green",
+    "blue",
+    "purple",
+    "pink",
+    "brown",
+    "black",
+    "white",
+    "teal",
+    "gray",
+)
+"""Colours that a tintable thing can take."""
+
+PAPERS: dict[str, tuple[int, int, int]] = {
+    "white": (250, 250, 250),
+    "cream": (250, 240, 215),
+    "light blue": (196, 224, 245),
+    "light green": (205, 235, 200),
+    "pink": (250, 208, 220),
+    "gray": (205, 207, 212),
+    "yellow": (252, 228, 130),
+    "orange": (250, 190, 120),
+    "purple": (205, 185, 232),
+    "blue": (120, 165, 230),
+    "green": (130, 195, 130),
+    "red": (228, 110, 105),
+    "black": (48, 48, 56),
+    "teal": (140, 210, 205),
+}
+"""Colours of plain backgrounds: softer than those of things, so that things stand out."""
+
+Floats = npt.NDArray[np.float32]
+
+
+def hue_weight(rgb: Floats) -> Floats:
+    """How much each pixel of float [H, W, 3] in 0..255 carries a hue, 0..1 of shape [H, W]."""
+    value = rgb.max(-1)
+    saturation = (value - rgb.min(-1)) / np.maximum(value, 1)
+    weight: Floats = np.clip((saturation - 0.10) / 0.14, 0, 1) * np.clip((value - 18) / 24, 0, 1)
+    return weight.astype(np.float32)
+
+
+def tint(sprite: Image.Image, color: str) -> Image.Image:
+    """Give the coloured parts of an RGBA sprite another colour, keeping their shading."""
+    pixels = np.asarray(sprite)
+    rgb = pixels[..., :3].astype(np.float32)
+    weight = hue_weight(rgb)
+    value = _lightness(rgb)
+    body = (weight > 0.5) & (pixels[..., 3] > 128)
+    usual = float(np.median(value[body])) if body.any() else 128.0
+    painted = _shade(np.array(RGB[color], np.float32), value / max(usual, 1.0))
+    mixed = rgb + (painted - rgb) * weight[..., None]
+    return Image.fromarray(np.dstack([mixed.round().astype(np.uint8), pixels[..., 3]]), "RGBA")
+
+
+def _lightness(rgb: Floats) -> Floats:
+    # Half the brightest channel, half the luminance: a yellow and a blue body then shade alike.
+    lightness: Floats = 0.5 * rgb.max(-1) + 0.5 * (rgb @ np.array([0.3, 0.59, 0.11], np.float32))
+    return lightness
+
+
+def _shade(color: Floats, light: Floats) -> Floats:
+    """``color`` in the light of ``light`` (1 is usual): darker below, towards white above."""
+    dark = color * np.clip(light, 0, 1)[..., None]
+    glint = np.clip(light - 1, 0, 0.8)[..., None]
+    shaded: Floats = dark + (255 - dark) * glint * 0.7
+    return shaded
+
+
+# ---- textures
+
+
+def _waves(size: int, seed: int, octaves: tuple[int, ...]) -> Floats:
+    """Smooth noise of shape [size, size] in 0..1."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((size, size), np.float32)
+    for depth, cells in enumerate(octaves):
+        grid = Image.fromarray(rng.random((cells, cells), dtype=np.float32))
+        total += np.asarray(grid.resize((size, size), Image.Resampling.BICUBIC)) / 2**depth
+    total -= total.min()
+    return total / total.max()
+
+
+def _mix(low: tuple[int, int, int], high: tuple[int, int, int], share: Floats) -> Floats:
+    a, b = np.array(low, np.float32), np.array(high, np.float32)
+    mixed: Floats = a + (b - a) * share[..., None]
+    return mixed
+
+
+_TILE = 128
+
+
+@cache
+def _texture(name: str) -> Floats:
+    """The texture's tile, float [128, 128, 3] in 0..255."""
+    y, x = np.mgrid[0:_TILE, 0:_TILE].astype(np.float32)
+    soft = _waves(_TILE, 7, (4, 8, 16))
+    fine = _waves(_TILE, 11, (16, 32, 64))
+    if name == "wood":
+        rings = 0.5 + 0.5 * np.sin(x * 0.42 + soft * 9)
+        return _mix((120, 74, 38), (196, 140, 84), rings)
+    if name == "marble":
+        veins = np.abs(np.sin((x + y) * 0.05 + soft * 9)) ** 0.35
+        return _mix((120, 124, 136), (248, 247, 244), veins)
+    if name == "gold":
+        return _mix((196, 138, 20), (255, 232, 120), 0.5 + 0.5 * np.sin((x + y) * 0.11 + soft * 3))
+    if name == "silver":
+        return _mix((120, 126, 136), (245, 248, 252), 0.5 + 0.5 * np.sin((x + y) * 0.11 + soft * 3))
+    if name == "stone":
+        return _mix((98, 96, 92), (178, 175, 168), 0.4 * soft + 0.6 * fine)
+    if name == "ice":
+        return _mix((120, 190, 235), (240, 252, 255), np.abs(np.sin((x - y) * 0.06 + soft * 7)) ** 0.6)
+    if name == "brick":
+        row = np.floor(y / 12)
+        joint = (y % 12 < 2.2) | ((x + (row % 2) * 12) % 24 < 2.2)
+        return _mix((176, 74, 52), (222, 212, 200), joint.astype(np.float32)) * (0.88 + 0.2 * fine[..., None])
+    if name == "leopard fur":
+        spots = np.clip((np.sin(x * 0.42 + soft * 8) * np.sin(y * 0.42 + fine * 4) - 0.25) * 6, 0, 1)
+        return _mix((224, 168, 84), (70, 44, 24), spots)
+    if name == "zebra stripes":
+        return _mix((30, 30, 34), (248, 248, 246), np.clip(np.sin(x * 0.45 + soft * 8) * 4 + 0.5, 0, 1))
+    if name == "moss":
+        return _mix((44, 84, 30), (132, 176, 66), 0.35 * soft + 0.65 * fine)
+    raise KeyError(name)
+
+
+TEXTURES = (
+    "wood",
+    "marble",
+    "gold",
+    "silver",
+    "stone",
+    "ice",
+    "brick",
+    "leopard fur",
+    "zebra stripes",
+    "moss",
+)
+
+
+def cover(sprite: Image.Image, texture: str) -> Image.Image:
+    """Cover an RGBA sprite with a texture, keeping its shading and its lines."""
+    pixels = np.asarray(sprite)
+    rgb = pixels[..., :3].astype(np.float32)
+    opaque = pixels[..., 3] > 128
+    value = _lightness(rgb)
+    usual = float(np.median(value[opaque])) if opaque.any() else 128.0
+    tile = _texture(texture)[: pixels.shape[0], : pixels.shape[1]]
+    # The root keeps dark sprites readable: their shading shows, their blackness does not.
+    light = np.sqrt(np.clip(value / max(usual, 40.0), 0.06, 1.7))
+    painted = np.clip(_shade(tile, light), 0, 255)
+    return Image.fromarray(np.dstack([painted.round().astype(np.uint8), pixels[..., 3]]), "RGBA")

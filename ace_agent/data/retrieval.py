@@ -1,0 +1,236 @@
+"""Reference pictures of what an instruction names.
+
+The library ships in the wheel: one small picture of every noun, in the default style. A user's own
+folder adds names of its own ("rex.png" is what "rex" means). numpy and Pillow only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ace_agent.data.errors import DataError
+from ace_agent.data.sample import Frame, Named, Placement
+from ace_agent.data.vocabulary import HAIRY, NOUNS
+from ace_agent.data.wordings import plural
+
+SIDE = 64
+"""Side of a reference picture, pixels."""
+_FILL = 56  # longest side of the thing within it
+
+SYNONYMS: dict[str, str] = {
+    "automobile": "car", "auto": "car", "sedan": "car", "vehicle": "car", "kitten": "cat", "kitty": "cat",
+    "puppy": "dog", "pup": "dog", "doggy": "dog", "hound": "dog", "pony": "horse", "bunny": "rabbit",
+    "hare": "rabbit", "rhinoceros": "rhino", "hippopotamus": "hippo", "lamb": "sheep", "bike": "bicycle",
+    "motorbike": "motorcycle", "plane": "airplane", "aeroplane": "airplane", "jet": "airplane",
+    "spaceship": "rocket", "flying saucer": "ufo", "locomotive": "train", "fire engine": "fire truck",
+    "boat": "sailboat", "doughnut": "donut", "burger": "hamburger", "fries": "french fries",
+    "tv": "television",
+    "phone": "telephone", "present": "gift", "parcel": "box", "package": "box", "home": "house",
+    "fir tree": "pine tree", "spruce": "pine tree", "jack-o'-lantern": "pumpkin", "bonfire": "campfire",
+    "fire": "campfire", "diamond": "gem", "jewel": "gem", "lightbulb": "light bulb", "tshirt": "t-shirt",
+    "purse": "handbag", "rucksack": "backpack", "trousers": "jeans", "sneakers": "sneaker", "boots": "boot",
+    "shoes": "shoe", "notebook computer": "laptop", "cellar door": "door", "lady": "woman", "guy": "man",
+    "grandpa": "old man", "grandma": "old woman", "policeman": "police officer", "cook": "chef",
+    "spaceman": "astronaut", "smiley": "happy face", "football": "soccer ball", "taxi cab": "taxi",
+    "cab": "taxi",
+    "bee hive": "bee", "t rex": "dinosaur", "doggie": "dog", "kite": "kite", "mountain gorilla": "gorilla",
+    "flower": "blossom", "palm": "palm tree", "fir": "pine tree", "racecar": "race car", "lamp": "light bulb",
+    "gold cup": "trophy", "hound dog": "dog", "spectacles": "glasses", "baseball cap": "cap",
+}  # fmt: skip
+
+# Words that are to be drawn as letters name no thing: 'write "PIZZA"'.
+_LETTERED = re.compile(r'\b(?:text|words?|write|print|letter|label)\b[^"]{0,24}"[^"]*"', re.IGNORECASE)
+
+
+# Nouns that also are verbs, colours or styles: "mirror the car", "make it orange", "a pencil sketch".
+_VERBS = frozenset(
+    {"mirror", "crown", "ring", "box", "bat", "duck", "drum", "shield", "star", "cap", "book", "bear"}
+)
+_OBJECT = re.compile(r"\s+(?:the|it|this|that|\{)")
+_ORANGE_THING = re.compile(
+    r"\s*(?:$|[^\w\s]|(?:in|on|at|by|from|with|and|into|under|next|is|to|for|here|out)\b)"
+)
+_FRUIT = re.compile(r"\b(?:a|an|the|one|another|two|this|that|no)\s+(?:\w+\s+)?$", re.IGNORECASE)
+_PENCIL_WORK = re.compile(r"\s+(?:sketch|drawing|art)\b", re.IGNORECASE)
+
+
+def _names_a_thing(name: str, text: str, start: int, stop: int) -> bool:
+    """Whether a word that can be something else is a noun where it stands."""
+    if name in _VERBS:
+        return not _OBJECT.match(text, stop)
+    if name == "orange":
+        if text[start:stop].lower() == "oranges":
+            return True
+        return bool(_FRUIT.search(text, 0, start)) and bool(_ORANGE_THING.match(text, stop))
+    if name == "pencil":
+        return not _PENCIL_WORK.match(text, stop)
+    return True
+
+
+def spellings(names: Iterable[str]) -> dict[str, str]:
+    """Every way to write a name, lower case, to the name: singular, plural and synonyms."""
+    known: dict[str, str] = {}
+    for name in names:
+        known[name.lower()] = name
+        if name not in NOUNS or not NOUNS[name].plural:
+            known.setdefault(plural(name.lower()), name)
+    for synonym, name in SYNONYMS.items():
+        if name in known.values():
+            known.setdefault(synonym, name)
+            known.setdefault(plural(synonym), name)
+    return known
+
+
+class Matcher:
+    """Finds names in instructions by whole words, longer names first.
+
+    Args:
+        spellings: every way to write a name, to the name.
+    """
+
+    def __init__(self, spellings: Mapping[str, str]) -> None:
+        self._names = dict(spellings)
+        longest = sorted(map(re.escape, self._names), key=len, reverse=True)
+        # An empty alternation would match everywhere.
+        self._pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(longest) or '(?!)'})(?![\w-])", re.IGNORECASE)
+
+    def find(self, instruction: str) -> list[tuple[str, int, int]]:
+        """Name, start and stop of each match, in order; a name is given once."""
+        hidden = [match.span() for match in _LETTERED.finditer(instruction)]
+        found: dict[str, tuple[str, int, int]] = {}
+        for match in self._pattern.finditer(instruction):
+            start, stop = match.span()
+            if not any(left <= start < right for left, right in hidden):
+                name = self._names[match.group().lower()]
+                if _names_a_thing(name, instruction, start, stop):
+                    found.setdefault(name, (name, start, stop))
+        return list(found.values())
+
+
+def frame(picture: Image.Image, key: str) -> Frame:
+    """A 64x64 reference frame: ``picture`` (RGBA, cropped) centred on white."""
+    scale = _FILL / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    small = picture.resize(size, Image.Resampling.LANCZOS)
+    left, top = (SIDE - size[0]) // 2, (SIDE - size[1]) // 2
+    paper = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
+    paper.paste(small, (left, top), small)
+    placement = Placement(key, left / SIDE, top / SIDE, size[0] / SIDE, size[1] / SIDE, False)
+    return Frame(np.asarray(paper), None, (placement,))
+
+
+def look(name: str) -> str:
+    """The placement key of a name's reference picture."""
+    return f"{name}|noto"
+
+
+class ReferenceLibrary:
+    """Pictures by name.
+
+    Args:
+        pictures: uint8 [64, 64, 4] by name.
+        own: folder of the user's own pictures, named by their file names; they win over ours.
+    """
+
+    def __init__(
+        self, pictures: Mapping[str, npt.NDArray[np.uint8]], own: str | os.PathLike[str] | None = None
+    ) -> None:
+        self._pictures = dict(pictures)
+        self._own = {path.stem.replace("_", " ").lower(): path for path in _pictures_in(own)}
+        self._matcher = Matcher(spellings([*self._pictures, *self._own]))
+        self._frame = lru_cache(maxsize=None)(self._make_frame)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str] | None = None, own: str | os.PathLike[str] | None = None
+    ) -> ReferenceLibrary:
+        """Read the packaged library, or the one at ``path``.
+
+        Raises:
+            DataError: the file is missing or is no reference library.
+        """
+        place = Path(path) if path else packaged()
+        try:
+            with np.load(place, allow_pickle=False) as file:
+                names, sheet = file["names"].tolist(), file["pictures"]
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{place} is no reference library; build it: {_BUILD}") from error
+        return cls(dict(zip(names, sheet, strict=True)), own)
+
+    def names(self) -> list[str]:
+        return [*self._own, *(name for name in self._pictures if name not in self._own)]
+
+    def find(self, instruction: str) -> list[Named]:
+        """A reference picture of each thing that ``instruction`` names, in order."""
+        return [
+            Named(instruction[start:stop], start, stop, self._frame(name))
+            for name, start, stop in self._matcher.find(instruction)
+        ]
+
+    def _make_frame(self, name: str) -> Frame:
+        if name in self._own:
+            with Image.open(self._own[name]) as opened:
+                return frame(opened.convert("RGBA"), look(name))
+        pixels = self._pictures[name]
+        picture = Image.fromarray(pixels, "RGBA")
+        return frame(picture.crop(picture.getchannel("A").getbbox()), look(name))
+
+
+def _pictures_in(folder: str | os.PathLike[str] | None) -> list[Path]:
+    if folder is None:
+        return []
+    if not Path(folder).is_dir():
+        raise DataError(f"{folder} is not a folder of pictures")
+    kinds = (".png", ".jpg", ".jpeg", ".webp")
+    return sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in kinds)
+
+
+def packaged() -> Path:
+    """Where the library that ships with the package lies."""
+    return Path(__file__).resolve().parents[1] / "weights" / "references.npz"
+
+
+# ---- building
+
+_BUILD = "python -m ace_agent.data.retrieval"
+
+
+def build(out: str | os.PathLike[str], sprites: str | os.PathLike[str] | None = None) -> int:
+    """Write every noun's picture, RGBA 64x64, from the sprite file; how many were written."""
+    from ace_agent.data.sprites import Sprites, fit
+
+    source = Sprites.load(sprites)
+    pictures = {}
+    for name in source.names():
+        if name.split("+")[0] in HAIRY and "+" in name:
+            continue
+        small = fit(source.get(name, "noto"), SIDE)
+        sheet = Image.new("RGBA", (SIDE, SIDE))
+        sheet.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
+        pixels = np.array(sheet)
+        pixels[pixels[..., 3] == 0] = 0
+        pictures[name] = pixels
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(out, names=np.array(list(pictures)), pictures=np.stack(list(pictures.values())))
+    return len(pictures)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog=_BUILD, description="Build the library of reference pictures.")
+    parser.add_argument("-o", "--out", default=str(packaged()), help="file to write")
+    parser.add_argument("--sprites", help="sprite file to read")
+    arguments = parser.parse_args()
+    print(f"{build(arguments.out, arguments.sprites)} references in {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The interface of the scene world: what a training sample is. numpy only.
+
+Letters: H and W are a picture's height and width in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+Split = Literal["train", "validation", "held-out"]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where one object appears in a picture.
+
+    Args:
+        key: equal in two pictures when the object looks the same up to position, size, mirroring
+            and colour, so that its pixels correspond. A second object of the same look in one
+            scene ends in ``#2``; what stands before ``#`` is its look.
+        x: left edge of its sprite's box, in fractions of the picture's width.
+        y: top edge, in fractions of the height.
+        w: width of the box, in fractions of the picture's width.
+        h: height of the box.
+        flip: mirrored left to right.
+    """
+
+    key: str
+    x: float
+    y: float
+    w: float
+    h: float
+    flip: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One conditioning picture.
+
+    Args:
+        image: uint8 [H, W, 3].
+        mask: uint8 [H, W], 255 where the picture is to change; None means everywhere.
+        placements: what appears where.
+    """
+
+    image: Pixels
+    mask: Pixels | None = None
+    placements: tuple[Placement, ...] = ()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A reference picture of something the instruction names.
+
+    Args:
+        name: the noun as it stands in the instruction ("pine tree").
+        start: where it starts in the instruction, in characters.
+        stop: where it ends.
+        frame: 64x64, the thing alone and untinted on white.
+    """
+
+    name: str
+    start: int
+    stop: int
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One request and its answer.
+
+    Args:
+        task: an id of the task catalogue.
+        instruction: with ``{image}``, ``{image1}``, ... where it speaks of its frames.
+        frames: its inputs.
+        target: uint8 [H, W, 3], the answer.
+        base: index of the frame that the target edits; None when there is none.
+        region: uint8 [H, W], 255 where target and base truly differ; None where that means nothing.
+        placements: what appears where in the target.
+        named: reference pictures of what the instruction names.
+        judge: what a scene reader could check in the target; ``exact`` says whether the target is
+            the one right answer.
+    """
+
+    task: str
+    instruction: str
+    frames: tuple[Frame, ...]
+    target: Pixels
+    base: int | None
+    region: Pixels | None
+    placements: tuple[Placement, ...]
+    named: tuple[Named, ...] = ()
+    judge: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A conversation; its last turn is what is trained or judged, earlier ones are history."""
+
+    family: str
+    turns: tuple[Turn, ...]

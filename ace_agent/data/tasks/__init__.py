@@ -1,0 +1,1 @@
+"""Generators of training turns, one module for each family of tasks."""

@@ -1,0 +1,101 @@
+"""The scene world: samples of every task, drawn from a random generator alone."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from functools import cached_property, lru_cache
+
+from ace_agent.data import retrieval
+from ace_agent.data.chains import CHAINS as _CHAINS
+from ace_agent.data.errors import DataError, Unfit, UnknownTask
+from ace_agent.data.render import Renderer
+from ace_agent.data.sample import Frame, Named, Sample, Split, Turn
+from ace_agent.data.sprites import Sprites
+from ace_agent.data.studio import Catalogue, Studio
+from ace_agent.data.tasks.table import FAMILY_OF, GENERATORS
+from ace_agent.data.vocabulary import NOUNS
+
+CHAINS: tuple[str, ...] = tuple(_CHAINS)
+
+TASK_WEIGHTS: dict[str, float] = {
+    # What people ask for most, and what needs most samples to learn, comes most.
+    "text_to_image": 12.0,
+    **dict.fromkeys(("segment", "depth", "pose", "edge", "contour", "scribble", "doodle"), 1.0),
+    "grayscale": 1.2, "mosaic": 1.0, "degrade": 1.0,
+    **dict.fromkeys(
+        ("segment_to_image", "depth_to_image", "pose_to_image", "edge_to_image", "contour_to_image",
+         "scribble_to_image", "doodle_to_image"), 1.0),
+    "colorize": 1.2, "demosaic": 1.0, "restore": 1.5,
+    "edit_color": 4.0, "edit_texture": 1.5, "edit_motion": 3.0, "edit_scene": 5.0, "edit_face": 3.0,
+    "edit_style": 4.0, "edit_general": 3.0,
+    "add": 5.0, "remove": 5.0, "replace": 4.0, "render_text": 2.5, "remove_text": 2.0,
+    "inpaint": 2.0, "outpaint": 1.5,
+    "extract_foreground": 1.5, "extract_background": 1.5, "fuse_layers": 1.5,
+    "subject_reference": 4.0, "face_reference": 1.5, "style_reference": 2.0, "try_on": 1.5, "face_swap": 1.5,
+    "multi_control": 1.5,
+    "chain": 6.0, "chain:bring_back": 2.0, "chain:same_style": 1.5, "chain:same_place": 1.5,
+    "chain:object_of_first": 2.0, "chain:undo": 1.5,
+}  # fmt: skip
+"""How often each task is drawn when none is named."""
+
+_TRIES = 200
+
+
+class World:
+    """Makes samples.
+
+    Args:
+        sprites: what things look like; None looks for the sprite file.
+        size: side of the square pictures, in pixels.
+
+    Raises:
+        SpritesMissing: there is no sprite file.
+    """
+
+    def __init__(self, sprites: Sprites | None = None, size: int = 128) -> None:
+        self.size = size
+        self._renderer = Renderer(sprites or Sprites.load(), size)
+        self._catalogue = Catalogue(self._renderer)
+        self._reference = lru_cache(maxsize=None)(self._make_reference)
+
+    def sample(self, rng: random.Random, task: str | None = None, split: Split = "train") -> Sample:
+        """One sample.
+
+        Args:
+            rng: the only source of randomness: equal states give equal samples.
+            task: an id of the task catalogue or a name of `CHAINS`; None draws one.
+            split: wordings, pairs of things and landscapes of one split never occur in another.
+
+        Raises:
+            UnknownTask: ``task`` is neither.
+        """
+        name = task or rng.choices(list(TASK_WEIGHTS), list(TASK_WEIGHTS.values()))[0]
+        if name not in GENERATORS and name not in _CHAINS:
+            raise UnknownTask(f"No task {name!r}; there are: {', '.join([*GENERATORS, *CHAINS])}")
+        for _ in range(_TRIES):
+            # A stream of its own for each try: what a rejected draw consumed never matters.
+            studio = Studio(self._renderer, self._catalogue, random.Random(rng.getrandbits(64)), split)
+            try:
+                turns = _CHAINS[name](studio) if name in _CHAINS else (GENERATORS[name](studio),)
+            except Unfit:
+                continue
+            family = "multi-turn" if name in _CHAINS else FAMILY_OF[name]
+            return Sample(family, tuple(self._with_references(turn) for turn in turns))
+        raise DataError(f"{name}: no sample fits after {_TRIES} draws")
+
+    @cached_property
+    def _matcher(self) -> retrieval.Matcher:
+        names = [name for name in self._catalogue.styles if name in NOUNS and not NOUNS[name].held_out]
+        return retrieval.Matcher(retrieval.spellings(names))
+
+    def _with_references(self, turn: Turn) -> Turn:
+        found = self._matcher.find(turn.instruction)
+        named = tuple(
+            Named(turn.instruction[start:stop], start, stop, self._reference(name))
+            for name, start, stop in found
+        )
+        return replace(turn, named=named)
+
+    def _make_reference(self, name: str) -> Frame:
+        return retrieval.frame(self._renderer.sprites.get(name, "noto"), retrieval.look(name))
