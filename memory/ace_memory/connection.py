@@ -1,0 +1,186 @@
+"""The connection to one SQLite file: opening, migrating, transactions, plain errors."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import sqlite_utils
+
+from ace_memory.errors import StoreError
+from ace_memory.records import Conversation, Image, Step, StepInput, Turn
+from ace_memory.schema import MIGRATIONS
+
+BUSY_SECONDS = 20.0
+"""How long to wait for another process's transaction; ours take milliseconds, an import a second or two."""
+
+Row = TypeVar("Row", Conversation, Image, Step, StepInput, Turn)
+
+
+class Connection:
+    """Safe for several processes, and for the threads of one.
+
+    Raises StoreError for a file that is no store of ours, is from a newer version or cannot be opened. Where
+    the file cannot be written, reading works and the first writing raises.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.read_only = False
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._db = self._open()
+        try:
+            self._migrate()
+        except BaseException:
+            self._db.conn.close()
+            raise
+
+    def close(self) -> None:
+        self._db.conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[None]:
+        """All or nothing; inside another one it is part of that. Takes the write lock at once, so that what
+        is read inside cannot change before it is written."""
+        with self._lock, said_plainly(self.path):
+            if self._depth:
+                yield
+                return
+            if self.read_only:
+                raise StoreError(f"{self.path} cannot be written", "choose another folder with --workspace")
+            if durable:
+                self._db.conn.execute("PRAGMA synchronous = FULL")
+            self._db.conn.execute("BEGIN IMMEDIATE")
+            self._depth = 1
+            try:
+                yield
+                self._db.conn.execute("COMMIT")
+            except BaseException:
+                if self._db.conn.in_transaction:
+                    self._db.conn.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth = 0
+                if durable:
+                    self._db.conn.execute("PRAGMA synchronous = NORMAL")
+
+    def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        with self._lock, said_plainly(self.path):
+            return list(self._db.query(sql, values))
+
+    def records(self, kind: type[Row], sql: str, *values: object) -> list[Row]:
+        names = [field.name for field in fields(kind)]
+        return [kind(*(row[name] for name in names)) for row in self.rows(sql, *values)]
+
+    def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+        with self._lock, said_plainly(self.path):
+            return self._db.conn.execute(sql, values)
+
+    def insert(self, table: str, **values: object) -> int:
+        """One row; returns its rowid."""
+        marks = ", ".join("?" * len(values))
+        cursor = self.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", *values.values())
+        return int(cursor.lastrowid or 0)
+
+    def _open(self) -> sqlite_utils.Database:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the folder {self.path.parent} cannot be made: {error.strerror}",
+                "choose one with --workspace",
+            ) from None
+        uri = self.path.absolute().as_uri()
+        with said_plainly(self.path):
+            try:
+                return self._connect(uri)
+            except sqlite3.OperationalError as error:
+                if not self.path.exists() or "locked" in str(error):
+                    raise
+            self.read_only = True
+            try:
+                return self._connect(f"{uri}?mode=ro")
+            except sqlite3.OperationalError:
+                # A write-ahead log needs a file beside the database, which a read-only folder does not allow.
+                return self._connect(f"{uri}?immutable=1")
+
+    def _connect(self, uri: str) -> sqlite_utils.Database:
+        conn = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            # NORMAL is enough against a killed process; FULL also keeps what was committed through a power
+            # cut.
+            for pragma in ("foreign_keys = ON", "secure_delete = ON", "synchronous = NORMAL"):
+                conn.execute(f"PRAGMA {pragma}")
+            if not self.read_only:
+                conn.execute("PRAGMA journal_mode = WAL")
+                conn.execute("BEGIN IMMEDIATE")
+                conn.execute("ROLLBACK")
+            conn.execute("SELECT count(*) FROM sqlite_master")
+        except BaseException:
+            conn.close()
+            raise
+        return sqlite_utils.Database(conn, execute_plugins=False)
+
+    def _version(self) -> int:
+        return int(self.rows("PRAGMA user_version")[0]["user_version"])
+
+    def _migrate(self) -> None:
+        version = self._version()
+        if version > len(MIGRATIONS):
+            raise StoreError(
+                f"{self.path} is from a newer version (schema {version}, this one knows {len(MIGRATIONS)})",
+                "upgrade with `pip install -U ace-agent`, or choose another --workspace",
+            )
+        tables = self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+        if version == 0 and tables:
+            raise StoreError(f"{self.path} is a database of another program", "choose another --workspace")
+        if version == len(MIGRATIONS):
+            return
+        with self.transaction():
+            # Another process may have migrated while this one waited for the lock.
+            for number in range(self._version(), len(MIGRATIONS)):
+                for statement in MIGRATIONS[number].split(";\n"):
+                    if statement.strip():
+                        self.execute(statement)
+                self.execute(f"PRAGMA user_version = {number + 1}")
+
+
+@contextmanager
+def said_plainly(path: Path) -> Iterator[None]:
+    """SQLite's errors as StoreError: one line and the way out."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        if "full" in text:
+            raise StoreError(
+                f"the disk with {path} is full", "free some space; nothing stored was lost"
+            ) from None
+        if "locked" in text or "busy" in text:
+            raise StoreError(f"{path} is in use by another process", "try again in a moment") from None
+        if "readonly" in text or "unable to open" in text:
+            raise StoreError(f"{path} cannot be written", "choose another folder with --workspace") from None
+        if "not a database" in text or "malformed" in text:
+            raise StoreError(
+                f"{path} is damaged or no database: {text}", "restore a copy, or choose another --workspace"
+            ) from None
+        if "disk I/O" in text:
+            raise StoreError(f"{path} could not be read or written: {text}", "check the disk") from None
+        raise

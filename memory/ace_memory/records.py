@@ -1,0 +1,91 @@
+"""The rows of the store, as the rest of the program sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """`tip`: the turn it stands at; `head`: the turn that redo leads to; times in Unix seconds."""
+
+    id: int
+    name: str
+    tip: int | None
+    created: float
+    head: int | None
+    last_number: int
+    used: float
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One request. `plan` is JSON; `tokens` is what its frames cost in the model's context."""
+
+    id: int
+    conversation: int
+    parent: int | None
+    request: str
+    plan: str
+    status: str
+    note: str
+    created: float
+    tokens: int
+    owner: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task call that was carried out; `position` is the step's index in the plan, from 0; `recipe` is
+    JSON."""
+
+    id: int
+    turn: int
+    position: int
+    task: str
+    instruction: str
+    recipe: str
+    created: float
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture or mask. `sha256` is None when it was forgotten; `variation` counts from 1."""
+
+    id: int
+    conversation: int
+    number: int
+    kind: str
+    sha256: str | None
+    width: int
+    height: int
+    step: int | None
+    variation: int
+    turn: int | None
+    caption: str
+    source: str
+    created: float
+
+
+@dataclass(frozen=True)
+class StepInput:
+    """What a step took: `role` is image or mask."""
+
+    step: int
+    position: int
+    role: str
+    image: int
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """A picture or mask to store; sizes in pixels."""
+
+    data: bytes
+    width: int
+    height: int
+    kind: str = "image"
+    variation: int = 1
+    caption: str = ""
+    source: str = ""
+    media: str = "image/png"

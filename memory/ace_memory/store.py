@@ -1,0 +1,360 @@
+"""The store: append-only but for tips, status and what is pruned or forgotten."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from ace_memory.connection import Connection
+from ace_memory.errors import StoreError
+from ace_memory.records import Conversation, Image, NewImage, Step, Turn
+
+FAR = 64
+"""Turns that `history` looks back one by one for an anchor; beyond that one query reads the whole path."""
+
+
+class Store(Connection):
+    """Conversations, their trees of turns, the steps carried out and the pictures."""
+
+    # Conversations
+
+    def create_conversation(self, name: str | None = None) -> Conversation:
+        """A new, empty one; without a name it is called `talk-1`, `talk-2` ..."""
+        with self.transaction():
+            if name is None:
+                taken = {
+                    row["name"]
+                    for row in self.rows("SELECT name FROM conversations WHERE name GLOB 'talk-*'")
+                }
+                count = 1
+                while f"talk-{count}" in taken:
+                    count += 1
+                name = f"talk-{count}"
+            check_name(name)
+            if self.rows("SELECT 1 FROM conversations WHERE name = ?", name):
+                raise StoreError(f"there is a conversation {name!r} already", f"reopen it with -c {name}")
+            now = time.time()
+            key = self.insert("conversations", name=name, created=now, used=now)
+            return self.conversation(key)
+
+    def conversation(self, key: int | str) -> Conversation:
+        """By id or by name."""
+        column = "id" if isinstance(key, int) else "name"
+        found = self.records(Conversation, f"SELECT * FROM conversations WHERE {column} = ?", key)
+        if not found:
+            raise StoreError(f"there is no conversation {key!r}", "`ace conversations` lists them")
+        return found[0]
+
+    def conversations(self) -> list[Conversation]:
+        """The latest used first."""
+        return self.records(Conversation, "SELECT * FROM conversations ORDER BY used DESC, id DESC")
+
+    def latest_conversation(self) -> Conversation | None:
+        found = self.records(Conversation, "SELECT * FROM conversations ORDER BY used DESC, id DESC LIMIT 1")
+        return found[0] if found else None
+
+    def counts(self, conversation: int) -> tuple[int, int]:
+        """Turns and pictures of a conversation."""
+        row = self.rows(
+            "SELECT (SELECT count(*) FROM turns WHERE conversation = ?) AS turns,"
+            " (SELECT count(*) FROM images WHERE conversation = ? AND kind = 'image') AS images",
+            conversation, conversation,
+        )[0]  # fmt: skip
+        return row["turns"], row["images"]
+
+    def rename(self, conversation: int, name: str) -> None:
+        check_name(name)
+        with self.transaction():
+            if self.rows("SELECT 1 FROM conversations WHERE name = ? AND id != ?", name, conversation):
+                raise StoreError(f"there is a conversation {name!r} already", "choose another name")
+            self.execute("UPDATE conversations SET name = ? WHERE id = ?", name, conversation)
+
+    # The tree of turns
+
+    def turn(self, key: int) -> Turn:
+        found = self.records(Turn, "SELECT * FROM turns WHERE id = ?", key)
+        if not found:
+            raise StoreError(f"there is no turn {key}", "`ace history` lists them")
+        return found[0]
+
+    def turns(self, conversation: int) -> list[Turn]:
+        """All of the tree, oldest first."""
+        return self.records(Turn, "SELECT * FROM turns WHERE conversation = ? ORDER BY id", conversation)
+
+    def path_to(self, tip: int | None) -> list[Turn]:
+        """The turns from the root to `tip`."""
+        return self.records(
+            Turn,
+            "WITH RECURSIVE path(id, parent) AS ("
+            " SELECT id, parent FROM turns WHERE id = ?"
+            " UNION ALL SELECT t.id, t.parent FROM turns t JOIN path ON t.id = path.parent)"
+            " SELECT turns.* FROM path JOIN turns USING (id) ORDER BY turns.id",
+            tip,
+        )
+
+    def begin_turn(
+        self,
+        conversation: int,
+        parent: int | None,
+        request: str,
+        plan: str,
+        attachments: Sequence[NewImage] = (),
+        owner: str = "",
+    ) -> tuple[Turn, list[Image]]:
+        """A running turn below `parent`, and the pictures that came with it. The tip stays where it is."""
+        with self.transaction():
+            now = time.time()
+            key = self.insert(
+                "turns", conversation=conversation, parent=parent, request=request, plan=plan,
+                status="running", created=now, owner=owner,
+            )  # fmt: skip
+            self.execute(
+                "INSERT INTO turns_fts(rowid, request, instructions) VALUES (?, ?, '')", key, request
+            )
+            self.execute("UPDATE conversations SET used = ? WHERE id = ?", now, conversation)
+            images = [self.add_image(conversation, image, turn=key) for image in attachments]
+            return self.turn(key), images
+
+    def set_plan(self, turn: int, plan: str) -> None:
+        with self.transaction():
+            self.execute("UPDATE turns SET plan = ? WHERE id = ?", plan, turn)
+
+    def set_status(self, turn: int, status: str, note: str = "", owner: str = "") -> None:
+        with self.transaction():
+            self.execute(
+                "UPDATE turns SET status = ?, note = ?, owner = ? WHERE id = ?", status, note, owner, turn
+            )
+
+    def finish_turn(self, turn: int, tokens: int, note: str = "") -> bool:
+        """Mark a turn done and move the tip to it. False when the tip was no longer the turn's parent:
+        another process has moved it meanwhile, and its turn is now on a branch of its own."""
+        with self.transaction():
+            row = self.turn(turn)
+            before = self.conversation(row.conversation)
+            self.execute(
+                "UPDATE turns SET status = 'done', tokens = ?, note = ?, owner = '' WHERE id = ?",
+                tokens,
+                note,
+                turn,
+            )
+            self.execute(
+                "UPDATE conversations SET tip = ?, head = ?, used = ? WHERE id = ?",
+                turn, turn, time.time(), row.conversation,
+            )  # fmt: skip
+            return before.tip == row.parent
+
+    def move_tip(self, conversation: int, turn: int | None, *, keep_head: bool = False) -> None:
+        """Go to a finished turn, or to before the first one. `keep_head`: redo still leads where it led."""
+        with self.transaction():
+            if turn is not None:
+                row = self.turn(turn)
+                if row.conversation != conversation or row.status != "done":
+                    raise StoreError(
+                        f"turn {turn} is not one to go to: it is {row.status}", "choose a finished one"
+                    )
+            self.execute(
+                "UPDATE conversations SET tip = ?, used = ? WHERE id = ?", turn, time.time(), conversation
+            )
+            if not keep_head:
+                self.execute("UPDATE conversations SET head = ? WHERE id = ?", turn, conversation)
+
+    def undo(self, conversation: int) -> Turn | None:
+        """Move the tip to its parent; returns the turn that was undone, None at the root."""
+        with self.transaction():
+            row = self.conversation(conversation)
+            if row.tip is None:
+                return None
+            turn = self.turn(row.tip)
+            self.move_tip(conversation, turn.parent, keep_head=True)
+            return turn
+
+    def redo(self, conversation: int) -> Turn | None:
+        """Move the tip one turn towards the head; returns the turn that is back, None when there is none."""
+        with self.transaction():
+            row = self.conversation(conversation)
+            key = row.head
+            while key is not None and key != row.tip:
+                turn = self.turn(key)
+                if turn.parent == row.tip:
+                    self.move_tip(conversation, key, keep_head=True)
+                    return turn
+                key = turn.parent
+            return None
+
+    def history(self, tip: int | None, budget: int) -> list[Turn]:
+        """The contiguous run of turns, oldest first, that goes to the model before a turn below `tip`.
+
+        The run starts at an anchor, which is a function of the costs (`tokens`) on the path alone: the root's
+        turn at first, and whenever the run from it grows over `budget` it jumps forward until the run fits
+        half the budget. So it stays put for many turns. Where it ended for a tip is kept in `anchors`, for
+        the path to be walked once only.
+        """
+        if tip is None:
+            return []
+        walked: list[tuple[int, int]] = []
+        key: int | None = tip
+        kept = 0
+        while key is not None:
+            found = self.rows("SELECT turns FROM anchors WHERE turn = ? AND budget = ?", key, budget)
+            if found:
+                kept = found[0]["turns"]
+                break
+            if len(walked) == FAR:
+                walked += self._costs(key, -1)
+                break
+            walked += self._costs(key, 1)
+            key = self.turn(key).parent
+        run = deque(reversed(self._costs(key, kept) if kept else []))
+        total = sum(tokens for _, tokens in run)
+        for turn in reversed(walked):
+            run.append(turn)
+            total += turn[1]
+            if total > budget:
+                while run and total > budget // 2:
+                    total -= run.popleft()[1]
+        if walked and not self.read_only and self.turn(tip).status == "done":
+            with self.transaction():
+                self.execute("INSERT OR REPLACE INTO anchors VALUES (?, ?, ?)", tip, budget, len(run))
+        return [self.turn(key) for key, _ in run]
+
+    def _costs(self, tip: int | None, limit: int) -> list[tuple[int, int]]:
+        """(turn, tokens) of `tip` and its ancestors, at most `limit` of them (-1: all), youngest first."""
+        rows = self.rows(
+            "WITH RECURSIVE path(id, parent, tokens) AS ("
+            " SELECT id, parent, tokens FROM turns WHERE id = ?"
+            " UNION ALL SELECT t.id, t.parent, t.tokens FROM turns t JOIN path ON t.id = path.parent LIMIT ?)"
+            " SELECT id, tokens FROM path",
+            tip, limit,
+        )  # fmt: skip
+        return [(row["id"], row["tokens"]) for row in rows]
+
+    # Steps and images
+
+    def add_step(
+        self,
+        turn: int,
+        position: int,
+        task: str,
+        instruction: str,
+        recipe: str,
+        inputs: Iterable[tuple[str, int]],
+        images: Sequence[NewImage],
+    ) -> list[Image]:
+        """A step that was carried out, its inputs as (role, image id) in order, and its pictures: one
+        transaction.
+
+        Raises StoreError when the step is there already (another process has resumed the same turn).
+        """
+        with self.transaction(durable=bool(images)):
+            row = self.turn(turn)
+            if self.rows("SELECT 1 FROM steps WHERE turn = ? AND position = ?", turn, position):
+                raise StoreError(f"step {position + 1} of turn {turn} was done meanwhile by another process")
+            key = self.insert(
+                "steps", turn=turn, position=position, task=task, instruction=instruction, recipe=recipe,
+                created=time.time(),
+            )  # fmt: skip
+            counts = {"image": 0, "mask": 0}
+            for role, image in inputs:
+                self.insert("step_inputs", step=key, position=counts[role], role=role, image=image)
+                counts[role] += 1
+            self.execute(
+                "UPDATE turns_fts SET instructions = instructions || ? || char(10) WHERE rowid = ?",
+                instruction,
+                turn,
+            )
+            return [self.add_image(row.conversation, image, turn=turn, step=key) for image in images]
+
+    def add_image(
+        self, conversation: int, image: NewImage, *, turn: int | None = None, step: int | None = None
+    ) -> Image:
+        """Store a picture under the next number; the same bytes are kept once."""
+        digest = hashlib.sha256(image.data).hexdigest()
+        with self.transaction():
+            self.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)", digest, image.data, image.media)
+            number = self.conversation(conversation).last_number + 1
+            self.execute("UPDATE conversations SET last_number = ? WHERE id = ?", number, conversation)
+            key = self.insert(
+                "images", conversation=conversation, number=number, kind=image.kind, sha256=digest,
+                width=image.width, height=image.height, step=step, variation=image.variation, turn=turn,
+                caption=image.caption, source=image.source, created=time.time(),
+            )  # fmt: skip
+            return self.image_by_id(key)
+
+    def steps(self, turn: int) -> list[Step]:
+        """In the order of the plan."""
+        return self.records(Step, "SELECT * FROM steps WHERE turn = ? ORDER BY position", turn)
+
+    def step(self, key: int) -> Step:
+        return self.records(Step, "SELECT * FROM steps WHERE id = ?", key)[0]
+
+    def step_inputs(self, step: int) -> list[tuple[str, Image]]:
+        """(role, image): images first, then masks, each in order."""
+        rows = self.rows("SELECT role, image FROM step_inputs WHERE step = ? ORDER BY role, position", step)
+        return [(row["role"], self.image_by_id(row["image"])) for row in rows]
+
+    def step_images(self, step: int) -> list[Image]:
+        """In the order of their variations."""
+        return self.records(Image, "SELECT * FROM images WHERE step = ? ORDER BY variation, id", step)
+
+    def image(self, conversation: int, number: int) -> Image:
+        found = self.records(
+            Image, "SELECT * FROM images WHERE conversation = ? AND number = ?", conversation, number
+        )
+        if not found:
+            last = self.conversation(conversation).last_number
+            raise StoreError(
+                f"there is no @{number} in this conversation", f"the last is @{last}" if last else ""
+            )
+        return found[0]
+
+    def image_by_id(self, key: int) -> Image:
+        return self.records(Image, "SELECT * FROM images WHERE id = ?", key)[0]
+
+    def images(self, conversation: int) -> list[Image]:
+        return self.records(
+            Image, "SELECT * FROM images WHERE conversation = ? ORDER BY number", conversation
+        )
+
+    def turn_images(self, turn: int) -> list[Image]:
+        """What was attached to and made in a turn, by number."""
+        return self.records(Image, "SELECT * FROM images WHERE turn = ? ORDER BY number", turn)
+
+    def data(self, image: Image) -> bytes:
+        """The stored file; StoreError when it was forgotten."""
+        if image.sha256 is None:
+            raise StoreError(f"@{image.number} was forgotten", "its picture is gone for good")
+        return self.blob(image.sha256)
+
+    def blob(self, sha256: str) -> bytes:
+        found = self.rows("SELECT bytes FROM blobs WHERE sha256 = ?", sha256)
+        if not found:
+            raise StoreError(f"no picture {sha256[:12]}... is stored here", "import its conversation first")
+        return bytes(found[0]["bytes"])
+
+    # Search
+
+    def search(self, words: str, *, conversation: int | None = None, limit: int = 20) -> list[Turn]:
+        """Turns whose request or instructions hold every word (as the beginning of one), the latest first."""
+        terms = re.findall(r"\w+", words)
+        if not terms:
+            return []
+        match = " ".join(f'"{term}"*' for term in terms)
+        mine = "AND turns.conversation = ?" if conversation is not None else ""
+        return self.records(
+            Turn,
+            "SELECT turns.* FROM turns_fts JOIN turns ON turns.id = turns_fts.rowid"
+            f" WHERE turns_fts MATCH ? {mine} ORDER BY turns_fts.rowid DESC LIMIT ?",
+            match, *(() if conversation is None else (conversation,)), limit,
+        )  # fmt: skip
+
+
+def check_name(name: str) -> None:
+    """A conversation's name is also an argument and part of a file name."""
+    if not re.fullmatch(r"[^\W_][\w .-]{0,79}", name) or name != name.strip():
+        raise StoreError(
+            f"{name!r} cannot be a conversation's name",
+            "use letters, digits, spaces, dots, - and _, at most 80, beginning with a letter or digit",
+        )
