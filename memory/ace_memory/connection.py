@@ -55,8 +55,12 @@ class Connection:
 
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[None]:
-        """All or nothing; inside another one it is part of that. Takes the write lock at once, so that what
-        is read inside cannot change before it is written."""
+        """All or nothing; inside another one it is part of that.
+
+        Takes the write lock at once, so that what is read inside cannot change before it is written. Every
+        commit outlives a killed process; `durable` ones, and all before them, also a power cut, for one flush
+        to disk.
+        """
         with self._lock, said_plainly(self.path):
             if self._depth:
                 yield
@@ -124,8 +128,6 @@ class Connection:
             uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            # NORMAL is enough against a killed process; FULL also keeps what was committed through a power
-            # cut.
             for pragma in ("foreign_keys = ON", "secure_delete = ON", "synchronous = NORMAL"):
                 conn.execute(f"PRAGMA {pragma}")
             if not self.read_only:
