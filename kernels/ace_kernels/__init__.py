@@ -12,15 +12,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ace_kernels.attention.api import range_attention
     from ace_kernels.errors import ArgumentError, BackendError, KernelError
+    from ace_kernels.gating.api import gate_residual
+    from ace_kernels.modulation.api import layer_norm_modulate
     from ace_kernels.plan import RangePlan, Segment
+    from ace_kernels.rotation.api import rms_norm_rope
+    from ace_kernels.rotation.table import RopeTable
 
 _HOME = {
     "ArgumentError": "ace_kernels.errors",
     "BackendError": "ace_kernels.errors",
     "KernelError": "ace_kernels.errors",
     "RangePlan": "ace_kernels.plan",
+    "RopeTable": "ace_kernels.rotation.table",
     "Segment": "ace_kernels.plan",
+    "gate_residual": "ace_kernels.gating.api",
+    "layer_norm_modulate": "ace_kernels.modulation.api",
     "range_attention": "ace_kernels.attention.api",
+    "rms_norm_rope": "ace_kernels.rotation.api",
 }
 
 __all__ = [
@@ -28,8 +36,12 @@ __all__ = [
     "BackendError",
     "KernelError",
     "RangePlan",
+    "RopeTable",
     "Segment",
+    "gate_residual",
+    "layer_norm_modulate",
     "range_attention",
+    "rms_norm_rope",
 ]
 
 

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Literal, cast, get_args
 
 import torch
+from torch import Tensor
 
 from ace_kernels.errors import ArgumentError, BackendError
 
@@ -38,6 +39,17 @@ def choose(device: torch.device, forced: str | None) -> Backend:
         if problem is not None:
             raise BackendError(f"{source}: the triton backend cannot run here: {problem}")
     return cast(Backend, name)
+
+
+def traced() -> bool:
+    """Whether this call is recorded or shadowed (torch.compile, export, FakeTensorMode), not just run."""
+    return torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
+
+
+def as_fake(tensor: Tensor, like: Tensor) -> Tensor:
+    """A tensor made outside a FakeTensorMode, for a step that runs inside it."""
+    mode = getattr(like, "fake_mode", None)
+    return tensor if mode is None or hasattr(tensor, "fake_mode") else mode.from_tensor(tensor)
 
 
 def interpreted() -> bool:

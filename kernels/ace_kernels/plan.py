@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,6 +31,16 @@ class Segment:
     q: Range
     k1: Range
     k2: Range = (0, 0)
+
+
+class Tables(NamedTuple):
+    """What the operation takes of a plan; see `RangePlan`."""
+
+    layout: Tensor
+    tiles: Tensor
+    key_tiles: Tensor
+    readers: Tensor
+    block: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +111,10 @@ class RangePlan:
             key_tiles=_table(key_tiles, 4, torch.int32).to(device),
             readers=_table(readers, 2, torch.int32).to(device),
         )
+
+    @property
+    def tables(self) -> Tables:
+        return Tables(self.layout, self.tiles, self.key_tiles, self.readers, self.block)
 
     def to(self, device: torch.device | str) -> RangePlan:
         """The same plan with its tile tensors on `device`."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ace_kernels.attention import cpu, reference
-from ace_kernels.backend import choose
+from ace_kernels.backend import as_fake, choose, traced
 from ace_kernels.errors import ArgumentError
-from ace_kernels.plan import RangePlan
+from ace_kernels.plan import RangePlan, Tables
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 MIN_WIDTH, MAX_WIDTH = 8, 128
@@ -30,11 +31,11 @@ def range_attention(
     No padding, no mask, and no buffer that grows with tokens times tokens. Gradients are deterministic.
 
     Args:
-        q: `[Nq, H, D]`; float16, bfloat16, float32 or (not on a GPU) float64. D from 8 to 128. The last two
+        q: `[Nq, H, D]`; float16, bfloat16, float32 or (not in Triton) float64. D from 8 to 128. The last two
             axes must be contiguous; rows may be spaced, as in a slice of a joint projection.
         k, v: `[Nk, H, D]`, dtype and device of `q`.
         plan: the segments, built for `Nq` and `Nk` on the device of `q`.
-        scale: of the scores; default `D ** -0.5`.
+        scale: of the scores, more than 0; default `D ** -0.5`.
         backend: "reference", "cpu" or "triton"; default `ACE_KERNELS_BACKEND`, else the fastest.
 
     Returns:
@@ -44,26 +45,24 @@ def range_attention(
         ArgumentError: a wrong dtype, device, stride or shape, or a plan of another batch.
         BackendError: a backend that cannot run here.
     """
-    _check(q, k, v, plan)
+    _check(q, k, v, plan, scale)
     chosen = choose(q.device, backend)
-    factor = q.shape[-1] ** -0.5 if scale is None else float(scale)
+    factor = q.shape[-1] ** -0.5 if scale is None else scale
     if chosen == "reference":
         return reference.range_attention(q, k, v, plan, factor)
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
-        return torch.ops.ace_kernels.range_attention(q, k, v, _as_fake(plan.layout, q), factor)[0]
-    groups = cpu.groups_of(plan.layout)
+    if chosen == "triton" and q.dtype is torch.float64:
+        raise ArgumentError(
+            "q: wanted float16, bfloat16 or float32 for the triton backend, got torch.float64"
+        )
+    if traced():
+        tables = [as_fake(t, q) for t in plan.tables[:4]]
+        return torch.ops.ace_kernels.range_attention(q, k, v, *tables, plan.block, factor, chosen)[0]
     if torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad):
-        return _Attention.apply(q, k, v, groups, factor)
-    return cpu.forward(q, k, v, groups, factor)[0]
+        return _Attention.apply(q, k, v, plan.tables, factor, _module(chosen))
+    return _module(chosen).forward(q, k, v, plan.tables, factor)[0]
 
 
-def _as_fake(tensor: Tensor, like: Tensor) -> Tensor:
-    """A plan made outside a FakeTensorMode, for a step that runs inside it."""
-    mode = getattr(like, "fake_mode", None)
-    return tensor if mode is None or hasattr(tensor, "fake_mode") else mode.from_tensor(tensor)
-
-
-def _check(q: Tensor, k: Tensor, v: Tensor, plan: RangePlan) -> None:
+def _check(q: Tensor, k: Tensor, v: Tensor, plan: RangePlan, scale: float | None) -> None:
     if q.dim() != 3 or not MIN_WIDTH <= q.shape[2] <= MAX_WIDTH or not q.shape[1]:
         raise ArgumentError(f"q: wanted shape [Nq, H, D] with D from 8 to 128, got {list(q.shape)}")
     if q.dtype not in DTYPES:
@@ -87,61 +86,97 @@ def _check(q: Tensor, k: Tensor, v: Tensor, plan: RangePlan) -> None:
             f"plan: wanted one for {q.shape[0]} queries and {k.shape[0]} keys, "
             f"got one for {plan.num_queries} and {plan.num_keys}"
         )
+    if plan.tiles.device != q.device:
+        raise ArgumentError(f"plan: wanted its tensors on {q.device}, got {plan.tiles.device}; call .to()")
+    if scale is not None and not scale > 0:
+        raise ArgumentError(f"scale: wanted more than 0, got {scale}")
+
+
+def _module(backend: str) -> ModuleType:
+    if backend == "cpu":
+        return cpu
+    from ace_kernels.attention import triton
+
+    return triton
 
 
 class _Attention(torch.autograd.Function):
-    """The eager path: an order of magnitude less overhead per call than a registered operation."""
+    """The eager path: a fraction of the overhead per call of a registered operation."""
 
     @staticmethod
     def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, groups: tuple[cpu.Group, ...], scale: float
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, tables: Tables, scale: float, module: ModuleType
     ) -> Tensor:
-        out, lse = cpu.forward(q, k, v, groups, scale)
+        out, lse = module.forward(q, k, v, tables, scale)
         ctx.save_for_backward(q, k, v, out, lse)
-        ctx.groups, ctx.scale = groups, scale
+        ctx.rest = tables, scale
+        ctx.module = module
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, out, lse = ctx.saved_tensors
-        grads = cpu.backward(grad.contiguous(), q, k, v, out, lse, ctx.groups, ctx.scale)
-        return (*grads, None, None)
+        return (*ctx.module.backward(grad.contiguous(), *ctx.saved_tensors, *ctx.rest), None, None, None)
 
 
 @torch.library.custom_op("ace_kernels::range_attention", mutates_args=())
-def _forward_op(q: Tensor, k: Tensor, v: Tensor, layout: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    return cpu.forward(q, k, v, cpu.groups_of(layout), scale)
+def _forward_op(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    layout: Tensor,
+    tiles: Tensor,
+    key_tiles: Tensor,
+    readers: Tensor,
+    block: int,
+    scale: float,
+    backend: str,
+) -> tuple[Tensor, Tensor]:
+    tables = Tables(layout, tiles, key_tiles, readers, block)
+    out, lse = _module(backend).forward(q, k, v, tables, scale)
+    return out, lse
 
 
 @_forward_op.register_fake
-def _(q: Tensor, k: Tensor, v: Tensor, layout: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def _(q: Tensor, k: Tensor, v: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     wide = torch.float64 if q.dtype is torch.float64 else torch.float32
-    return q.new_empty(q.shape), q.new_empty(q.shape[:2], dtype=wide)
+    return q.new_empty(q.shape), q.new_empty((q.shape[1], q.shape[0]), dtype=wide)
 
 
 @torch.library.custom_op("ace_kernels::range_attention_backward", mutates_args=())
 def _backward_op(
-    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, layout: Tensor, scale: float
+    grad: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    out: Tensor,
+    lse: Tensor,
+    layout: Tensor,
+    tiles: Tensor,
+    key_tiles: Tensor,
+    readers: Tensor,
+    block: int,
+    scale: float,
+    backend: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return cpu.backward(grad.contiguous(), q, k, v, out, lse, cpu.groups_of(layout), scale)
+    tables = Tables(layout, tiles, key_tiles, readers, block)
+    dq, dk, dv = _module(backend).backward(grad.contiguous(), q, k, v, out, lse, tables, scale)
+    return dq, dk, dv
 
 
 @_backward_op.register_fake
-def _(
-    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, layout: Tensor, scale: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def _(grad: Tensor, q: Tensor, k: Tensor, v: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
     return q.new_empty(q.shape), k.new_empty(k.shape), v.new_empty(v.shape)
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    q, k, v, layout, ctx.scale = inputs
-    ctx.save_for_backward(q, k, v, *output, layout)
+    ctx.save_for_backward(*inputs[:3], *output, *inputs[3:7])
+    ctx.rest = inputs[7:]
 
 
 def _differentiate(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-    grads = torch.ops.ace_kernels.range_attention_backward(grad, *ctx.saved_tensors, ctx.scale)
-    return (*grads, None, None)
+    grads = torch.ops.ace_kernels.range_attention_backward(grad, *ctx.saved_tensors, *ctx.rest)
+    return (*grads, *[None] * 7)
 
 
 _forward_op.register_autograd(_differentiate, setup_context=_save)

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ace_kernels.plan import Tables
+
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 _flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
 
@@ -102,24 +104,23 @@ def _rows(entries: list[list[tuple[int, int]]]) -> Rows:
     return Rows(len(entries), length, 0, 0, torch.from_numpy(index))
 
 
-def forward(
-    q: Tensor, k: Tensor, v: Tensor, groups: tuple[Group, ...], scale: float
-) -> tuple[Tensor, Tensor]:
-    """Returns the output `[Nq, H, D]` and the log-sum-exp of the scores `[Nq, H]`, infinite without keys."""
+def forward(q: Tensor, k: Tensor, v: Tensor, tables: Tables, scale: float) -> tuple[Tensor, Tensor]:
+    """Returns the output `[Nq, H, D]` and the log-sum-exp of the scores `[H, Nq]`, infinite without keys."""
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
     wide = torch.float64 if q.dtype is torch.float64 else torch.float32
-    lse = torch.empty(q.shape[:2], dtype=wide, device=q.device)
-    for group in groups:
+    lse = torch.empty((q.shape[1], q.shape[0]), dtype=wide, device=q.device)
+    logs = lse.t().unsqueeze(-1)
+    for group in groups_of(tables.layout):
         if group.keys is None:
             shape = (group.queries.count, q.shape[1], group.queries.length, q.shape[2])
             group.queries.put(out, out.new_zeros(()).expand(shape))
-            group.queries.put(lse.unsqueeze(-1), lse.new_full((), float("inf")).expand(*shape[:3], 1))
+            group.queries.put(logs, lse.new_full((), float("inf")).expand(*shape[:3], 1))
             continue
-        rows, logs = _flash(
+        rows, row_logs = _flash(
             group.queries.take(q), group.keys.take(k), group.keys.take(v), 0.0, False, scale=scale
         )
         group.queries.put(out, rows)
-        group.queries.put(lse.unsqueeze(-1), logs.unsqueeze(-1))
+        group.queries.put(logs, row_logs.unsqueeze(-1))
     return out, lse
 
 
@@ -130,14 +131,15 @@ def backward(
     v: Tensor,
     out: Tensor,
     lse: Tensor,
-    groups: tuple[Group, ...],
+    tables: Tables,
     scale: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of q, k and v. Groups run one after another, so the sums are the same every time."""
     dq = torch.zeros(q.shape, dtype=q.dtype, device=q.device)
     dk = torch.zeros(k.shape, dtype=k.dtype, device=k.device)
     dv = torch.zeros(v.shape, dtype=v.dtype, device=v.device)
-    for group in groups:
+    logs = lse.t().unsqueeze(-1)
+    for group in groups_of(tables.layout):
         if group.keys is None:
             continue
         queries, keys = group.queries, group.keys
@@ -147,7 +149,7 @@ def backward(
             keys.take(k),
             keys.take(v),
             queries.take(out),
-            queries.take(lse.unsqueeze(-1)).squeeze(-1),
+            queries.take(logs).squeeze(-1),
             0.0,
             False,
             scale=scale,

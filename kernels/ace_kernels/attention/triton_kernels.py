@@ -1,0 +1,305 @@
+# mypy: allow-untyped-defs, allow-incomplete-defs
+"""The Triton kernels of range attention: forward and deterministic backward.
+
+A program takes one tile of query rows (or, for the gradients of k and v, of key rows) of one head and loops
+over what the plan says it reads; nothing is shared between programs, so there are no atomics and a gradient
+is the same every time. A head of width D is worked on as D0 + D1 columns, powers of two of at least 16: 72 is
+64 + 16 (11 % padding), where one block of 128 would waste 44 % and spill registers.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+LOG2_E: tl.constexpr = tl.constexpr(1.4426950408889634)
+LN_2: tl.constexpr = tl.constexpr(0.6931471805599453)
+
+
+@triton.jit
+def _columns(
+    base, start, count, stride, FIRST: tl.constexpr, WIDTH: tl.constexpr, D: tl.constexpr, ROWS: tl.constexpr,
+    MASKED: tl.constexpr,
+):  # fmt: skip
+    """Columns FIRST to FIRST + WIDTH of `count` rows from `start`, zero beyond the rows and beyond D."""
+    row = tl.arange(0, ROWS)
+    column = FIRST + tl.arange(0, WIDTH)
+    # The tile's address is 64-bit; inside a tile 32 bits are enough and keep registers free.
+    address = base + start.to(tl.int64) * stride + row[:, None] * stride + column[None, :]
+    if FIRST + WIDTH > D:
+        if MASKED:
+            x = tl.load(address, mask=(row < count)[:, None] & (column < D)[None, :], other=0.0)
+        else:
+            x = tl.load(address, mask=(row >= 0)[:, None] & (column < D)[None, :], other=0.0)
+    else:
+        if MASKED:
+            x = tl.load(address, mask=(row < count)[:, None], other=0.0)
+        else:
+            x = tl.load(address)
+    return x
+
+
+@triton.jit
+def _store(
+    base, start, count, stride, x, FIRST: tl.constexpr, WIDTH: tl.constexpr, D: tl.constexpr,
+    ROWS: tl.constexpr,
+):  # fmt: skip
+    row = tl.arange(0, ROWS)
+    column = FIRST + tl.arange(0, WIDTH)
+    address = base + start.to(tl.int64) * stride + row[:, None] * stride + column[None, :]
+    mask = (row < count)[:, None]
+    if FIRST + WIDTH > D:
+        mask = mask & (column < D)[None, :]
+    tl.store(address, x.to(base.dtype.element_ty), mask=mask)
+
+
+@triton.jit
+def _forward_step(
+    q0, q1, acc0, acc1, total, highest, K, V, k0_desc, k1_desc, v0_desc, v1_desc, start, count, head,
+    k_stride, v_stride, scale_log2, D: tl.constexpr, D0: tl.constexpr, D1: tl.constexpr, BN: tl.constexpr,
+    MASKED: tl.constexpr, TMA: tl.constexpr, ONES: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """One tile of keys: scores, running maximum and sum, and their product with the values."""
+    # A partial tile never comes through TMA: it would carry rows of the next segment, and 0 * NaN is NaN.
+    if TMA and not MASKED:
+        k0 = tl.reshape(k0_desc.load([start, head, 0]), [BN, D0])
+    else:
+        k0 = _columns(K, start, count, k_stride, 0, D0, D, BN, MASKED)
+    scores = tl.dot(q0, tl.trans(k0), input_precision=PRECISION)
+    if D1 > 0:
+        if TMA and not MASKED:
+            k1 = tl.reshape(k1_desc.load([start, head, D0]), [BN, D1])
+        else:
+            k1 = _columns(K, start, count, k_stride, D0, D1, D, BN, MASKED)
+        scores = tl.dot(q1, tl.trans(k1), scores, input_precision=PRECISION)
+    if MASKED:
+        scores = tl.where((tl.arange(0, BN) < count)[None, :], scores, -float("inf"))
+    new_highest = tl.maximum(highest, tl.max(scores, 1) * scale_log2)
+    p = tl.exp2(scores * scale_log2 - new_highest[:, None])
+    shrink = tl.exp2(highest - new_highest)
+    if TMA and not MASKED:
+        v0 = tl.reshape(v0_desc.load([start, head, 0]), [BN, D0])
+    else:
+        v0 = _columns(V, start, count, v_stride, 0, D0, D, BN, MASKED)
+    weights = p.to(v0.dtype)
+    acc0 = tl.dot(weights, v0, acc0 * shrink[:, None], input_precision=PRECISION)
+    if D1 > 0:
+        if TMA and not MASKED:
+            v1 = tl.reshape(v1_desc.load([start, head, D0]), [BN, D1])
+        else:
+            v1 = _columns(V, start, count, v_stride, D0, D1, D, BN, MASKED)
+        if ONES:
+            v1 = tl.where((D0 + tl.arange(0, D1) == D)[None, :], 1.0, v1).to(v1.dtype)
+        acc1 = tl.dot(weights, v1, acc1 * shrink[:, None], input_precision=PRECISION)
+    if not ONES:
+        total = total * shrink + tl.sum(p, 1)
+    return acc0, acc1, total, new_highest
+
+
+@triton.jit
+def range_attention_fwd_kernel(
+    Q, K, V, k0_desc, k1_desc, v0_desc, v1_desc, OUT, LSE, TILES, q_stride, k_stride, v_stride, num_queries,
+    scale_log2, H: tl.constexpr, D: tl.constexpr, D0: tl.constexpr, D1: tl.constexpr, BM: tl.constexpr,
+    BN: tl.constexpr, PARTS: tl.constexpr, STAGES: tl.constexpr, TMA: tl.constexpr,
+    WARP_SPECIALIZE: tl.constexpr, ONES: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """One program: BM rows of one query tile, one head.
+
+    The head stride is the constexpr D: as a runtime number it would turn 16-byte loads into 2-byte ones.
+    ONES puts a column of ones into the spare tail of the values, so the matrix unit sums the softmax too.
+    """
+    program = tl.program_id(0)
+    head = program % H
+    tile = TILES + (program // (H * PARTS)).to(tl.int64) * 6
+    first = tl.load(tile) + (program // H) % PARTS * BM
+    count = tl.load(tile + 1) - first
+    if count <= 0:
+        return
+    a_begin = tl.load(tile + 2)
+    a_rows = tl.load(tile + 3) - a_begin
+    b_begin = tl.load(tile + 4)
+    b_rows = tl.load(tile + 5) - b_begin
+    K += head * D
+    V += head * D
+
+    q0 = _columns(Q + head * D, first, count, q_stride, 0, D0, D, BM, True)
+    q1 = q0
+    if D1 > 0:
+        q1 = _columns(Q + head * D, first, count, q_stride, D0, D1, D, BM, True)
+    acc0 = tl.zeros([BM, D0], tl.float32)
+    acc1 = tl.zeros([BM, D1 if D1 > 0 else 16], tl.float32)
+    total = tl.zeros([BM], tl.float32)
+    highest = tl.full([BM], -float("inf"), tl.float32)
+
+    a_tiles = a_rows // BN
+    b_tiles = b_rows // BN
+    for i in tl.range(0, a_tiles + b_tiles, num_stages=STAGES, warp_specialize=WARP_SPECIALIZE):
+        start = tl.where(i < a_tiles, a_begin + i * BN, b_begin + (i - a_tiles) * BN)
+        acc0, acc1, total, highest = _forward_step(
+            q0, q1, acc0, acc1, total, highest, K, V, k0_desc, k1_desc, v0_desc, v1_desc, start, BN, head,
+            k_stride, v_stride, scale_log2, D, D0, D1, BN, False, TMA, ONES, PRECISION,
+        )  # fmt: skip
+    for part in tl.range(0, 2, num_stages=1):
+        start = tl.where(part == 0, a_begin + a_tiles * BN, b_begin + b_tiles * BN)
+        rest = tl.where(part == 0, a_rows - a_tiles * BN, b_rows - b_tiles * BN)
+        if rest > 0:
+            acc0, acc1, total, highest = _forward_step(
+                q0, q1, acc0, acc1, total, highest, K, V, k0_desc, k1_desc, v0_desc, v1_desc, start, rest,
+                head, k_stride, v_stride, scale_log2, D, D0, D1, BN, True, TMA, ONES, PRECISION,
+            )  # fmt: skip
+
+    if ONES:
+        total = tl.sum(tl.where((D0 + tl.arange(0, D1) == D)[None, :], acc1, 0.0), 1)
+    empty = total == 0.0
+    total = tl.where(empty, 1.0, total)
+    lse = tl.where(empty, float("inf"), (highest + tl.log2(total)) * LN_2)
+    row = tl.arange(0, BM)
+    tl.store(LSE + head.to(tl.int64) * num_queries + first + row, lse, mask=row < count)
+    inverse = (1.0 / total)[:, None]
+    _store(OUT + head * D, first, count, H * D, acc0 * inverse, 0, D0, D, BM)
+    if D1 > 0:
+        _store(OUT + head * D, first, count, H * D, acc1 * inverse, D0, D1, D, BM)
+
+
+@triton.jit
+def range_attention_delta_kernel(
+    OUT, GRAD, DELTA, num_queries, H: tl.constexpr, D: tl.constexpr, WIDTH: tl.constexpr, BM: tl.constexpr
+):  # fmt: skip
+    """Row sums of out * grad, `[H, Nq]`: what the softmax gradient subtracts."""
+    first = tl.program_id(0) // H * BM
+    head = tl.program_id(0) % H
+    count = num_queries - first
+    out = _columns(OUT + head * D, first, count, H * D, 0, WIDTH, D, BM, True).to(tl.float32)
+    grad = _columns(GRAD + head * D, first, count, H * D, 0, WIDTH, D, BM, True).to(tl.float32)
+    row = tl.arange(0, BM)
+    tl.store(DELTA + head.to(tl.int64) * num_queries + first + row, tl.sum(out * grad, 1), mask=row < count)
+
+
+@triton.jit
+def range_attention_dq_kernel(
+    Q, K, V, GRAD, LSE, DELTA, DQ, TILES, q_stride, k_stride, v_stride, num_queries, scale_log2, scale,
+    H: tl.constexpr, D: tl.constexpr, D0: tl.constexpr, D1: tl.constexpr, BM: tl.constexpr,
+    BN: tl.constexpr, PARTS: tl.constexpr, STAGES: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """One program: the gradient of BM rows of one query tile, one head."""
+    program = tl.program_id(0)
+    head = program % H
+    tile = TILES + (program // (H * PARTS)).to(tl.int64) * 6
+    first = tl.load(tile) + (program // H) % PARTS * BM
+    count = tl.load(tile + 1) - first
+    if count <= 0:
+        return
+    a_begin = tl.load(tile + 2)
+    a_rows = tl.load(tile + 3) - a_begin
+    b_begin = tl.load(tile + 4)
+    b_rows = tl.load(tile + 5) - b_begin
+    K += head * D
+    V += head * D
+
+    q0 = _columns(Q + head * D, first, count, q_stride, 0, D0, D, BM, True)
+    g0 = _columns(GRAD + head * D, first, count, H * D, 0, D0, D, BM, True)
+    q1 = q0
+    g1 = g0
+    if D1 > 0:
+        q1 = _columns(Q + head * D, first, count, q_stride, D0, D1, D, BM, True)
+        g1 = _columns(GRAD + head * D, first, count, H * D, D0, D1, D, BM, True)
+    row = tl.arange(0, BM)
+    column = tl.arange(0, BN)
+    at = head.to(tl.int64) * num_queries + first
+    lse = tl.load(LSE + at + row, mask=row < count, other=float("inf")) * LOG2_E
+    delta = tl.load(DELTA + at + row, mask=row < count, other=0.0)
+    acc0 = tl.zeros([BM, D0], tl.float32)
+    acc1 = tl.zeros([BM, D1 if D1 > 0 else 16], tl.float32)
+
+    a_tiles = tl.cdiv(a_rows, BN)
+    b_tiles = tl.cdiv(b_rows, BN)
+    for i in tl.range(0, a_tiles + b_tiles, num_stages=STAGES):
+        offset = tl.where(i < a_tiles, i, i - a_tiles) * BN
+        start = tl.where(i < a_tiles, a_begin, b_begin) + offset
+        rest = tl.where(i < a_tiles, a_rows, b_rows) - offset
+        k0 = _columns(K, start, rest, k_stride, 0, D0, D, BN, True)
+        v0 = _columns(V, start, rest, v_stride, 0, D0, D, BN, True)
+        scores = tl.dot(q0, tl.trans(k0), input_precision=PRECISION)
+        dp = tl.dot(g0, tl.trans(v0), input_precision=PRECISION)
+        k1 = k0
+        if D1 > 0:
+            k1 = _columns(K, start, rest, k_stride, D0, D1, D, BN, True)
+            v1 = _columns(V, start, rest, v_stride, D0, D1, D, BN, True)
+            scores = tl.dot(q1, tl.trans(k1), scores, input_precision=PRECISION)
+            dp = tl.dot(g1, tl.trans(v1), dp, input_precision=PRECISION)
+        p = tl.exp2(scores * scale_log2 - lse[:, None])
+        p = tl.where((column < rest)[None, :], p, 0.0)
+        ds = (p * (dp - delta[:, None])).to(k0.dtype)
+        acc0 = tl.dot(ds, k0, acc0, input_precision=PRECISION)
+        if D1 > 0:
+            acc1 = tl.dot(ds, k1, acc1, input_precision=PRECISION)
+    _store(DQ + head * D, first, count, H * D, acc0 * scale, 0, D0, D, BM)
+    if D1 > 0:
+        _store(DQ + head * D, first, count, H * D, acc1 * scale, D0, D1, D, BM)
+
+
+@triton.jit
+def range_attention_dkdv_kernel(
+    Q, K, V, GRAD, LSE, DELTA, DK, DV, KEY_TILES, READERS, q_stride, k_stride, v_stride, num_queries,
+    scale_log2, scale, H: tl.constexpr, D: tl.constexpr, D0: tl.constexpr, D1: tl.constexpr,
+    BM: tl.constexpr, BN: tl.constexpr, PARTS: tl.constexpr, STAGES: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """One program: the gradients of BN rows of one key tile, one head, over all query rows that read them."""
+    program = tl.program_id(0)
+    head = program % H
+    tile = KEY_TILES + (program // (H * PARTS)).to(tl.int64) * 4
+    first = tl.load(tile) + (program // H) % PARTS * BN
+    count = tl.load(tile + 1) - first
+    if count <= 0:
+        return
+    k0 = _columns(K + head * D, first, count, k_stride, 0, D0, D, BN, True)
+    v0 = _columns(V + head * D, first, count, v_stride, 0, D0, D, BN, True)
+    k1 = k0
+    v1 = v0
+    if D1 > 0:
+        k1 = _columns(K + head * D, first, count, k_stride, D0, D1, D, BN, True)
+        v1 = _columns(V + head * D, first, count, v_stride, D0, D1, D, BN, True)
+    dk0 = tl.zeros([BN, D0], tl.float32)
+    dv0 = tl.zeros([BN, D0], tl.float32)
+    dk1 = tl.zeros([BN, D1 if D1 > 0 else 16], tl.float32)
+    dv1 = tl.zeros([BN, D1 if D1 > 0 else 16], tl.float32)
+    Q += head * D
+    GRAD += head * D
+    LSE += head.to(tl.int64) * num_queries
+    DELTA += head.to(tl.int64) * num_queries
+    row = tl.arange(0, BM)
+
+    for reader in tl.range(tl.load(tile + 2), tl.load(tile + 3), num_stages=1):
+        begin = tl.load(READERS + reader * 2)
+        rows = tl.load(READERS + reader * 2 + 1) - begin
+        for offset in tl.range(0, rows, BM, num_stages=STAGES):
+            start = begin + offset
+            rest = rows - offset
+            q0 = _columns(Q, start, rest, q_stride, 0, D0, D, BM, True)
+            g0 = _columns(GRAD, start, rest, H * D, 0, D0, D, BM, True)
+            # A row beyond the range has an infinite sum, so its weights vanish.
+            lse = tl.load(LSE + start + row, mask=row < rest, other=float("inf")) * LOG2_E
+            delta = tl.load(DELTA + start + row, mask=row < rest, other=0.0)
+            scores = tl.dot(k0, tl.trans(q0), input_precision=PRECISION)
+            q1 = q0
+            g1 = g0
+            if D1 > 0:
+                q1 = _columns(Q, start, rest, q_stride, D0, D1, D, BM, True)
+                g1 = _columns(GRAD, start, rest, H * D, D0, D1, D, BM, True)
+                scores = tl.dot(k1, tl.trans(q1), scores, input_precision=PRECISION)
+            p = tl.exp2(scores * scale_log2 - lse[None, :])
+            weights = p.to(g0.dtype)
+            dv0 = tl.dot(weights, g0, dv0, input_precision=PRECISION)
+            dp = tl.dot(v0, tl.trans(g0), input_precision=PRECISION)
+            if D1 > 0:
+                dv1 = tl.dot(weights, g1, dv1, input_precision=PRECISION)
+                dp = tl.dot(v1, tl.trans(g1), dp, input_precision=PRECISION)
+            ds = (p * (dp - delta[None, :])).to(q0.dtype)
+            dk0 = tl.dot(ds, q0, dk0, input_precision=PRECISION)
+            if D1 > 0:
+                dk1 = tl.dot(ds, q1, dk1, input_precision=PRECISION)
+    _store(DK + head * D, first, count, H * D, dk0 * scale, 0, D0, D, BN)
+    _store(DV + head * D, first, count, H * D, dv0, 0, D0, D, BN)
+    if D1 > 0:
+        _store(DK + head * D, first, count, H * D, dk1 * scale, D0, D1, D, BN)
+        _store(DV + head * D, first, count, H * D, dv1, D0, D1, D, BN)

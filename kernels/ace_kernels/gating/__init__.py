@@ -1,0 +1,1 @@
+"""A residual branch through a gate, one per sample."""

@@ -1,0 +1,70 @@
+# mypy: allow-untyped-defs, allow-incomplete-defs
+"""Gradients of per-sample vectors in Triton: sums of token rows by sample, the same every time.
+
+Tokens are grouped by a stable sort of their index. Several programs share a sample; each writes its own
+partial sum, and the partial sums are added in a fixed order: no atomics.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+PARTS = 16
+ROWS, COLUMNS = 16, 64
+
+
+@triton.jit
+def indexed_sum_kernel(
+    GRAD, Y, MEAN, INVERSE, ORDER, BOUNDS, SUM, PRODUCT, grad_stride, y_stride, count, C: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, PARTS: tl.constexpr, NORM: tl.constexpr,
+):  # fmt: skip
+    """PRODUCT: sums of GRAD * Y; with NORM, of GRAD * (Y - mean) / deviation, and SUM: sums of GRAD."""
+    sample = (tl.program_id(0) // PARTS).to(tl.int64)
+    part = tl.program_id(0) % PARTS
+    column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    end = tl.load(BOUNDS + sample + 1)
+    product = tl.zeros([ROWS, COLUMNS], tl.float32)
+    total = tl.zeros([ROWS, COLUMNS], tl.float32)
+    for start in tl.range(tl.load(BOUNDS + sample) + part * ROWS, end, PARTS * ROWS):
+        place = start + tl.arange(0, ROWS)
+        row = tl.load(ORDER + place, mask=place < end, other=0)
+        mask = (place < end)[:, None] & (column < C)[None, :]
+        grad = tl.load(GRAD + row[:, None] * grad_stride + column[None, :], mask=mask, other=0.0).to(
+            tl.float32
+        )
+        y = tl.load(Y + row[:, None] * y_stride + column[None, :], mask=mask, other=0.0).to(tl.float32)
+        if NORM:
+            mean = tl.load(MEAN + row, mask=place < end, other=0.0)
+            inverse = tl.load(INVERSE + row, mask=place < end, other=0.0)
+            y = (y - mean[:, None]) * inverse[:, None]
+            total += grad
+        product += grad * y
+    at = (part.to(tl.int64) * count + sample) * C + column
+    tl.store(PRODUCT + at, tl.sum(product, 0), mask=column < C)
+    if NORM:
+        tl.store(SUM + at, tl.sum(total, 0), mask=column < C)
+
+
+def indexed_sums(
+    grad: Tensor,
+    y: Tensor,
+    index: Tensor,
+    count: int,
+    mean: Tensor | None = None,
+    inverse: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Sums by index, float32 `[count, C]`: of `grad` (with `mean` only), and of `grad` times (normal) `y`."""
+    channels = y.shape[1]
+    ordered, order = index.sort(stable=True)
+    bounds = torch.searchsorted(ordered, torch.arange(count + 1, dtype=index.dtype, device=index.device))
+    product = torch.empty((PARTS, count, channels), dtype=torch.float32, device=y.device)
+    total = torch.empty_like(product) if mean is not None else product
+    if count:
+        indexed_sum_kernel[(count * PARTS, triton.cdiv(channels, COLUMNS))](
+            grad, y, mean, inverse, order, bounds, total, product, grad.stride(0), y.stride(0), count,
+            C=channels, ROWS=ROWS, COLUMNS=COLUMNS, PARTS=PARTS, NORM=mean is not None,
+        )  # fmt: skip
+    return total.sum(0), product.sum(0)

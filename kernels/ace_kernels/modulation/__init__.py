@@ -1,0 +1,1 @@
+"""LayerNorm and the modulation of its result, one shift and scale per sample."""

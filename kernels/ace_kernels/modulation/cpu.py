@@ -1,0 +1,48 @@
+"""LayerNorm and modulation on a CPU, in pieces that stay in the cache."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ace_kernels.arithmetic import piece, wide
+
+
+def forward(
+    x: Tensor, shift: Tensor, scale: Tensor, index: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns the output `[N, C]` and, of every row, the mean and the inverse deviation `[N]`."""
+    to = wide(x.dtype)
+    rows, channels = x.shape
+    out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    mean, inverse = torch.empty((2, rows, 1), dtype=to, device=x.device).unbind()
+    factor, shift = scale.to(to) + 1, shift.to(to)
+    for start in range(0, rows, piece(x)):
+        part = slice(start, start + piece(x))
+        normal, mean[part], inverse[part] = torch.native_layer_norm(
+            x[part].to(to), (channels,), None, None, eps
+        )
+        factors = factor.index_select(0, index[part])
+        out[part] = normal.mul_(factors).add_(shift.index_select(0, index[part]))
+    return out, mean.squeeze(1), inverse.squeeze(1)
+
+
+def backward(
+    grad: Tensor, x: Tensor, scale: Tensor, index: Tensor, mean: Tensor, inverse: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of x, shift and scale."""
+    to = wide(x.dtype)
+    dx = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    dshift, dscale = torch.zeros((2, *scale.shape), dtype=to, device=x.device).unbind()
+    factor = scale.to(to) + 1
+    mean, inverse = mean.unsqueeze(1), inverse.unsqueeze(1)
+    for start in range(0, x.shape[0], piece(x)):
+        part = slice(start, start + piece(x))
+        rows, wanted, owner = x[part].to(to), grad[part].to(to), index[part]
+        dshift.index_add_(0, owner, wanted)
+        dscale.index_add_(0, owner, (rows - mean[part]).mul_(inverse[part]).mul_(wanted))
+        dx[part] = torch.ops.aten.native_layer_norm_backward(
+            wanted * factor.index_select(0, owner), rows, x.shape[1:], mean[part], inverse[part],
+            None, None, [True, False, False],
+        )[0]  # fmt: skip
+    return dx, dshift, dscale
