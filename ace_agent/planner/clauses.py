@@ -1,0 +1,391 @@
+"""Cutting a request into clauses, one wish each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ace_agent.planner.lexicon import phrase_tags
+from ace_agent.planner.reading import Token
+from ace_agent.planner.tables import rows, wordset
+
+_STRONG = wordset("strong")
+_WEAK = wordset("weak")
+_OPENERS = wordset("openers")
+FILLERS: tuple[tuple[str, ...], ...] = tuple(
+    sorted((tuple(f.split()) for f in rows("fillers")), key=len, reverse=True)
+)
+"""Politeness and small talk that may stand before or after a wish, longest first."""
+
+_HARD = frozenset({".", "!", "?", ";", "\n"})
+_SEQUENCE = wordset("sequence")
+_JOINTS = frozenset({",", "and", "but", "while", "before", "after", "plus", "or", "with"})
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One wish, or a scrap of talk between wishes.
+
+    Args:
+        tokens: without fillers at its ends.
+        fresh: it follows a full stop or begins the request, rather than a comma or "and".
+    """
+
+    tokens: tuple[Token, ...]
+    fresh: bool = False
+
+    @property
+    def text(self) -> str:
+        """The words of the clause."""
+        return " ".join(t.text for t in self.tokens)
+
+
+def _words(tokens: Sequence[Token]) -> list[str]:
+    return [t.text for t in tokens]
+
+
+def strip(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    """A clause without the politeness at its beginning and end."""
+    row = list(tokens)
+    changed = True
+    while changed and row:
+        changed = False
+        while row and row[0].has("PUNCT"):
+            row, changed = row[1:], True
+        while row and row[-1].has("PUNCT"):
+            row, changed = row[:-1], True
+        flat = [w for t in row for w in t.text.split()]
+        for filler in FILLERS:
+            if len(filler) < len(flat) and tuple(flat[: len(filler)]) == filler:
+                cut = _drop(row, len(filler))
+                if cut is not None and _may_open(filler, cut):
+                    row, changed = cut, True
+                    break
+            if (
+                len(filler) < len(flat)
+                and tuple(flat[-len(filler) :]) == filler
+                and filler
+                not in (
+                    ("first",),
+                    ("like",),
+                    ("again",),
+                    ("right",),
+                    ("there",),
+                    ("cool",),
+                    ("second",),
+                    ("real",),
+                    ("great",),
+                    ("real",),
+                    ("friend",),
+                    ("next",),
+                    ("dear",),
+                    ("then",),
+                    ("a", "bit"),
+                    ("later",),
+                    ("nice",),
+                    ("perfect",),
+                    ("lovely",),
+                    ("pal",),
+                    ("mate",),
+                    ("buddy",),
+                    ("and",),
+                )
+            ):
+                back = _drop(row[::-1], len(filler))
+                if back is not None:
+                    row, changed = back[::-1], True
+                    break
+    return tuple(row)
+
+
+def _may_open(filler: tuple[str, ...], rest: list[Token]) -> bool:
+    """Whether a word at the beginning is small talk: "right" is not, in "right arm"."""
+    if len(filler) > 1:
+        return True
+    if filler[0] in wordset("small-talk-adjectives"):
+        return bool(rest) and (
+            rest[0].has("PUNCT") or begins(rest, 0) or rest[0].text in ("now", "then", "so", "and")
+        )
+    return True
+
+
+def _drop(row: list[Token], words: int) -> list[Token] | None:
+    """Drops tokens that make up exactly this many words."""
+    taken = 0
+    for at, token in enumerate(row):
+        if taken == words:
+            return row[at:]
+        if token.has("IMG", "QUOTE"):
+            return None
+        taken += len(token.text.split())
+        if taken > words:
+            return None
+    return [] if taken == words else None
+
+
+def begins(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a new wish begins at this token."""
+    if at >= len(tokens):
+        return False
+    token = tokens[at]
+    if token.has("IMG", "PUNCT", "QUOTE"):
+        return token.has("IMG") and _modal(tokens, at)
+    head = token.text.split()[0]
+    after = tokens[at + 1] if at + 1 < len(tokens) else None
+    follows = after.text if after else ""
+    if head in _STRONG and not (
+        head in ("set", "cut", "use", "place", "blur", "drop")
+        and follows in ("of", "in", "for")
+        and head != "cut"
+    ):
+        return not (
+            len(token.text.split()) == 1
+            and head in wordset("doubtful-heads")
+            and follows in ("", "is", "of", "and")
+        )
+    if head in _WEAK:
+        return bool(after) and (
+            bool(after and after.has("IMG", "QUOTE", "NUM")) or follows.split()[0] in _OPENERS
+            if follows
+            else False
+        )
+    if token.has("UNDO", "NEEDS") and head not in wordset("not-openers"):
+        return True
+    if (
+        head == "no"
+        and after is not None
+        and not after.has("PUNCT")
+        and follows not in ("longer", "one", "matter")
+    ):
+        return True
+    if head == "without":
+        return False
+    if head in ("i", "we") and follows in wordset("wishing"):
+        return True
+    if token.text in ("i'd", "i'll", "there's", "don't"):
+        return True
+    return _modal(tokens, at)
+
+
+def _modal(tokens: Sequence[Token], at: int) -> bool:
+    """``the sky should be pink``: a wish told of a thing."""
+    if tokens[at].text not in wordset("modal-subjects") and not tokens[at].has("IMG"):
+        return False
+    for step in range(1, 6):
+        if at + step >= len(tokens) or tokens[at + step].has("PUNCT"):
+            return False
+        if tokens[at + step].text in wordset("modals"):
+            return True
+        if tokens[at + step].text in ("and", "to", "with", "in", "that"):
+            return False
+    return False
+
+
+def _skip_fillers(tokens: Sequence[Token], at: int) -> int:
+    """The place after any fillers that stand here."""
+    moved = True
+    while moved and at < len(tokens):
+        moved = False
+        for filler in FILLERS:
+            flat = [w for t in tokens[at : at + len(filler)] for w in t.text.split()]
+            if tuple(flat[: len(filler)]) == filler:
+                rest = _drop(list(tokens[at : at + len(filler) + 1]), len(filler))
+                if rest is not None:
+                    at = at + len(tokens[at : at + len(filler) + 1]) - len(rest)
+                    moved = True
+                    break
+    return at
+
+
+def split(tokens: Sequence[Token]) -> list[Clause]:
+    """The clauses of a request whose mentions are already one token each."""
+    clauses: list[Clause] = []
+    current: list[Token] = []
+    fresh = True
+
+    def close(now_fresh: bool) -> None:
+        nonlocal current, fresh
+        stripped = strip(current)
+        if stripped:
+            clauses.append(Clause(stripped, fresh))
+        current = []
+        fresh = now_fresh
+
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        text = token.text
+        if token.has("PUNCT") and text in _HARD:
+            if (
+                text == "."
+                and at + 1 < len(tokens)
+                and tokens[at + 1].has("NUM")
+                and current
+                and current[-1].has("NUM")
+            ):
+                at += 1
+                continue
+            close(True)
+        elif text == ":":
+            if any(t.has("VWRITE", "TEXT") for t in current):
+                current.append(token)
+            elif len(current) == 1 and current[0].has("NUM", "ORD"):
+                current = []
+            else:
+                close(False)
+        elif text == "," or text in _JOINTS or text in _SEQUENCE:
+            nxt = at + 1
+            while nxt < len(tokens) and (
+                tokens[nxt].text in ("and", "then", ",", "also", "but", "plus", "next", "finally")
+                or tokens[nxt].text in _SEQUENCE
+            ):
+                nxt += 1
+            onward = _skip_fillers(tokens, nxt)
+            gerund = (
+                _gerund(tokens, onward)
+                if text in ("before", "after", "by", "with", "and", ",", "while", "then", "plus", "also")
+                else None
+            )
+            if (
+                text in _SEQUENCE
+                and text not in ("also", "next", "plus")
+                and onward < len(tokens)
+                and not _adverb(tokens, at)
+            ):
+                close(False)
+                at = nxt
+                continue
+            if text in ("before", "after", "with") and gerund is None:
+                current.append(token)
+            elif onward < len(tokens) and (
+                begins(tokens, onward)
+                or _selects(tokens, onward, current)
+                or (gerund is not None and current)
+            ):
+                close(False)
+                at = onward
+                if gerund is not None and not begins(tokens, onward):
+                    current.append(gerund)
+                    at += 1
+                continue
+            elif _contrast(current, tokens, nxt):
+                inherited = _head(current)
+                close(False)
+                current.extend(inherited)
+                at = nxt
+                continue
+            elif text != "," or current:
+                current.append(token)
+        elif text in ("because", "since", "so that", "cause") and current:
+            at = _reason_end(tokens, at)
+            continue
+        else:
+            current.append(token)
+        at += 1
+    close(True)
+    return clauses
+
+
+def _adverb(tokens: Sequence[Token], at: int) -> bool:
+    return tokens[at].text == "then" and at > 0 and tokens[at - 1].text in ("back", "since", "by")
+
+
+_GERUNDS = {
+    "making": "make", "adding": "add", "removing": "remove", "turning": "turn", "changing": "change",
+    "putting": "put", "replacing": "replace", "converting": "convert", "giving": "give",
+    "erasing": "erase", "deleting": "delete", "painting": "paint", "writing": "write",
+    "extending": "extend", "coloring": "color", "colouring": "colour", "placing": "place",
+    "swapping": "swap", "cutting": "cut", "taking": "take", "getting": "get", "setting": "set",
+    "inserting": "insert", "colorizing": "colorize", "sharpening": "sharpen", "restoring": "restore",
+    "moving": "move", "including": "include", "inverting": "invert", "flipping": "flip",
+    "rotating": "rotate", "applying": "apply", "rendering": "render", "expanding": "expand",
+    "widening": "widen", "transforming": "transform", "blurring": "blur",
+}  # fmt: skip
+
+
+def _gerund(tokens: Sequence[Token], at: int) -> Token | None:
+    if at < len(tokens) and tokens[at].text in _GERUNDS and at + 1 < len(tokens):
+        base = _GERUNDS[tokens[at].text]
+        return Token(base, base, phrase_tags().get(base, frozenset()))
+    return None
+
+
+def _selects(tokens: Sequence[Token], at: int, current: Sequence[Token]) -> bool:
+    """``..., on the second one make it night``: a wish that begins by choosing its picture."""
+    if (
+        tokens[at].text in wordset("choosing-prepositions")
+        and at + 1 < len(tokens)
+        and tokens[at + 1].has("IMG")
+    ):
+        onward = at + 2
+        while onward < len(tokens) and tokens[onward].text in (",", "please", "then", "and", "just"):
+            onward += 1
+        return onward < len(tokens) and begins(tokens, onward) and bool(current)
+    return False
+
+
+_FLIP = ("COLOR", "MATERIAL", "TIME", "STYLE", "GRAY", "LOOK", "BIGGER", "GENERAL", "QUALITY", "MOSAIC")
+
+
+def _head(current: Sequence[Token]) -> list[Token]:
+    """The verb that an elliptical clause inherits."""
+    row = strip(current)
+    return [row[0]] if row else []
+
+
+def _contrast(current: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
+    """``make the sky pink and the grass blue``: a second wish that leaves its verb out."""
+    row = strip(current)
+    if not row or at >= len(tokens):
+        return False
+    verb = row[0]
+    rest: list[Token] = []
+    for token in tokens[at:]:
+        if token.has("PUNCT") or token.text in ("and", "then", "but"):
+            break
+        rest.append(token)
+    if not rest or len(rest) > 9:
+        return False
+    definite = rest[0].text in ("the", "his", "her", "its", "their", "my") or rest[0].has("IMG")
+    if verb.has("VCHANGE", "VPAINT", "VMOVE", "BIGGER") and definite and len(rest) >= 2:
+        last = rest[-1]
+        flips = last.has(*_FLIP) and any(t.has(*_FLIP) for t in row[1:])
+        if verb.text in wordset("flipping-verbs") and flips and not row[-1].has("POS"):
+            return True
+        if any(t.text in ("to", "into", "a", "an") for t in rest[1:]) and any(
+            t.text in ("to", "into", "a", "an") for t in row[1:]
+        ):
+            return True
+        if rest[0].has("IMG") and (
+            last.has(*_FLIP) or any(t.text in ("to", "into", "a", "an", "like") for t in rest[1:])
+        ):
+            return True
+    if (
+        verb.has("VREP", "VCHANGE")
+        and definite
+        and any(t.text in ("with", "to", "for", "by", "into") for t in rest[1:])
+        and any(t.text in ("with", "to", "for", "by", "into") for t in row[1:])
+    ):
+        return True
+    if verb.has("VADD") and rest[0].text in ("a", "an", "one", "another", "some"):
+        here = any(t.has("POS") or t.text in ("to", "in", "on") for t in row[2:])
+        there = any(t.has("POS") or t.text in ("to", "in", "on") for t in rest[2:])
+        return here and there
+    return False
+
+
+def _reason_end(tokens: Sequence[Token], at: int) -> int:
+    """The place after a reason ("because it looks dull")."""
+    end = at + 1
+    while end < len(tokens):
+        if tokens[end].has("PUNCT") and tokens[end].text in _HARD:
+            return end
+        if tokens[end].text in (",", "so", "and", "then") and begins(tokens, _skip_fillers(tokens, end + 1)):
+            return end
+        end += 1
+    return end
+
+
+def merge(clause: Clause, other: Clause) -> Clause:
+    """Two clauses as one."""
+    return replace(clause, tokens=(*clause.tokens, *other.tokens))

@@ -1,0 +1,71 @@
+"""Requests that no plan can serve: empty, endless, unreadable, or about something other than pictures."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from ace_agent.errors import PlanError
+from ace_agent.planner import english
+from ace_agent.planner.lexicon import single_words
+from ace_agent.planner.reading import LONGEST_REQUEST, plain
+from ace_agent.planner.tables import rows, wordset
+
+_WAY_OUT = "say what to draw or what to change, for example: make the sky pink"
+
+
+def check_text(request: str) -> str:
+    """The request in plain form.
+
+    Raises PlanError when it is empty, longer than :data:`LONGEST_REQUEST`, or holds no words.
+    """
+    text = plain(request)
+    if not text:
+        raise PlanError("the request is empty", _WAY_OUT)
+    if len(text) > LONGEST_REQUEST:
+        raise PlanError(
+            f"the request has {len(text):,} characters, more than {LONGEST_REQUEST:,}",
+            "say it in a few sentences",
+        )
+    letters = [c for c in text if c.isalpha()]
+    if not letters and not re.search(r"@\d", text):
+        raise PlanError("there are no words in the request", _WAY_OUT)
+    foreign = [c for c in letters if not unicodedata.name(c, "").startswith("LATIN")]
+    if letters and len(foreign) > len(letters) / 2:
+        raise PlanError("the request is in a script this planner cannot read", "say it in English")
+    return text
+
+
+def check_purpose(text: str) -> None:
+    """Raises PlanError when a request wants something that has nothing to do with making pictures."""
+    bare = re.sub(r'"[^"]*"', '""', text)
+    if re.fullmatch(rf"(?:{'|'.join(rows('talk'))})[\s!.?,]*", bare, re.IGNORECASE):
+        raise PlanError("that asks for no picture", _WAY_OUT)
+    if any(re.search(pattern, bare, re.IGNORECASE) for pattern in rows("elsewhere")):
+        raise PlanError("only pictures can be made and edited here", _WAY_OUT)
+
+
+def gibberish(text: str) -> bool:
+    """Whether most words of a text are no words of any language the planner knows."""
+    words = re.findall(r"[^\W\d_]+", re.sub(r'"[^"]*"', "", text).lower())
+    if not words:
+        return True
+    known = english.ranks()
+    lexicon = single_words()
+    good = sum(
+        w in known
+        or w in lexicon
+        or english.stem(w) in known
+        or (len(w) > 3 and english.mend(w, lexicon) != w)
+        for w in words
+        if len(w) > 2 or w in wordset("short-words")
+    )
+    strange = sum(len(w) > 2 for w in words) - good
+    return good == 0 or strange > good
+
+
+def refuse(text: str) -> PlanError:
+    """The refusal of a request in which nothing to do was found."""
+    if gibberish(text):
+        return PlanError("the request makes no sense to this planner", _WAY_OUT)
+    return PlanError("the request names nothing to make or change", _WAY_OUT)
