@@ -107,7 +107,9 @@ def storage(workspace: Path) -> Finding:
         return Finding("workspace", "broken", f"{workspace}: {error.strerror}", mend)
     free = shutil.disk_usage(folder).free
     value = f"{workspace}, {free / 1e9:.1f} GB free"
-    return Finding("workspace", "broken", value, mend) if free < LOW_DISK else Finding("workspace", "ok", value)
+    return (
+        Finding("workspace", "broken", value, mend) if free < LOW_DISK else Finding("workspace", "ok", value)
+    )
 
 
 def terminal() -> Finding:
@@ -135,8 +137,8 @@ def command(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
     """
     from rich.table import Table
 
+    from ace_agent.agent import workspace_folder
     from ace_agent.cli.console import output, print_json
-    from ace_agent.cli.library import workspace_folder
 
     findings = list(examine(workspace_folder(workspace)))
     if as_json:

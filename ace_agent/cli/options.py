@@ -7,14 +7,20 @@ from pathlib import Path
 import click
 
 
-def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """`WIDTHxHEIGHT`, or one number for a square."""
-    if value is None:
-        return None
-    parts = value.lower().replace("×", "x").split("x")
+def size_from(text: str) -> tuple[int, int]:
+    """`WIDTHxHEIGHT`, or one number for a square; ValueError for anything else."""
+    parts = text.lower().replace("×", "x").split("x")
     if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
-        raise click.BadParameter(f"{value!r} is not a size: give 256x128, or 256 for a square", ctx, param)
+        raise ValueError(f"{text!r} is not a size: give 256x128, or 256 for a square")
     return int(parts[0]), int(parts[-1])
+
+
+def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """A click callback around `size_from`."""
+    try:
+        return None if value is None else size_from(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
 
 
 workspace = click.option(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -79,6 +79,67 @@ class RequestCommand(click.Command):
 @click.option("--no-metadata", is_flag=True, help="Leave the recipe out of the file.")
 @options.yes
 @options.as_json
-def command(**arguments: Any) -> None:
+def command(
+    request: str,
+    pictures: tuple[Path, ...],
+    output: Path | None,
+    force: bool,
+    variations: int,
+    seed: int | None,
+    steps: int | None,
+    size: tuple[int, int] | None,
+    guidance: float | None,
+    mask: str | None,
+    model: str,
+    planner: str,
+    conversation: str | None,
+    new: bool,
+    workspace: Path | None,
+    no_metadata: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Make a picture, or edit one."""
-    raise NotImplementedError
+    from ace_agent.cli.console import notices, print_json
+    from ace_agent.cli.console import output as results
+    from ace_agent.cli.masks import parse_mask
+    from ace_agent.cli.opening import open_agent
+    from ace_agent.cli.plans import Confirm, asker
+    from ace_agent.cli.presenting import present
+    from ace_agent.cli.progress import progress_bar
+    from ace_agent.cli.records import turn_record
+    from ace_agent.cli.saving import Destination
+
+    refuse_loose_words(request, pictures)
+    destination = Destination(output, force, metadata=not no_metadata)
+    destination.check(variations)
+    agent = open_agent(workspace, conversation, model=model, planner=planner, new=new)
+    console = notices()
+    with progress_bar(console) as progress:
+        turn = agent.say(
+            request,
+            pictures,
+            mask=None if mask is None else parse_mask(mask),
+            seed=seed,
+            variations=variations,
+            steps=steps,
+            guidance=guidance,
+            size=size,
+            confirm=Confirm(console, yes, progress),
+            ask=asker(console, yes, progress),
+            progress=progress,
+        )
+    paths = destination.write(turn.images)
+    if as_json:
+        print_json({"conversation": agent.conversation, **turn_record(turn, paths)})
+    else:
+        present(turn, paths, results(), console)
+
+
+def refuse_loose_words(request: str, pictures: tuple[Path, ...]) -> None:
+    """`ace make it night` without quotes would take `it` and `night` for files."""
+    words = [str(path) for path in pictures if not path.exists()]
+    if words and all(re.fullmatch(r"[\w',!?-]+", word) for word in words):
+        raise click.UsageError(
+            f'{words[0]!r} is no file; if it is part of the request: ace "{request} {" ".join(words)}"'
+        )

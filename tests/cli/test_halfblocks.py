@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
+from ace_agent.cli.compare import side_by_side
 from ace_agent.cli.halfblocks import HalfBlocks
 
 
@@ -44,3 +45,20 @@ def test_nothing_is_drawn_where_it_would_not_be_seen() -> None:
     assert render(picture, no_color=True) == ""
     assert render(picture, force_terminal=False) == ""
     assert render(picture, _environ={"TERM": "dumb"}) == ""
+
+
+def test_before_and_after_stand_in_one_row_and_fit_60_columns() -> None:
+    before, after = Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "blue")
+    text = render(side_by_side([("@1 before", before), ("@2 after", after)], 60), color_system="truecolor")
+    captions, *rows = text.splitlines()
+    assert "@1 before" in captions and "@2 after" in captions
+    blocks = [row.count("▀") for row in rows if "▀" in row]
+    assert set(blocks) == {58}
+    assert "255;0;0" in rows[0] and "0;0;255" in rows[0]
+
+
+def test_a_narrow_window_puts_one_below_the_other() -> None:
+    pictures = [(f"@{i}", Image.new("RGB", (8, 8))) for i in (1, 2)]
+    lines = render(side_by_side(pictures, 20), width=20).splitlines()
+    assert lines[0].startswith("@1")
+    assert any(line.startswith("@2") for line in lines[1:])

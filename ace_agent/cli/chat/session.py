@@ -1,0 +1,128 @@
+"""One sitting of `ace chat`: what was set with slash commands, and what a line of input does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from ace_agent.cli.chat.registry import find, split
+from ace_agent.cli.console import plain
+from ace_agent.cli.opening import open_agent
+from ace_agent.cli.plans import Confirm, asker
+from ace_agent.cli.presenting import present
+from ace_agent.cli.progress import progress_bar
+from ace_agent.cli.saving import Destination
+from ace_agent.errors import AceError
+
+if TYPE_CHECKING:
+    from ace_agent.agent import Agent, Picture, Turn
+    from ace_agent.plan import Plan, Region
+
+
+class Quit(Exception):
+    """The person wants to leave."""
+
+
+@dataclass
+class Settings:
+    """What `/seed`, `/size`, `/mask` and `/attach` set. A mask and attached pictures serve one request."""
+
+    seed: int | None = None
+    size: tuple[int, int] | None = None
+    mask: Region | str | None = None
+    attached: list[Path] = field(default_factory=list)
+
+
+@dataclass
+class Session:
+    """An agent, two consoles and the settings. `output` is a folder that every picture is written to."""
+
+    agent: Agent
+    results: Console
+    notices: Console
+    workspace: Path | None = None
+    model: str = "ace-mini"
+    planner: str = "auto"
+    yes: bool = False
+    output: Path | None = None
+    settings: Settings = field(default_factory=Settings)
+
+    def line(self, text: str) -> bool:
+        """Do what one line says. An error is shown and the talk goes on; returns whether all went well.
+
+        Raises Quit when the person wants to leave.
+        """
+        text = text.strip()
+        try:
+            if text.startswith("/"):
+                name, arguments = split(text)
+                find(name).run(self, arguments)
+            elif text:
+                self.say(text)
+        except AceError as error:
+            self.complain(error)
+            return False
+        return True
+
+    def say(self, request: str) -> Turn:
+        """Carry out a request and show what came of it."""
+        settings = self.settings
+        with progress_bar(self.notices) as progress:
+            turn = self.agent.say(
+                request,
+                settings.attached,
+                mask=settings.mask,
+                seed=settings.seed,
+                size=settings.size,
+                confirm=Confirm(self.notices, self.yes, progress),
+                ask=asker(self.notices, self.yes, progress),
+                progress=progress,
+            )
+        self.settings = Settings(seed=settings.seed, size=settings.size)
+        self.present(turn)
+        return turn
+
+    def run(self, plan: Plan, request: str) -> Turn:
+        """Carry out a plan that a slash command made, without showing it."""
+        with progress_bar(self.notices) as progress:
+            return self.agent.run(plan, request=request, progress=progress)
+
+    def present(self, turn: Turn) -> None:
+        """The pictures and their ids; with a folder to write to, their paths too."""
+        paths: Sequence[Path | None] = [None] * len(turn.images)
+        if self.output is not None:
+            paths = Destination(self.output).write(turn.images)
+        present(turn, paths, self.results, self.notices)
+
+    def reopen(
+        self, *, model: str | None = None, planner: str | None = None, conversation: str | None = None
+    ) -> None:
+        """Go on with another model, planner or conversation; the old one stays if that cannot be had."""
+        agent = open_agent(
+            self.workspace,
+            conversation or self.agent.conversation,
+            model=model or self.model,
+            planner=planner or self.planner,
+        )
+        self.agent = agent
+        self.model, self.planner = model or self.model, planner or self.planner
+
+    def complain(self, error: AceError) -> None:
+        """One line and the way out."""
+        line = f"{error.message} ({error.hint})" if error.hint else error.message
+        self.notices.print(Text(plain(line), style="red"))
+
+    def tell(self, line: str) -> None:
+        """One line to the person."""
+        self.results.print(Text(plain(line)), soft_wrap=True)
+
+    def images(self) -> list[tuple[str, str]]:
+        """(id, caption) of every picture, the latest first, for completion."""
+        pictures: list[Picture] = self.agent.pictures()
+        named = [(picture.id, picture.caption) for picture in reversed(pictures)]
+        return [*named, ("@last", "the latest"), ("@first", "the first")] if named else []

@@ -1,0 +1,39 @@
+"""`ace gallery`: a conversation as one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ace_agent.cli import options
+
+
+@click.command("gallery")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.option("--force", is_flag=True, help="Write over the file.")
+@options.conversation
+@options.workspace
+@options.as_json
+def command(
+    file: Path | None, force: bool, conversation: str | None, workspace: Path | None, as_json: bool
+) -> None:
+    """Write a conversation as one self-contained HTML page: turns, plans, before and after, recipes.
+
+    The default FILE is ./CONVERSATION.html.
+    """
+    from ace_agent.cli.console import output, print_json
+    from ace_agent.cli.opening import open_existing
+    from ace_agent.cli.presenting import shown
+    from ace_agent.errors import InputError
+    from ace_agent.gallery import write_gallery
+
+    agent = open_existing(workspace, conversation)
+    file = file or Path(f"{agent.conversation}.html")
+    if file.exists() and not force:
+        raise InputError(f"{file} is there already", hint="choose another name, or --force")
+    path = write_gallery(agent, file)
+    if as_json:
+        print_json({"conversation": agent.conversation, "path": str(path)})
+    else:
+        output().print(shown(path), soft_wrap=True)

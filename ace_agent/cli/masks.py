@@ -1,0 +1,55 @@
+"""A mask as it is typed: a picture, or a region in words."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ace_agent.errors import InputError
+
+if TYPE_CHECKING:
+    from ace_agent.plan import Region
+
+SIDES = ("left", "right", "top", "bottom", "middle")
+FORMS = "a file, @4, left, right, top, bottom, middle, or box or ellipse with x0 y0 x1 y1 from 0 to 1"
+_SIDE_WORDS = re.compile(
+    r"(?:the )?(left|right|top|upper|bottom|lower|middle|centre|center)(?: (?:half|side|part))?",
+    re.IGNORECASE,
+)
+_SYNONYMS = {"upper": "top", "lower": "bottom", "centre": "middle", "center": "middle"}
+_SHAPE = re.compile(r"(box|ellipse)[\s:=]+(.+)", re.IGNORECASE)
+
+
+def parse_mask(text: str) -> Region | str:
+    """A region for `the left half` and `box 0.1 0.2 0.5 0.6`; anything else is a picture, returned as it is.
+
+    Raises InputError for a shape whose corners make no sense.
+    """
+    text = text.strip()
+    if found := _SIDE_WORDS.fullmatch(text):
+        word = found[1].lower()
+        return region(side=_SYNONYMS.get(word, word))
+    if found := _SHAPE.fullmatch(text):
+        parts = re.split(r"[\s,]+", found[2].strip())
+        try:
+            corners = tuple(float(part[:-1]) / 100 if part.endswith("%") else float(part) for part in parts)
+        except ValueError:
+            raise InputError(f"{text!r} is not a mask", hint=f"a mask is {FORMS}") from None
+        return region(**{found[1].lower(): corners})
+    return text
+
+
+def region(**shape: object) -> Region:
+    """A Region, or an InputError that says what a region needs."""
+    from pydantic import ValidationError
+
+    from ace_agent.plan import Region
+
+    try:
+        return Region.model_validate(shape)
+    except ValidationError:
+        name = next(iter(shape))
+        raise InputError(
+            f"{name} needs four numbers from 0 to 1, x0 y0 x1 y1, with x0 < x1 and y0 < y1",
+            hint=f"for example: {name} 0.1 0.1 0.5 0.6",
+        ) from None

@@ -1,0 +1,100 @@
+"""`ace models`: list what can run; `ace models convert` takes a released checkpoint in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from ace_agent.cli import options
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model by name, for people. `side` in pixels; `mend` says how to get it when it is not installed."""
+
+    name: str
+    installed: bool
+    side: int
+    licence: str
+    description: str
+    mend: str
+
+
+def known_models() -> Iterator[KnownModel]:
+    """Every model that has a name, the shipped one first. Nothing is loaded."""
+    from ace_agent.engine.presets import PRESETS, is_installed, preset_folder
+
+    for preset in PRESETS.values():
+        ships = preset.repository is None
+        installed = shipped(preset.name) if ships else is_installed(preset.name)
+        where = "ships with ace-agent" if ships else str(preset_folder(preset.name))
+        mend = (
+            "install ace-agent again: its weights are missing"
+            if ships
+            else f"ace models convert {preset.name} (fetches {preset.download / 1e9:.0f} GB)"
+        )
+        yield KnownModel(
+            preset.name, installed, preset.native_size, preset.licence, where, "" if installed else mend
+        )
+
+
+def shipped(name: str) -> bool:
+    """Whether the package holds the weights of a model."""
+    import ace_agent
+
+    folder = Path(ace_agent.__file__).parent / "weights" / name
+    return any(folder.rglob("*.safetensors"))
+
+
+@click.group("models", invoke_without_command=True)
+@options.as_json
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """List the models, or take one in.
+
+    `--model` takes one of these names, or a folder.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from rich.table import Table
+
+    from ace_agent.cli.console import output, print_json
+
+    found = list(known_models())
+    if as_json:
+        print_json([asdict(model) for model in found])
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for model in found:
+        mark = "[green]ok[/]" if model.installed else "[yellow]--[/]"
+        where = model.description if model.installed else f"not here: {model.mend}"
+        table.add_row(mark, f"[bold]{model.name}[/]", f"{model.side} px", where)
+    output().print(table)
+
+
+@command.command("convert")
+@click.argument("source", metavar="NAME|FOLDER")
+@click.argument("dest", required=False, type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace what is there.")
+def convert(source: str, dest: Path | None, force: bool) -> None:
+    """Convert a released checkpoint into a folder of safetensors, fetching it first if it is named.
+
+    An interrupted conversion goes on where it stopped. The default DEST of a named model is where
+    `--model` finds it.
+    """
+    from rich.progress import Progress
+
+    from ace_agent.cli.console import notices, output
+    from ace_agent.engine.convert import convert as convert_checkpoint
+
+    with Progress(console=notices(), transient=True) as bar:
+        task = bar.add_task("getting ready", total=None)
+
+        def show(done: int, total: int, file: str) -> None:
+            bar.update(task, completed=done, total=total, description=file)
+
+        folder = convert_checkpoint(source, dest, overwrite=force, progress=show)
+    output().print(str(folder), soft_wrap=True)

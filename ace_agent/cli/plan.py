@@ -1,0 +1,111 @@
+"""`ace plan`: the plan of a request, or what is wrong with a plan file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from ace_agent.cli import options
+
+
+@click.command("plan")
+@click.argument("request", required=False)
+@click.argument("pictures", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--check",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Say what is wrong with a plan file.",
+)
+@click.option("--schema", is_flag=True, help="Print the JSON schema of a plan, for editors.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the plan as YAML."
+)
+@click.option("--force", is_flag=True, help="Write over the file that -o names.")
+@click.option("--planner", default="auto", show_default=True, metavar="NAME", help="As for a request.")
+@options.conversation
+@options.workspace
+@options.as_json
+@click.pass_context
+def command(
+    ctx: click.Context,
+    request: str | None,
+    pictures: tuple[Path, ...],
+    check: Path | None,
+    schema: bool,
+    output: Path | None,
+    force: bool,
+    planner: str,
+    conversation: str | None,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the plan of a REQUEST without running it, or check a plan file.
+
+    With --check, the exit status is 1 when something is wrong.
+    """
+    if sum((request is not None, check is not None, schema)) != 1:
+        raise click.UsageError("give a request, or --check FILE, or --schema")
+    if schema:
+        from ace_agent.plan import plan_schema
+
+        click.echo(json.dumps(plan_schema(), indent=2))
+    elif check is not None:
+        ctx.exit(check_file(check, as_json))
+    elif request is not None:
+        propose(request, pictures, output, force, planner, conversation, workspace, as_json)
+
+
+def check_file(path: Path, as_json: bool) -> int:
+    """Print every problem with its line; the exit status."""
+    from ace_agent.cli.console import print_json
+    from ace_agent.plan_file import check_text, read_text
+
+    found = check_text(read_text(path))
+    if as_json:
+        print_json([asdict(problem) for problem in found])
+    for problem in [] if as_json else found:
+        click.echo(f"{path}: {problem}")
+    if not found and not as_json:
+        click.echo(f"{path}: nothing wrong")
+    return 1 if found else 0
+
+
+def propose(
+    request: str,
+    pictures: tuple[Path, ...],
+    output: Path | None,
+    force: bool,
+    planner: str,
+    conversation: str | None,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Plan a request and print or write the plan; nothing is stored."""
+    from rich.syntax import Syntax
+
+    from ace_agent.cli import console as consoles
+    from ace_agent.cli.opening import open_agent
+    from ace_agent.cli.progress import duration
+    from ace_agent.errors import InputError
+    from ace_agent.plan_file import PlanFile
+
+    if output is not None and output.exists() and not force:
+        raise InputError(f"{output} is there already", hint="choose another name, or --force")
+    agent = open_agent(workspace, conversation, planner=planner)
+    plan = agent.propose(request, pictures)
+    document = PlanFile.new(plan)
+    if output is not None:
+        document.write(output)
+    if as_json:
+        consoles.print_json(json.loads(plan.to_json()))
+        return
+    consoles.output().print(
+        Syntax(document.text().rstrip(), "yaml", background_color="default", word_wrap=True)
+    )
+    seconds = agent.estimate(plan)
+    if seconds is not None:
+        consoles.notices().print(f"about {duration(seconds)}", style="dim")

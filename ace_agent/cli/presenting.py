@@ -1,0 +1,59 @@
+"""What a person sees of a turn: notices, the picture, its id and its path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from ace_agent.cli.compare import side_by_side
+from ace_agent.cli.console import plain
+from ace_agent.cli.halfblocks import HalfBlocks, can_show
+
+if TYPE_CHECKING:
+    from ace_agent.agent import Picture, Turn
+
+
+def present(turn: Turn, paths: Sequence[Path | None], results: Console, notices: Console) -> None:
+    """Notices to one console; pictures, then a line with the path of each, to the other."""
+    show_notes(turn.notes, notices)
+    draw(turn.images, results)
+    for picture, path in zip(turn.images, paths, strict=True):
+        results.print(picture_line(picture, path), soft_wrap=True)
+
+
+def show_notes(notes: Sequence[str], console: Console) -> None:
+    for note in notes:
+        console.print(Text(plain(note), style="yellow"))
+
+
+def draw(pictures: Sequence[Picture], console: Console) -> None:
+    """The pictures as half-blocks, several in one row; nothing where they could not be seen."""
+    if not pictures or not can_show(console):
+        return
+    if len(pictures) == 1:
+        console.print(HalfBlocks(pictures[0].image))
+        return
+    across = max(1, min(4, console.width // 20))
+    for start in range(0, len(pictures), across):
+        row = [(picture.id, picture.image) for picture in pictures[start : start + across]]
+        console.print(side_by_side(row, console.width))
+
+
+def picture_line(picture: Picture, path: Path | None = None) -> Text:
+    """`@3  ./ace-3.png  128 x 128  seed 7`."""
+    line = Text(picture.id, style="bold cyan")
+    if path is not None:
+        line.append("  ").append(shown(path), style="default")
+    facts = f"  {picture.size[0]} x {picture.size[1]}"
+    if picture.recipe and picture.recipe.get("seed") is not None:
+        facts += f"  seed {picture.recipe['seed']}"
+    return line.append(facts, style="dim")
+
+
+def shown(path: Path) -> str:
+    """A path that can be copied into a shell: ./ before a bare name."""
+    return str(path) if path.is_absolute() or len(path.parts) > 1 else f"./{path}"
