@@ -86,6 +86,7 @@ class Confirm:
     def _ask(self, plan: Plan, seconds: float | None) -> bool | Plan:
         self.console.print(plan_table(plan))
         ahead = "" if seconds is None else f", about {duration(seconds)}"
+        changed = False
         while True:
             answer = click.prompt(
                 f"{len(plan.steps)} steps{ahead}. Run? [y]es, [n]o, [e]dit",
@@ -95,7 +96,7 @@ class Confirm:
             )
             match answer.strip().lower()[:1]:
                 case "y":
-                    return True
+                    return plan if changed else True
                 case "n":
                     return False
                 case "e":
@@ -105,7 +106,7 @@ class Confirm:
                         self.console.print(Text(str(error), style="red"))
                         continue
                     if edited is not None:
-                        plan = edited
+                        plan, changed = edited, True
                         self.console.print(plan_table(plan))
 
 

@@ -24,7 +24,7 @@ class Destination:
 
     @property
     def is_folder(self) -> bool:
-        return self.output is None or self.output.is_dir() or str(self.output).endswith("/")
+        return self.output is None or self.output.is_dir()
 
     @property
     def folder(self) -> Path:
@@ -38,7 +38,7 @@ class Destination:
             if self.output.suffix.lower() != ".png":
                 raise InputError(
                     f"{self.output} does not end in .png",
-                    hint="pictures are written as PNG, with their recipe",
+                    hint="give a name that does, or a folder that is there",
                 )
             for path in self.paths([""] * count):
                 if path.exists() and not self.force:
