@@ -1,0 +1,272 @@
+"""Reading any picture safely; writing PNG whole, never over another file, with its recipe inside."""
+
+from __future__ import annotations
+
+import binascii
+import io
+import json
+import os
+import struct
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ace_agent.errors import InputError
+
+MAX_PIXELS = 100_000_000
+"""300 MB as RGB; the largest camera pictures of today have 100 megapixels."""
+MAX_FILE = 500_000_000
+MIN_SIDE = 16
+RECIPE_KEY = "ace-recipe"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+
+Source = Path | str | bytes | Image.Image
+
+
+@dataclass(frozen=True)
+class Read:
+    """A picture as RGB or RGBA with 8 bits a channel, upright; `notices` say what was changed for that."""
+
+    image: Image.Image
+    notices: tuple[str, ...] = ()
+
+
+def read_picture(source: Source) -> Read:
+    """A file, its bytes or a PIL picture of any mode.
+
+    EXIF rotation is applied, palettes and grey become RGB, transparency becomes RGBA, 16 bits become 8 with a
+    notice. Raises InputError for a file that is missing, empty, no picture, cut off, under 16 px a side, or
+    of more than 100 megapixels (refused by its header, before decoding).
+    """
+    if isinstance(source, Image.Image):
+        _check_size(source, "the picture")
+        return _normal(source, 8)
+    name, data = _data(source)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures from 89 megapixels on; the limit here is our own.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                _check_size(image, name)
+                frames = getattr(image, "n_frames", 1)
+                image.load()
+                read = _normal(image, _depth(data))
+    except Image.DecompressionBombError:
+        raise InputError(
+            f"{name} has more than {MAX_PIXELS // 10**6} megapixels", "make it smaller first"
+        ) from None
+    except UnidentifiedImageError:
+        raise InputError(f"{name} is not a picture that can be read", "use PNG, JPEG, WebP or TIFF") from None
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        struct.error,
+        KeyError,
+        IndexError,
+        TypeError,
+    ) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{name} is damaged or cut off ({reason})", "save or fetch it again") from None
+    if frames > 1:
+        return Read(read.image, (*read.notices, f"{name} has {frames} frames; the first is used"))
+    return read
+
+
+def read_mask(source: Source) -> Image.Image:
+    """A mask as L, white = region to change. A transparent picture's mask is its alpha inverted (erase what
+    should change); any other's is its brightness."""
+    image = read_picture(source).image
+    if image.mode == "RGBA":
+        alpha = image.getchannel("A")
+        if alpha.getextrema() != (255, 255):
+            return ImageOps.invert(alpha)
+    return image.convert("L")
+
+
+def encode_png(image: Image.Image, recipe: Mapping[str, Any] | None = None) -> bytes:
+    """The PNG of an L, RGB or RGBA picture; the same pixels give the same bytes."""
+    stream = io.BytesIO()
+    # Level 6 takes 0.1 s a megapixel here, and is Pillow's default: small files, the same everywhere.
+    clean = image.copy()
+    clean.info.clear()
+    clean.save(stream, "PNG")
+    data = stream.getvalue()
+    return data if recipe is None else embed_recipe(data, recipe)
+
+
+def embed_recipe(png: bytes, recipe: Mapping[str, Any]) -> bytes:
+    """Put a recipe into a PNG as an iTXt chunk before its end, without encoding the pixels anew."""
+    if not png.startswith(_SIGNATURE) or not png.endswith(_END):
+        raise InputError("not a PNG, which is what a recipe goes into")
+    text = json.dumps(recipe, ensure_ascii=False, separators=(",", ":")).encode()
+    body = b"iTXt" + RECIPE_KEY.encode() + b"\0" + b"\0\0" + b"\0\0" + text
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", binascii.crc32(body))
+    return png[: -len(_END)] + chunk + _END
+
+
+def read_recipe(source: Path | bytes) -> dict[str, Any]:
+    """The recipe in a PNG. Raises InputError for a file without one, or one of another format version."""
+    name, data = _data(source)
+    if not data.startswith(_SIGNATURE):
+        raise InputError(f"{name} is not a PNG", "a recipe is only in the PNG that ace wrote")
+    found = _text_chunk(data)
+    if found is None:
+        raise InputError(
+            f"{name} holds no recipe", "it was written by another program, or with --no-metadata"
+        )
+    try:
+        recipe = json.loads(found)
+    except (ValueError, RecursionError):
+        raise InputError(f"{name} holds a damaged recipe") from None
+    if not isinstance(recipe, dict) or recipe.get("format") != 1:
+        version = recipe.get("format") if isinstance(recipe, dict) else None
+        raise InputError(
+            f"{name} holds a recipe of format {version!r}", "upgrade with pip install -U ace-agent"
+        )
+    return recipe
+
+
+def write_png(path: Path, png: bytes, *, force: bool = False) -> Path:
+    """Write a whole file or none. Raises InputError where `path` exists (unless `force`) or cannot be
+    written."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", "give a file name")
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already", "choose another name, or --force to write over it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}", "choose another folder") from None
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(png)
+        Path(temporary).chmod(0o666 & ~_umask())
+        if force:
+            Path(temporary).replace(path)
+        else:
+            _place(Path(temporary), path)
+    except FileExistsError:
+        raise InputError(
+            f"{path} exists already", "choose another name, or --force to write over it"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}", "free some space") from None
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def side_by_side(left: Image.Image, right: Image.Image, gap: int = 8) -> Image.Image:
+    """Two pictures on white at the height of the taller one."""
+    height = max(left.height, right.height)
+    scaled = [
+        image.convert("RGB").resize(
+            (max(1, round(image.width * height / image.height)), height), Image.Resampling.LANCZOS
+        )
+        if image.height != height
+        else image.convert("RGB")
+        for image in (left, right)
+    ]
+    sheet = Image.new("RGB", (scaled[0].width + gap + scaled[1].width, height), "white")
+    sheet.paste(scaled[0], (0, 0))
+    sheet.paste(scaled[1], (scaled[0].width + gap, 0))
+    return sheet
+
+
+def _place(temporary: Path, path: Path) -> None:
+    """Give the file its name unless the name is taken meanwhile."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links: claim the name first, then fill it.
+        path.open("xb").close()
+        temporary.replace(path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _data(source: Path | str | bytes) -> tuple[str, bytes]:
+    if isinstance(source, bytes):
+        return "the picture", source
+    path = Path(source)
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder", "give a picture")
+        size = path.stat().st_size
+        if size == 0:
+            raise InputError(f"{path} is empty", "save or fetch it again")
+        if size > MAX_FILE:
+            raise InputError(f"{path} is larger than {MAX_FILE // 10**6} MB", "make it smaller first")
+        return str(path), path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{str(path)!r} cannot be read: {reason}") from None
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(
+            f"{name} is {image.width} x {image.height}, more than {MAX_PIXELS // 10**6} megapixels",
+            "make it smaller first",
+        )
+    if min(image.size) < MIN_SIDE:
+        raise InputError(
+            f"{name} is {image.width} x {image.height}; each side needs {MIN_SIDE} pixels at least",
+            "enlarge it first",
+        )
+
+
+def _depth(data: bytes) -> int:
+    """Bits a channel by a PNG's header; Pillow reads its 16-bit RGB as 8-bit without a word."""
+    return data[24] if data.startswith(_SIGNATURE) and len(data) > 24 else 8
+
+
+def _normal(image: Image.Image, depth: int) -> Read:
+    notices: tuple[str, ...] = ()
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image).astype(np.float64)
+        if image.mode == "F" and values.max() <= 1:
+            values = values * 255
+        elif values.max() > 255:
+            values = values / 257
+        image = Image.fromarray(np.clip(np.round(values), 0, 255).astype(np.uint8))
+        depth = 16
+    if depth > 8:
+        notices = ("the picture has more than 8 bits a channel; it is edited with 8",)
+    transparent = "A" in image.getbands() or "transparency" in image.info or image.mode in ("La", "RGBa")
+    image = image.convert("RGBA" if transparent else "RGB")
+    image.info.clear()
+    return Read(image, notices)
+
+
+def _text_chunk(data: bytes) -> str | None:
+    """The last recipe chunk of a PNG, without decoding its pixels."""
+    at = len(_SIGNATURE)
+    found = None
+    prefix = RECIPE_KEY.encode() + b"\0"
+    while at + 12 <= len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        body = data[at + 8 : at + 8 + length]
+        if kind == b"iTXt" and body.startswith(prefix):
+            found = body[len(prefix) + 4 :].decode(errors="replace")
+        at += 12 + length
+    return found
