@@ -1,0 +1,1 @@
+"""ACE itself: condition units, packing, the transformer, samplers and the pipeline."""

@@ -1,0 +1,125 @@
+"""Condition units as tensors: what the pipeline and the trainer both feed to the transformer.
+
+Letters: N packed rows, P patch side, M texts, L tokens of a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ace_agent.engine.packing import FrameSlot, RequestLayout, layout_turns, rows_of
+from ace_agent.engine.text import MiniTextEncoder, Tokens, pad_tokens
+from ace_agent.engine.transformer import TargetInputs, patchify
+
+
+@dataclass(frozen=True)
+class PreparedFrame:
+    """pixels float [3, h, w] in -1..1, mask float [1, h, w] in 0..1 (1 = region to change); sides are whole patches."""
+
+    pixels: Tensor
+    mask: Tensor
+    indicator: int
+
+    def grid(self, patch: int) -> tuple[int, int]:
+        return self.pixels.shape[1] // patch, self.pixels.shape[2] // patch
+
+
+@dataclass(frozen=True)
+class PreparedUnit:
+    """One turn: its text and its frames (images first, then reference pictures)."""
+
+    tokens: Tokens
+    frames: tuple[PreparedFrame, ...]
+
+
+@dataclass(frozen=True)
+class PreparedRequest:
+    """Prefix turns oldest first (the last is the current one), the target's size, its base frame if there is one."""
+
+    units: tuple[PreparedUnit, ...]
+    height: int
+    width: int
+    base: PreparedFrame | None
+
+    @property
+    def frames(self) -> tuple[PreparedFrame, ...]:
+        return tuple(frame for unit in self.units for frame in unit.frames)
+
+    def turns(self, patch: int) -> tuple[tuple[FrameSlot, ...], ...]:
+        return layout_turns([[(f.grid(patch), f.indicator) for f in unit.frames] for unit in self.units])
+
+    def layout(self, patch: int) -> RequestLayout:
+        text_rows = sum(len(unit.tokens.ids) for unit in self.units)
+        return RequestLayout(self.turns(patch), (self.height // patch, self.width // patch), text_rows)
+
+
+def frame_tokens(frames: Sequence[PreparedFrame], patch: int) -> Tensor:
+    """Patches of packed frames, [N, 4 * P * P]."""
+    return torch.cat([patchify(torch.cat([frame.pixels, frame.mask]), patch) for frame in frames])
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Texts of all runs, host-built: ids int64 [M, L] of the distinct texts, rows int64 [N] into the flattened [M * L],
+    indicators and turn tags int64 [N], `current` float [runs, N] averaging the current turn's rows of each run."""
+
+    ids: Tensor
+    rows: Tensor
+    indicators: Tensor
+    tags: Tensor
+    current: Tensor
+    lengths: tuple[int, ...]
+
+    def encode(self, encoder: MiniTextEncoder) -> Tensor:
+        """Text states [N, text width]; each distinct text is encoded once, alone."""
+        states = encoder(self.ids)
+        return states.flatten(0, 1)[self.rows]
+
+
+def text_batch(runs: Sequence[Sequence[Tokens]]) -> TextBatch:
+    """Pack text runs; a run is the texts of a request's prefix turns, oldest first, the current one last."""
+    distinct = list(dict.fromkeys(text for run in runs for text in run))
+    number = {text: i for i, text in enumerate(distinct)}
+    ids = pad_tokens(distinct)
+    rows: list[int] = []
+    indicators: list[int] = []
+    tags: list[int] = []
+    lengths = []
+    spans = []
+    for run in runs:
+        start = len(rows)
+        for ago, text in zip(range(len(run) - 1, -1, -1), run, strict=True):
+            first = number[text] * ids.shape[1]
+            rows += range(first, first + len(text.ids))
+            indicators += text.indicators
+            tags += [ago] * len(text.ids)
+        lengths.append(len(rows) - start)
+        spans.append((len(rows) - len(run[-1].ids), len(rows)))
+    current = torch.zeros(len(runs), len(rows))
+    for i, (start, stop) in enumerate(spans):
+        current[i, start:stop] = 1 / (stop - start)
+    return TextBatch(
+        ids, torch.tensor(rows), torch.tensor(indicators), torch.tensor(tags), current, tuple(lengths)
+    )
+
+
+def target_inputs(
+    requests: Sequence[PreparedRequest], target_request: Sequence[int], patch: int
+) -> TargetInputs:
+    """Masks and base images of packed targets."""
+    masks, bases, known = [], [], []
+    for index in target_request:
+        request = requests[index]
+        if request.base is None:
+            rows = rows_of((request.height // patch, request.width // patch))
+            masks.append(torch.ones(rows, patch * patch))
+            bases.append(torch.zeros(rows, 3 * patch * patch))
+        else:
+            masks.append(patchify(request.base.mask, patch))
+            bases.append(patchify(request.base.pixels, patch))
+        known.append(request.base is not None)
+    return TargetInputs(torch.cat(masks), torch.cat(bases), torch.tensor(known))

@@ -1,0 +1,171 @@
+"""From prepared requests to pictures with ace-mini: prefix once, texts once, then guided denoising.
+
+Letters: R requests, V targets of a request (seeds), N packed rows, P patch side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ace_agent.engine.conditions import PreparedRequest, TextBatch, frame_tokens, target_inputs, text_batch
+from ace_agent.engine.head import HeadGroup, head_groups
+from ace_agent.engine.packing import PackedTargets, RequestLayout, pack_targets, pack_turn, rows_of
+from ace_agent.engine.sampling import SAMPLERS, shifted_times
+from ace_agent.engine.text import MiniTextEncoder, Tokens
+from ace_agent.engine.transformer import (
+    ACETransformer,
+    PrefixState,
+    TargetInputs,
+    TextState,
+    patchify,
+    unpatchify,
+)
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How to denoise. `guided` is the span of times (1 = noise) in which guidance acts (arXiv 2404.07724)."""
+
+    steps: int = 16
+    guidance: float = 2.0
+    guided: tuple[float, float] = (0.3, 0.95)
+    sampler: str = "dpm_solver_2m"
+    shift: float = 1.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """pixels float [3, h, w] in -1..1; kept float [h, w] in 0..1: the copy gate's share of the base image."""
+
+    pixels: Tensor
+    kept: Tensor
+
+
+def encode_request_prefix(model: ACETransformer, request: PreparedRequest) -> PrefixState | None:
+    """Each turn's rows in a call of their own, so that they are the same bits whatever else is asked for, and stay
+    what they were when a turn is appended."""
+    state: PrefixState | None = None
+    rows = 0
+    for unit, slots in zip(request.units, request.turns(model.patch), strict=True):
+        if not slots:
+            continue
+        tokens = frame_tokens(unit.frames, model.patch).to(model.device, model.dtype)
+        packed = pack_turn(slots, rows).to(model.device)
+        own = model.encode_prefix(tokens, packed, state)
+        state = own if state is None else PrefixState.join([state, own])
+        rows += sum(rows_of(slot.grid) for slot in slots)
+    return state
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """Everything host-built for one kind of step: with both guidance branches, or the conditional one alone."""
+
+    targets: PackedTargets
+    text: TextState
+    inputs: TargetInputs
+    groups: list[HeadGroup]
+
+
+def _branch(
+    model: ACETransformer,
+    encoder: MiniTextEncoder,
+    requests: Sequence[PreparedRequest],
+    layouts: Sequence[RequestLayout],
+    target_request: Sequence[int],
+    null: Tokens | None,
+) -> _Branch:
+    runs = [tuple(unit.tokens for unit in request.units) for request in requests]
+    text_of = list(target_request)
+    if null is not None:
+        runs += [(*run[:-1], null) for run in runs]
+        text_of += [len(requests) + index for index in target_request]
+        target_request = [*target_request, *target_request]
+    batch: TextBatch = text_batch(runs)
+    device, dtype = model.device, model.dtype
+    states = encoder(batch.ids.to(device)).flatten(0, 1)[batch.rows.to(device)]
+    text = model.encode_text(
+        states.to(dtype), batch.indicators.to(device), batch.tags.to(device), batch.current.to(device, dtype)
+    )
+    targets = pack_targets(layouts, list(zip(target_request, text_of, strict=True)), batch.lengths)
+    raw = target_inputs(requests, target_request, model.patch)
+    inputs = TargetInputs(raw.mask.to(device, dtype), raw.base.to(device, dtype), raw.has_base.to(device))
+    pixels = [frame.pixels.to(device, dtype) for request in requests for frame in request.frames]
+    groups = head_groups(layouts, target_request, pixels, model.patch, device)
+    return _Branch(targets.to(device), text, inputs, groups)
+
+
+def noise_rows(height: int, width: int, patch: int, seed: int) -> Tensor:
+    """Start noise of one target, [N, 3 * P * P]; a function of the seed and size alone, drawn on the CPU."""
+    generator = torch.Generator().manual_seed(seed)
+    return patchify(torch.randn(3, height, width, generator=generator), patch)
+
+
+@torch.inference_mode()
+def generate(
+    model: ACETransformer,
+    encoder: MiniTextEncoder,
+    requests: Sequence[PreparedRequest],
+    seeds: Sequence[Sequence[int]],
+    null: Tokens,
+    options: SamplingOptions,
+    callback: Callable[[int, int], None] | None = None,
+) -> list[list[Picture]]:
+    """Pictures of every request, one per seed, denoised together in one packed pass.
+
+    `null` is the text that stands for the current instruction in the null branch. `callback(step, steps)` is told
+    after each step.
+    """
+    patch = model.patch
+    layouts = [request.layout(patch) for request in requests]
+    target_request = [index for index, own in enumerate(seeds) for _ in own]
+    states = [encode_request_prefix(model, request) for request in requests]
+    filled = [state for state in states if state is not None]
+    prefix = PrefixState.join(filled) if filled else None
+    plain = _branch(model, encoder, requests, layouts, target_request, None)
+    guided = (
+        _branch(model, encoder, requests, layouts, target_request, null) if options.guidance != 1 else None
+    )
+    noise = [
+        noise_rows(requests[index].height, requests[index].width, patch, seed)
+        for index, own in enumerate(seeds)
+        for seed in own
+    ]
+    x = torch.cat(noise).to(model.device, model.dtype)
+    kept: list[Tensor] = [torch.zeros(0)] * len(target_request)
+    low, high = options.guided
+
+    def denoise(x: Tensor, t: float, step: int) -> Tensor:
+        branch = guided if guided is not None and low <= t <= high else plain
+        double = branch is guided
+        rows = torch.cat([x, x]) if double else x
+        count = len(target_request) * (2 if double else 1)
+        times = torch.full((count,), t, device=x.device)
+        out = model.denoise(rows, times, branch.targets, branch.text, prefix, branch.inputs, branch.groups)
+        for group, shares in zip(branch.groups, out.shares, strict=True):
+            for member, share in zip(group.members.tolist(), shares, strict=True):
+                if member < len(target_request):
+                    kept[member] = share[0]
+        if callback is not None:
+            callback(step + 1, options.steps)
+        if not double:
+            return out.clean
+        clean, empty = out.clean.chunk(2)
+        return empty + options.guidance * (clean - empty)
+
+    times = shifted_times(options.steps, options.shift)
+    x = SAMPLERS[options.sampler](denoise, x, times)
+    pictures: list[list[Picture]] = [[] for _ in requests]
+    row = 0
+    for number, index in enumerate(target_request):
+        grid = layouts[index].target
+        rows = x[row : row + rows_of(grid)]
+        row += rows_of(grid)
+        pictures[index].append(
+            Picture(unpatchify(rows, grid, patch).float().cpu(), kept[number].float().cpu())
+        )
+    return pictures

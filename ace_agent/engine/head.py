@@ -1,0 +1,298 @@
+"""ace-mini's output head: a pointer to the frames of the prefix and a small U-shaped network with a copy gate.
+
+The picture is a mixture, per pixel, of three sources: the base image (what an edit leaves alone), the frames of the
+prefix seen through a learned warp (what an edit moves, brings back or borrows), and paint of the head's own. It is a
+pointer-generator network (arXiv 1704.04368) for pictures: what can be copied need not be memorised.
+
+Letters: T targets, R requests, F frames, N tokens, C width, P patch side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ace_agent.engine.packing import RequestLayout, pad_ranges, rows_of
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """Where target tokens look in the frames of their prefix.
+
+    weight [T, N, M] is the attention of each target token over the (padded) prefix tokens of its request; its rows sum
+    to less than one, the rest pointing nowhere. scale [T, N, 2] is the local magnification (x, y) in frame pixels per
+    target pixel, negative when mirrored.
+    """
+
+    weight: Tensor
+    scale: Tensor
+
+
+class Pointer(nn.Module):
+    """Attention of target tokens over prefix tokens that yields coordinates instead of values."""
+
+    def __init__(self, width: int, inner: int = 64) -> None:
+        super().__init__()
+        self.q = nn.Linear(width, inner)
+        self.k = nn.Linear(width, inner)
+        self.nowhere = nn.Linear(width, 1)
+        self.scale = nn.Linear(width, 2)
+        nn.init.zeros_(self.scale.weight)
+        nn.init.zeros_(self.scale.bias)
+        nn.init.zeros_(self.nowhere.weight)
+        nn.init.constant_(self.nowhere.bias, 2.0)
+
+    def forward(self, target: Tensor, prefix: Tensor, valid: Tensor) -> Pointing:
+        """target [T, N, C], prefix [T, M, C], valid bool [T, M]."""
+        queries, keys = self.q(target), self.k(prefix)
+        logits = queries @ keys.transpose(1, 2) * queries.shape[-1] ** -0.5
+        logits = logits.masked_fill(~valid[:, None, :], float("-inf"))
+        logits = torch.cat([logits, self.nowhere(target)], dim=-1)
+        weight = logits.softmax(-1)[..., :-1]
+        return Pointing(weight, 1 + self.scale(target))
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """Every (target, frame) pair of a call, host-built: what the warp samples from.
+
+    target int64 [F]; pixels [F, 3, h, w] padded to the largest frame; size float [F, 2] (width, height in pixels);
+    columns int64 [F, m] index a target's padded prefix tokens, `valid` bool [F, m]; centres float [F, m, 2] are those
+    tokens' centres (x, y) in frame pixels.
+    """
+
+    target: Tensor
+    pixels: Tensor
+    size: Tensor
+    columns: Tensor
+    valid: Tensor
+    centres: Tensor
+
+
+def frame_table(
+    requests: Sequence[RequestLayout], target_request: Sequence[int], pixels: Sequence[Tensor], patch: int
+) -> FrameTable | None:
+    """Table for targets of `target_request`; `pixels` are all requests' frames [3, h, w] in packing order."""
+    first_frame = [0]
+    for request in requests:
+        first_frame.append(first_frame[-1] + len(request.frames))
+    targets, picked, grids, starts = [], [], [], []
+    for number, index in enumerate(target_request):
+        start = 0
+        for offset, slot in enumerate(requests[index].frames):
+            targets.append(number)
+            picked.append(pixels[first_frame[index] + offset])
+            grids.append(slot.grid)
+            starts.append(start)
+            start += rows_of(slot.grid)
+    if not targets:
+        return None
+    height, width = max(p.shape[1] for p in picked), max(p.shape[2] for p in picked)
+    padded = torch.stack([F.pad(p, (0, width - p.shape[2], 0, height - p.shape[1])) for p in picked])
+    longest = max(rows_of(grid) for grid in grids)
+    columns = torch.zeros(len(targets), longest, dtype=torch.long)
+    valid = torch.zeros(len(targets), longest, dtype=torch.bool)
+    centres = torch.zeros(len(targets), longest, 2)
+    for i, (grid, start) in enumerate(zip(grids, starts, strict=True)):
+        n = rows_of(grid)
+        columns[i, :n] = torch.arange(start, start + n)
+        valid[i, :n] = True
+        y, x = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij")
+        centres[i, :n] = (torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * patch
+    size = torch.tensor([[p.shape[2], p.shape[1]] for p in picked], dtype=torch.float32)
+    device = padded.device
+    return FrameTable(
+        torch.tensor(targets, device=device),
+        padded,
+        size.to(device),
+        columns.to(device),
+        valid.to(device),
+        centres.to(device),
+    )
+
+
+def pointed_coordinates(pointing: Pointing, table: FrameTable) -> tuple[Tensor, Tensor]:
+    """Attention mass and mean position per (target, frame) pair: `(mass [F, N], position [F, N, 2] in pixels)`."""
+    weight = pointing.weight[table.target]
+    index = table.columns[:, None, :].expand(-1, weight.shape[1], -1)
+    weight = weight.gather(2, index) * table.valid[:, None, :]
+    mass = weight.sum(-1)
+    position = weight @ table.centres / mass.clamp_min(1e-6)[..., None]
+    return mass, position
+
+
+def warp(
+    pointing: Pointing, table: FrameTable, grid: tuple[int, int], patch: int, targets: int
+) -> tuple[Tensor, Tensor]:
+    """Pictures that the targets' tokens point at: `(colour [T, 3, h, w], mass [T, 1, h, w])`.
+
+    Each token holds an affine map from target pixels to frame pixels; maps are interpolated between tokens with their
+    mass as weight (a partition of unity), so that neighbouring tokens that agree give an exact affine copy.
+    """
+    rows, columns = grid
+    height, width = rows * patch, columns * patch
+    mass, position = pointed_coordinates(pointing, table)
+    scale = pointing.scale[table.target]
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    centre = ((torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * patch).to(position)
+    offset = position - scale * centre
+    maps = torch.cat([mass[..., None], mass[..., None] * offset, mass[..., None] * scale], -1)
+    maps = maps.transpose(1, 2).unflatten(2, grid)
+    maps = F.interpolate(maps, size=(height, width), mode="bilinear", align_corners=False)
+    weight = maps[:, :1]
+    affine = maps[:, 1:] / weight.clamp_min(1e-6)
+    px = torch.arange(width, device=affine.device) + 0.5
+    py = torch.arange(height, device=affine.device) + 0.5
+    at_x = affine[:, 0] + affine[:, 2] * px[None, None, :]
+    at_y = affine[:, 1] + affine[:, 3] * py[None, :, None]
+    full = torch.tensor([table.pixels.shape[3], table.pixels.shape[2]], device=affine.device)
+    limit = table.size[:, :, None, None]
+    at_x = torch.minimum(at_x.clamp_min(0.5), limit[:, 0] - 0.5) / full[0] * 2 - 1
+    at_y = torch.minimum(at_y.clamp_min(0.5), limit[:, 1] - 0.5) / full[1] * 2 - 1
+    seen = F.grid_sample(
+        table.pixels, torch.stack([at_x, at_y], -1), padding_mode="border", align_corners=False
+    )
+    colour = seen.new_zeros(targets, 3, height, width).index_add(0, table.target, seen * weight)
+    total = seen.new_zeros(targets, 1, height, width).index_add(0, table.target, weight)
+    return colour / total.clamp_min(1e-6), total
+
+
+class ModulatedBlock(nn.Module):
+    """GroupNorm, scale and shift from a vector, SiLU, convolution; twice, with a skip."""
+
+    def __init__(self, channels: int, vector: int) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(8, channels)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm2 = nn.GroupNorm(8, channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.modulation = nn.Linear(vector, 2 * channels)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(cast(Tensor, self.conv2.bias))
+
+    def forward(self, x: Tensor, vector: Tensor) -> Tensor:
+        scale, shift = self.modulation(vector)[:, :, None, None].chunk(2, dim=1)
+        y = self.conv1(F.silu(self.norm1(x)))
+        return x + self.conv2(F.silu(self.norm2(y) * (1 + scale) + shift))
+
+
+class CopyHead(nn.Module):
+    """Tokens, noisy target, base image and warped picture in; clean picture out.
+
+    x0 = s * base + w * warped + (1 - s - w) * paint, with (s, w) per pixel. Without a base image s = 0.
+    """
+
+    def __init__(self, width: int, patch: int, channels: tuple[int, int, int] = (32, 64, 128)) -> None:
+        super().__init__()
+        c0, c1, c2 = channels
+        self.patch = patch
+        fine, coarse = (patch // 2) ** 2, (patch // 8) ** 2
+        self.fine_features, self.coarse_features = 16, 32
+        self.pointer = Pointer(width)
+        self.patch_out = nn.Linear(width, 3 * patch * patch)
+        self.fine = nn.Linear(width, self.fine_features * fine)
+        self.coarse = nn.Linear(width, self.coarse_features * coarse)
+        self.vector = nn.Sequential(nn.SiLU(), nn.Linear(width, 128), nn.SiLU())
+        self.enter = nn.Conv2d(4 * 12 + self.fine_features, c0, 3, padding=1)
+        self.down1 = nn.Conv2d(c0, c1, 3, padding=1, stride=2)
+        self.block1 = ModulatedBlock(c1, 128)
+        self.down2 = nn.Conv2d(c1, c2, 3, padding=1, stride=2)
+        self.join = nn.Conv2d(c2 + self.coarse_features, c2, 1)
+        self.block2 = ModulatedBlock(c2, 128)
+        self.up1 = nn.Conv2d(c2, c1, 1)
+        self.block3 = ModulatedBlock(c1, 128)
+        self.up0 = nn.Conv2d(c1, c0, 1)
+        self.block4 = ModulatedBlock(c0, 128)
+        self.leave = nn.Conv2d(c0, 4 * 6, 3, padding=1)
+        for layer in (self.patch_out, self.leave):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(cast(Tensor, layer.bias))
+
+    def forward(
+        self,
+        tokens: Tensor,
+        vector: Tensor,
+        noisy: Tensor,
+        base: Tensor,
+        has_base: Tensor,
+        mask: Tensor,
+        warped: Tensor,
+        mass: Tensor,
+        grid: tuple[int, int],
+    ) -> tuple[Tensor, Tensor]:
+        """tokens [T, N, C], vector [T, C], noisy/base/warped [T, 3, h, w], mask/mass [T, 1, h, w], has_base [T].
+
+        Returns `(x0 [T, 3, h, w], shares [T, 3, h, w])`, the shares of base, warped picture and paint.
+        """
+        known = has_base[:, None, None, None].to(noisy.dtype)
+
+        def spread(layer: nn.Linear, factor: int) -> Tensor:
+            return F.pixel_shuffle(layer(tokens).transpose(1, 2).unflatten(2, grid), factor)
+
+        inputs = torch.cat([noisy, base, warped, mask, mass, known.expand_as(mask)], dim=1)
+        skip0 = self.enter(
+            torch.cat([F.pixel_unshuffle(inputs, 2), spread(self.fine, self.patch // 2)], dim=1)
+        )
+        film = self.vector(vector)
+        skip1 = self.block1(self.down1(F.silu(skip0)), film)
+        deep = self.join(torch.cat([self.down2(F.silu(skip1)), spread(self.coarse, self.patch // 8)], dim=1))
+        deep = self.block2(deep, film)
+        middle = self.block3(skip1 + F.interpolate(self.up1(deep), scale_factor=2), film)
+        top = self.block4(skip0 + F.interpolate(self.up0(middle), scale_factor=2), film)
+        out = F.pixel_shuffle(self.leave(F.silu(top)), 2)
+        paint = spread(self.patch_out, self.patch) + out[:, :3]
+        source = (out[:, 3:4] + 1.0).masked_fill(known == 0, -1e4)
+        copied = out[:, 4:5] + (mass + 1e-4).log()
+        shares = torch.cat([source, copied, out[:, 5:6]], dim=1).softmax(1)
+        clean = shares[:, :1] * base + shares[:, 1:2] * warped + shares[:, 2:] * paint
+        return clean, shares
+
+
+@dataclass(frozen=True)
+class HeadGroup:
+    """Targets of one grid, host-built. rows int64 [T, N] into the packed target rows; members int64 [T] into all
+    targets; prefix int64 [T, M] into the packed prefix rows with `prefix_valid`; `table` is the group's."""
+
+    grid: tuple[int, int]
+    members: Tensor
+    rows: Tensor
+    prefix: Tensor
+    prefix_valid: Tensor
+    table: FrameTable | None
+
+
+def head_groups(
+    requests: Sequence[RequestLayout],
+    target_request: Sequence[int],
+    pixels: Sequence[Tensor],
+    patch: int,
+    device: torch.device | str = "cpu",
+) -> list[HeadGroup]:
+    """Group targets by grid, so that each group runs through the head as one batch."""
+    prefix, prefix_valid = pad_ranges([request.prefix_rows for request in requests])
+    row_start = [0]
+    for index in target_request:
+        row_start.append(row_start[-1] + rows_of(requests[index].target))
+    groups = []
+    for grid in dict.fromkeys(requests[index].target for index in target_request):
+        members = [n for n, index in enumerate(target_request) if requests[index].target == grid]
+        own = [target_request[n] for n in members]
+        rows = torch.tensor([row_start[n] for n in members])[:, None] + torch.arange(rows_of(grid))
+        groups.append(
+            HeadGroup(
+                grid,
+                torch.tensor(members, device=device),
+                rows.to(device),
+                prefix[own].to(device),
+                prefix_valid[own].to(device),
+                frame_table(requests, own, pixels, patch),
+            )
+        )
+    return groups

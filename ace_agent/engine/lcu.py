@@ -1,0 +1,85 @@
+"""Condition units and the Long-context Condition Unit (arXiv 2410.00086, section 3.2). No torch here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+INDICATOR = re.compile(r"\{image(\d*)\}")
+MAX_IMAGES = 9
+"""Images that one turn may name: the indicators of the released model are ten, one of them the target's."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference picture of an object that the instruction names.
+
+    `start` and `stop` are the character span of the noun in the instruction; `image` is an RGB picture of the
+    object alone on white.
+    """
+
+    name: str
+    start: int
+    stop: int
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class ConditionUnit:
+    """`CU = {T, V}`: one turn's instruction and its images, each with a mask (white = region to change) or None."""
+
+    instruction: str
+    images: tuple[Image.Image, ...] = ()
+    masks: tuple[Image.Image | None, ...] = ()
+    references: tuple[Reference, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.masks) != len(self.images):
+            raise ValueError(f"masks: wanted one entry per image ({len(self.images)}), got {len(self.masks)}")
+        if len(self.images) > MAX_IMAGES:
+            raise ValueError(f"images: a turn takes at most {MAX_IMAGES}, got {len(self.images)}")
+        for image, mask in zip(self.images, self.masks, strict=True):
+            if mask is not None and mask.size != image.size:
+                raise ValueError(f"masks: wanted the image's size {image.size}, got {mask.size}")
+
+
+@dataclass(frozen=True)
+class LongContextConditionUnit:
+    """The condition units of earlier turns, oldest first, and the current one."""
+
+    history: tuple[ConditionUnit, ...]
+    current: ConditionUnit
+
+    @property
+    def units(self) -> tuple[ConditionUnit, ...]:
+        return (*self.history, self.current)
+
+
+def indicator_number(token: str) -> int | None:
+    """`{image}` is 0, `{image3}` is 3; None when `token` is no indicator."""
+    found = INDICATOR.fullmatch(token)
+    if found is None:
+        return None
+    return int(found.group(1) or 0)
+
+
+def contiguous_history(costs: list[int], budget: int) -> int:
+    """First turn of the history to keep, so that the turns from it on fit the budget (rule 6 of docs/design.md).
+
+    `costs` are the tokens of each earlier turn, oldest first. The anchor is a function of the costs alone: it starts
+    at turn 0 and, whenever the run from it grows over `budget`, jumps forward until the run fits half the budget. So
+    the anchor stays put for many turns and what was computed for them can be used again.
+    """
+    anchor = 0
+    total = 0
+    for turn, cost in enumerate(costs):
+        total += cost
+        if total > budget:
+            while anchor <= turn and total > budget // 2:
+                total -= costs[anchor]
+                anchor += 1
+    return anchor

@@ -1,0 +1,258 @@
+"""ACEPipeline: a request with its pictures and history in, pictures out, with diffusers' conventions."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit
+from ace_agent.engine.generation import Picture, SamplingOptions, generate
+from ace_agent.engine.lcu import ConditionUnit, LongContextConditionUnit, Reference, contiguous_history
+from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR, rows_of
+from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
+from ace_agent.engine.transformer import ACETransformer
+from ace_agent.errors import InputError, ModelError
+from ace_agent.tasks import TASKS
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+MINI = "ace-mini"
+HISTORY_BUDGET = 1024
+"""Tokens of prefix that ace-mini was trained to read (docs/design.md, rule 7)."""
+REFERENCE_SIDE = 64
+
+
+@dataclass(frozen=True)
+class ACEPipelineOutput:
+    """images at the size asked for; regions float32 [h, w] in 0..1, how much of each pixel of the base image was
+    repainted, None for a task without one."""
+
+    images: list[Image.Image]
+    regions: list[npt.NDArray[np.float32] | None]
+
+
+def frame_pixels(image: Image.Image, side: int) -> Tensor:
+    """Float [3, side, side] in -1..1."""
+    resized = image.convert("RGB")
+    if resized.size != (side, side):
+        resized = resized.resize((side, side), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(resized)).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def frame_mask(mask: Image.Image | None, side: int) -> Tensor:
+    """Float [1, side, side], 1 = region to change; no mask, or one with nothing set, means everywhere."""
+    if mask is None:
+        return torch.ones(1, side, side)
+    small = mask.convert("L").resize((side, side), Image.Resampling.BILINEAR)
+    set_ = torch.from_numpy(np.array(small) > 127).float()[None]
+    return set_ if bool(set_.any()) else torch.ones_like(set_)
+
+
+class ACEPipeline:
+    """ace-mini. `ACEPipeline.from_pretrained(folder)` hands a folder of the released model to its own pipeline."""
+
+    name = MINI
+
+    def __init__(
+        self,
+        transformer: ACETransformer,
+        text_encoder: MiniTextEncoder,
+        tokenizer: WordTokenizer,
+        folder: Path,
+    ) -> None:
+        self.transformer = transformer.eval()
+        self.text_encoder = text_encoder.eval()
+        self.tokenizer = tokenizer
+        self.folder = folder
+        self.native_size = 128
+        self.default_steps = 16
+        self.default_guidance = 2.0
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path = MINI, *, device: str = "auto", dtype: str = "auto") -> Self:
+        """Load ace-mini by name, or a folder laid out like it.
+
+        Raises:
+            ModelError: the folder is missing, incomplete or of another model.
+        """
+        folder = WEIGHTS / MINI if str(model) == MINI else Path(model)
+        if not (folder / "transformer" / "config.json").is_file():
+            raise ModelError(f"there is no model in {folder}", "`ace models` lists what can run")
+        place = _device(device)
+        kind = torch.float32 if dtype == "auto" else _DTYPES[dtype]
+        try:
+            transformer = ACETransformer.from_pretrained(folder / "transformer", torch_dtype=kind)
+            encoder = MiniTextEncoder.from_pretrained(folder / "text_encoder", torch_dtype=kind)
+            tokenizer = WordTokenizer.load(folder / "tokenizer")
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"{folder} cannot be loaded: {reason}", "install ace-agent again") from error
+        return cls(transformer.to(place), encoder.to(place), tokenizer, folder)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the three parts in the layout that `from_pretrained` reads."""
+        folder = Path(folder)
+        self.transformer.save_pretrained(folder / "transformer")
+        self.text_encoder.save_pretrained(folder / "text_encoder")
+        self.tokenizer.save(folder / "tokenizer")
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Hash over the weight files, in the order of their names."""
+        digest = hashlib.sha256()
+        for file in sorted(self.folder.rglob("*.safetensors")):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
+
+    def prepare_unit(self, unit: ConditionUnit) -> PreparedUnit:
+        """A condition unit as tensors at the model's own size."""
+        side = self.native_size
+        frames = [
+            PreparedFrame(frame_pixels(image, side), frame_mask(mask, side), number)
+            for number, (image, mask) in enumerate(zip(unit.images, unit.masks, strict=True))
+        ]
+        named = []
+        for slot, reference in enumerate(unit.references[:MAX_REFERENCES]):
+            pixels = frame_pixels(reference.image, REFERENCE_SIDE)
+            whole = torch.ones(1, REFERENCE_SIDE, REFERENCE_SIDE)
+            frames.append(PreparedFrame(pixels, whole, REFERENCE_INDICATOR + slot))
+            named.append((reference.start, reference.stop, slot))
+        return PreparedUnit(self.tokenizer(unit.instruction, named), tuple(frames))
+
+    def prepare(self, lcu: LongContextConditionUnit, *, with_base: bool) -> PreparedRequest:
+        """An LCU as tensors; history that does not fit the budget is left out from its oldest end."""
+        patch = self.transformer.patch
+        earlier = [self.prepare_unit(unit) for unit in lcu.history]
+        costs = [sum(rows_of(frame.grid(patch)) for frame in unit.frames) for unit in earlier]
+        current = self.prepare_unit(lcu.current)
+        own = sum(rows_of(frame.grid(patch)) for frame in current.frames)
+        earlier = earlier[contiguous_history(costs, max(HISTORY_BUDGET - own, 0)) :]
+        base = current.frames[0] if with_base and lcu.current.images else None
+        return PreparedRequest((*earlier, current), self.native_size, self.native_size, base)
+
+    def __call__(
+        self,
+        prompt: str,
+        image: Sequence[Image.Image] = (),
+        mask: Sequence[Image.Image | None] | None = None,
+        *,
+        task: str | None = None,
+        history: Sequence[ConditionUnit] = (),
+        height: int | None = None,
+        width: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        num_images_per_prompt: int = 1,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        references: Sequence[Reference] | None = None,
+        callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], Any] | None = None,
+        output_type: str = "pil",
+    ) -> ACEPipelineOutput:
+        """Make or edit a picture.
+
+        Args:
+            prompt: one ACE instruction; `{image}`, `{image1}` ... name the pictures in order.
+            image: conditioning pictures of this turn; the first is the base image if the task has one.
+            mask: one per picture or None; white = region to change.
+            task: catalogue id; without it, a request with pictures has a base image.
+            history: condition units of earlier turns, oldest first.
+            height: of the output in pixels; default: the base image's, else the model's own. `width` likewise.
+            num_inference_steps: default `default_steps`.
+            guidance_scale: 1 switches guidance off.
+            num_images_per_prompt: variations, denoised together; variation k uses the seed `seed + k`.
+            seed: drawn if None, from `generator` when there is one.
+            references: pictures of objects that the prompt names; None looks them up in the library.
+            callback_on_step_end: called as `f(pipeline, step, steps, {})` after each step, steps counted from 1.
+            output_type: "pil" is all there is.
+
+        Raises:
+            InputError: an argument out of its range.
+        """
+        if output_type != "pil":
+            raise InputError(f"output_type: wanted 'pil', got {output_type!r}")
+        steps = self.default_steps if num_inference_steps is None else num_inference_steps
+        guidance = self.default_guidance if guidance_scale is None else guidance_scale
+        if not 1 <= steps <= 1000:
+            raise InputError(f"steps: wanted 1 to 1000, got {steps}")
+        if not 1 <= num_images_per_prompt <= 16:
+            raise InputError(f"variations: wanted 1 to 16, got {num_images_per_prompt}")
+        if not 0 <= guidance <= 30:
+            raise InputError(f"guidance: wanted 0 to 30, got {guidance}")
+        if seed is None:
+            seed = secrets.randbelow(2**31) if generator is None else _drawn(generator)
+        masks = tuple(mask) if mask is not None else (None,) * len(image)
+        found = self.find_references(prompt) if references is None else tuple(references)
+        current = ConditionUnit(prompt, tuple(image), masks, found)
+        with_base = TASKS[task].has_base_with(len(image)) if task is not None else bool(image)
+        request = self.prepare(LongContextConditionUnit(tuple(history), current), with_base=with_base)
+        seeds = [seed + k for k in range(num_images_per_prompt)]
+        options = SamplingOptions(steps=steps, guidance=guidance)
+
+        def report(step: int, of: int) -> None:
+            if callback_on_step_end is not None:
+                callback_on_step_end(self, step, of, {})
+
+        pictures = generate(
+            self.transformer, self.text_encoder, [request], [seeds], self.tokenizer(""), options, report
+        )[0]
+        native = (self.native_size, self.native_size)
+        own = image[0].size if request.base is not None else native
+        size = (width or own[0], height or own[1])
+        return ACEPipelineOutput(
+            [to_image(picture, size) for picture in pictures],
+            [region(picture, size) if request.base is not None else None for picture in pictures],
+        )
+
+    def find_references(self, prompt: str) -> tuple[Reference, ...]:
+        """Pictures from the package's library of the objects that the prompt names."""
+        from ace_agent.data.retrieval import ReferenceLibrary
+
+        if self._library is None:
+            self._library = ReferenceLibrary.load()
+        return tuple(
+            Reference(named.name, named.start, named.stop, Image.fromarray(named.frame.image))
+            for named in self._library.find(prompt)[:MAX_REFERENCES]
+        )
+
+    _library: Any = None
+
+
+def to_image(picture: Picture, size: tuple[int, int]) -> Image.Image:
+    """RGB picture of `size` (width, height)."""
+    array = ((picture.pixels.clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0).numpy().astype(np.uint8)
+    image = Image.fromarray(array)
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def region(picture: Picture, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """How much of each pixel was repainted, at `size` (width, height)."""
+    changed = Image.fromarray((1 - picture.kept).clamp(0, 1).numpy().astype(np.float32), mode="F")
+    if changed.size != size:
+        changed = changed.resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(changed, dtype=np.float32)
+
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def _device(device: str) -> torch.device:
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _drawn(generator: torch.Generator) -> int:
+    return int(torch.randint(2**31, (), generator=generator, device=generator.device))

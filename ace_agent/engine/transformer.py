@@ -1,0 +1,328 @@
+"""ACETransformer: the diffusion transformer of ACE over packed frames (arXiv 2410.00086).
+
+Letters: S samples, T targets, R requests, N packed rows, C width, H heads, D head width, P patch side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+from ace_agent.engine.head import CopyHead, HeadGroup, Pointing, warp
+from ace_agent.engine.layers import MLP, Block, KeyValues, TimestepEmbedder
+from ace_agent.engine.packing import PackedFrames, PackedTargets
+from ace_kernels import RopeTable
+
+if TYPE_CHECKING:
+    from ace_agent.engine.joint import JointPack
+
+TARGET_INDICATOR = 16
+TURN_TAGS = 8
+
+
+def patchify(pixels: Tensor, patch: int) -> Tensor:
+    """[..., c, h, w] -> [..., N, c * P * P], tokens row-major, channel first within a token."""
+    return F.pixel_unshuffle(pixels, patch).flatten(-2).transpose(-1, -2)
+
+
+def unpatchify(tokens: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
+    """[..., N, c * P * P] -> [..., c, h, w]."""
+    return F.pixel_shuffle(tokens.transpose(-1, -2).unflatten(-1, grid), patch)
+
+
+@dataclass(frozen=True)
+class PrefixState:
+    """What conditioning frames leave behind: keys and values per block, and their last hidden rows [N, C]."""
+
+    key_values: list[KeyValues]
+    hidden: Tensor
+
+    @staticmethod
+    def join(states: Sequence[PrefixState]) -> PrefixState:
+        """Rows of several calls end to end."""
+        key_values = [
+            KeyValues(torch.cat([kv.keys for kv in layer]), torch.cat([kv.values for kv in layer]))
+            for layer in zip(*(state.key_values for state in states), strict=True)
+        ]
+        return PrefixState(key_values, torch.cat([state.hidden for state in states]))
+
+
+@dataclass(frozen=True)
+class TextState:
+    """Text rows of all runs [N, C], their keys and values per block, and the current turn's mean per run [runs, C]."""
+
+    key_values: list[KeyValues]
+    pooled: Tensor
+
+
+@dataclass(frozen=True)
+class TargetInputs:
+    """What a target knows besides noise: mask [N, P*P] in 0..1, base image [N, 3*P*P] (zeros without), has_base [T]."""
+
+    mask: Tensor
+    base: Tensor
+    has_base: Tensor
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """Clean estimate [N, 3*P*P], shares per group [T, 3, h, w] and where tokens pointed per group (None: no frames)."""
+
+    clean: Tensor
+    shares: list[Tensor]
+    pointing: list[Pointing | None]
+
+
+class PatchEmbedding(nn.Module):
+    """Linear patch embedding, through a narrow waist that makes large pixel patches learnable (arXiv 2511.13720);
+    a waist of 0 leaves it out."""
+
+    def __init__(self, width_in: int, waist: int, width: int) -> None:
+        super().__init__()
+        self.waist = nn.Linear(width_in, waist, bias=False) if waist else nn.Identity()
+        self.proj = nn.Linear(waist or width_in, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.proj(self.waist(x))
+        return out
+
+
+class ACETransformer(ModelMixin, ConfigMixin):
+    """ACE's diffusion transformer in one of two layouts (docs/design.md): `turn_causal` with the copy head, or `joint`,
+    which the released weights have."""
+
+    config_name = "config.json"  # type: ignore[assignment]
+
+    @register_to_config
+    def __init__(
+        self,
+        layout: str = "turn_causal",
+        channels: int = 3,  # of a frame, without its mask
+        patch: int = 16,
+        patch_waist: int = 96,
+        width: int = 256,
+        depth: int = 8,
+        heads: int = 4,
+        mlp_ratio: float = 4.0,
+        text_width: int = 256,
+        qk_norm: bool = True,
+        shared_qk_norm: bool = False,  # the released weights norm keys with the queries' weight
+        rope_theta: float = 100.0,  # grids here are 8 to 12 tokens a side
+        out_channels: int = 0,  # of the `joint` head: the noise, and a variance that nobody reads
+    ) -> None:
+        super().__init__()
+        self.patch = patch
+        self.channels = channels
+        self.heads = heads
+        pixels = patch * patch
+        self.x_embedder = PatchEmbedding((channels + 1) * pixels, patch_waist, width)
+        self.t_embedder = TimestepEmbedder(width)
+        self.y_embedder = MLP(text_width, width, width)
+        self.t_block = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
+        if layout != "joint":
+            self.pooled = nn.Linear(width, width)
+            self.indicator = nn.Embedding(TARGET_INDICATOR + 1, width)
+            self.turn_tag = nn.Embedding(TURN_TAGS, width)
+        self.blocks = nn.ModuleList(
+            Block(width, heads, mlp_ratio, norm=qk_norm, shared_norm=shared_qk_norm) for _ in range(depth)
+        )
+        self.final_table = nn.Parameter(torch.randn(2, width) / width**0.5)
+        if layout == "joint":
+            self.output = nn.Linear(width, pixels * out_channels)
+        else:
+            self.head = CopyHead(width, patch)
+        self._initialise(layout)
+
+    def _initialise(self, layout: str) -> None:
+        for block in self.trunk:
+            for attention in (block.attn, block.cross_attn):
+                for layer in (attention.q, attention.k, attention.v, attention.o):
+                    nn.init.xavier_uniform_(layer.weight)
+                    nn.init.zeros_(layer.bias)
+            nn.init.zeros_(block.cross_attn.o.weight)
+            for layer in (block.mlp.fc1, block.mlp.fc2):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+        modulation = cast(nn.Linear, self.t_block[1])
+        nn.init.normal_(modulation.weight, std=0.02)
+        nn.init.zeros_(modulation.bias)
+        if layout == "joint":
+            self._initialise_joint()
+            return
+        nn.init.zeros_(self.pooled.weight)
+        nn.init.zeros_(self.pooled.bias)
+        nn.init.normal_(self.indicator.weight, std=0.02)
+        nn.init.normal_(self.turn_tag.weight, std=0.02)
+
+    def _initialise_joint(self) -> None:
+        """As the released training starts: what PixArt leaves at torch's default here is Xavier or normal."""
+        nn.init.xavier_uniform_(self.x_embedder.proj.weight)
+        nn.init.zeros_(self.x_embedder.proj.bias)
+        for layer in (
+            *cast(nn.Sequential, self.t_embedder.mlp[::2]),
+            self.y_embedder.fc1,
+            self.y_embedder.fc2,
+        ):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    @property
+    def trunk(self) -> list[Block]:
+        return cast(list[Block], list(self.blocks))
+
+    def rope(self, positions: Tensor) -> RopeTable:
+        """Angles of packed rows; positions int64 [N, 3]. Built once per call, shared by all blocks."""
+        config: Any = self.config
+        return RopeTable.build(positions, config.width // config.heads, theta=config.rope_theta)
+
+    def _blocks(
+        self,
+        x: Tensor,
+        modulation: Tensor,
+        frames: PackedFrames,
+        earlier: list[KeyValues] | None,
+        text: list[KeyValues] | None,
+        targets: PackedTargets | None,
+    ) -> tuple[Tensor, list[KeyValues]]:
+        rope = self.rope(frames.positions)
+        kept = []
+        for number, block in enumerate(self.trunk):
+            x, own = block(
+                x,
+                modulation,
+                frames.sample,
+                rope,
+                frames.plan,
+                earlier[number] if earlier is not None else None,
+                text[number] if text is not None else None,
+                targets.cross_plan if targets is not None else None,
+            )
+            kept.append(own)
+        return x, kept
+
+    def encode_prefix(
+        self, tokens: Tensor, frames: PackedFrames, earlier: PrefixState | None = None
+    ) -> PrefixState:
+        """Conditioning rows at timestep 0; tokens [N, (c+1)*P*P] of pixels in -1..1 and masks in 0..1.
+
+        `earlier` are rows of earlier turns that the plan of `frames` counts first.
+        """
+        x = self.x_embedder(tokens) + self.indicator(frames.indicators)
+        embedded = self.t_embedder(torch.zeros(1, device=x.device))
+        modulation = self.t_block(embedded).unflatten(-1, (6, -1))
+        x, kept = self._blocks(x, modulation, frames, earlier.key_values if earlier else None, None, None)
+        return PrefixState(kept, x)
+
+    def encode_text(self, states: Tensor, indicators: Tensor, tags: Tensor, current: Tensor) -> TextState:
+        """Text rows of all runs: states [N, text width] from the text encoder, indicators int64 [N] (-1: none), tags
+        int64 [N] (turns ago), current float [runs, N] (averages the current turn's rows of a run)."""
+        x = self.y_embedder(states)
+        named = self.indicator(indicators.clamp_min(0)) * (indicators >= 0)[:, None]
+        x = x + named + self.turn_tag(tags.clamp_max(TURN_TAGS - 1))
+        return TextState([block.cross_attn.key_values(x) for block in self.trunk], self.pooled(current @ x))
+
+    def denoise(
+        self,
+        noisy: Tensor,
+        t: Tensor,
+        targets: PackedTargets,
+        text: TextState,
+        prefix: PrefixState | None,
+        inputs: TargetInputs,
+        groups: Sequence[HeadGroup],
+    ) -> Denoised:
+        """Clean estimate of every target. noisy [N, 3*P*P] packed rows; t float [T] in 0..1 (1 = noise)."""
+        frames = targets.frames
+        x = self.x_embedder(torch.cat([noisy, inputs.mask], dim=-1)) + self.indicator.weight[TARGET_INDICATOR]
+        runs = torch.tensor(targets.text, device=x.device)
+        embedded = self.t_embedder(t * 1000) + text.pooled[runs]
+        modulation = self.t_block(embedded).unflatten(-1, (6, -1))
+        earlier = prefix.key_values if prefix is not None else None
+        x, _ = self._blocks(x, modulation, frames, earlier, text.key_values, targets)
+        shift, scale = (self.final_table + embedded[:, None]).unbind(1)
+        x = F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale[frames.sample]) + shift[frames.sample]
+        clean = torch.empty_like(noisy)
+        shares, pointing = [], []
+        for group in groups:
+            tokens = x[group.rows]
+            picture, share, pointed = self._head(tokens, embedded, noisy, prefix, inputs, group)
+            clean = clean.index_copy(0, group.rows.flatten(), patchify(picture, self.patch).flatten(0, 1))
+            shares.append(share)
+            pointing.append(pointed)
+        return Denoised(clean, shares, pointing)
+
+    def _head(
+        self,
+        tokens: Tensor,
+        embedded: Tensor,
+        noisy: Tensor,
+        prefix: PrefixState | None,
+        inputs: TargetInputs,
+        group: HeadGroup,
+    ) -> tuple[Tensor, Tensor, Pointing | None]:
+        def pixels(packed: Tensor) -> Tensor:
+            return unpatchify(packed[group.rows], group.grid, self.patch)
+
+        noise, base, mask = pixels(noisy), pixels(inputs.base), pixels(inputs.mask)
+        pointed = None
+        warped, mass = torch.zeros_like(noise), torch.zeros_like(mask)
+        if prefix is not None and group.table is not None:
+            pointed = self.head.pointer(tokens, prefix.hidden[group.prefix], group.prefix_valid)
+            warped, mass = warp(pointed, group.table, group.grid, self.patch, len(tokens))
+        clean, shares = self.head(
+            tokens,
+            embedded[group.members],
+            noise,
+            base,
+            inputs.has_base[group.members],
+            mask,
+            warped,
+            mass,
+            group.grid,
+        )
+        return clean, shares, pointed
+
+    def joint_text(self, states: Tensor, added: Tensor | None) -> list[KeyValues]:
+        """Keys and values per block of the frames' texts, `joint` layout: states [N, text width] packed frame after
+        frame, `added` [N, C] each row's frame indicator."""
+        x = self.y_embedder(states)
+        if added is not None:
+            x = x + added
+        return [block.cross_attn.key_values(x) for block in self.trunk]
+
+    def predict_noise(
+        self,
+        tokens: Tensor,
+        t: Tensor,
+        pack: JointPack,
+        rope: RopeTable,
+        text: list[KeyValues],
+        added: Tensor | None,
+    ) -> Tensor:
+        """Noise in the targets, `joint` layout: every frame sees every other of its sample, and reads its own text.
+
+        tokens [N, (c+1)*P*P] of all frames, the targets' noisy; t [S] in 0..999, which modulates conditioning frames
+        too; added [N, C] each row's indicator. Returns [target rows, P*P*out_channels], channel last.
+        """
+        frames = pack.frames
+        x = self.x_embedder(tokens)
+        if added is not None:
+            x = x + added
+        embedded = self.t_embedder(t.float())
+        modulation = self.t_block(embedded).unflatten(-1, (6, -1))
+        for block, read in zip(self.trunk, text, strict=True):
+            x, _ = block(x, modulation, frames.sample, rope, frames.plan, None, read, pack.cross_plan)
+        shift, scale = (self.final_table + embedded[:, None]).unbind(1)
+        sample = frames.sample[pack.targets]
+        x = F.layer_norm(x[pack.targets], x.shape[-1:], eps=1e-6)
+        out: Tensor = self.output(x * (1 + scale[sample]) + shift[sample])
+        return out

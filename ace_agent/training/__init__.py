@@ -1,0 +1,1 @@
+"""Training of ace-mini: data stream, objective, optimisers, trainer."""

@@ -1,0 +1,100 @@
+"""Muon for the matrices of the transformer's blocks, AdamW for everything else."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+# Coefficients of the quintic Newton-Schulz iteration (Jordan et al. 2024, "Muon").
+_A, _B, _C = 3.4445, -4.7750, 2.0315
+
+
+def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Nearest semi-orthogonal matrices, roughly; [K, m, n] -> [K, m, n], by Newton-Schulz iteration."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.transpose(1, 2) if tall else matrices
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.transpose(1, 2)
+        x = _A * x + (_B * gram + _C * gram @ gram) @ x
+    return x.transpose(1, 2) if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum orthogonalised, scaled to AdamW's update size (arXiv 2502.16982, 0.2 * sqrt(longer side)).
+
+    torch.optim.Muon iterates in bfloat16 one matrix at a time; on a CPU without bfloat16 units that took 0.7 s of a
+    5 s training step. This one keeps float32 and stacks matrices of one shape: 0.15 s.
+    """
+
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float, momentum: float
+    ) -> None:
+        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        assert closure is None
+        for group in self.param_groups:
+            by_shape: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    by_shape[tuple(parameter.shape)].append(parameter)
+            for shape, parameters in by_shape.items():
+                buffers = []
+                for parameter in parameters:
+                    state = self.state[parameter]
+                    if "momentum" not in state:
+                        state["momentum"] = torch.zeros_like(parameter)
+                    buffers.append(state["momentum"])
+                gradients = [cast(Tensor, parameter.grad) for parameter in parameters]
+                weights: list[Tensor] = [*parameters]
+                torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
+                ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])
+                updates = orthogonalize(torch.stack(tuple(ahead))) * (0.2 * max(shape) ** 0.5)
+                torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_add_(weights, list(updates.unbind()), alpha=-group["lr"])
+
+
+class Optimizers:
+    """Both optimisers as one: `step`, `zero_grad`, `scale_rate`, `state_dict`, `load_state_dict`."""
+
+    def __init__(
+        self, modules: Iterable[nn.Module], *, muon_rate: float, adam_rate: float, decay: float
+    ) -> None:
+        matrices: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
+        for module in modules:
+            for name, parameter in module.named_parameters():
+                inner = ("blocks." in name or "layers." in name) and parameter.ndim == 2
+                (matrices if inner and min(parameter.shape) >= 64 else rest).append(parameter)
+        self.parameters = [*matrices, *rest]
+        muon = Muon(matrices, lr=muon_rate, weight_decay=decay, momentum=0.95)
+        adam = torch.optim.AdamW(rest, lr=adam_rate, betas=(0.9, 0.98), weight_decay=decay)
+        self.all: tuple[torch.optim.Optimizer, ...] = (muon, adam)
+        self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.all]
+
+    def scale_rate(self, factor: float) -> None:
+        """Set every learning rate to `factor` times its full value."""
+        for optimizer, rates in zip(self.all, self.rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+
+    def step(self) -> None:
+        for optimizer in self.all:
+            optimizer.step()
+
+    def zero_grad(self) -> None:
+        for optimizer in self.all:
+            optimizer.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {str(i): optimizer.state_dict() for i, optimizer in enumerate(self.all)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for i, optimizer in enumerate(self.all):
+            optimizer.load_state_dict(state[str(i)])

@@ -1,0 +1,200 @@
+"""The endless, exactly repeatable stream of training batches drawn from the scene world.
+
+Batch n of a run depends on the run's seed and n alone, so a resumed run sees what an uninterrupted one would have.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ace_agent.data.errors import DataError
+from ace_agent.data.sample import Frame, Placement, Sample, Turn
+from ace_agent.data.world import World
+from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit
+from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR
+from ace_agent.engine.text import WordTokenizer
+
+Split = Literal["train", "validation", "held-out"]
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """What is left out of examples at random, so that the model can do without it."""
+
+    batch: int = 32
+    drop_text: float = 0.1  # the current turn's text, as guidance's null branch does
+    drop_history: float = 0.1
+    drop_references: float = 0.25  # all reference pictures of an example
+    drop_reference: float = 0.1  # each one
+
+
+@dataclass(frozen=True)
+class Correspondence:
+    """Target tokens whose place in a frame is known from the scene: tokens int64 [K], frames int64 [K] (of the
+    request), position float [K, 2] and scale float [K, 2], both (x, y), in frame pixels (per target pixel)."""
+
+    tokens: Tensor
+    frames: Tensor
+    position: Tensor
+    scale: Tensor
+
+
+@dataclass(frozen=True)
+class Example:
+    """One request with its answer: target float [3, h, w] in -1..1; changed float [1, h, w], 1 where it differs from
+    the base image (all ones without one)."""
+
+    request: PreparedRequest
+    target: Tensor
+    changed: Tensor
+    correspondence: Correspondence
+    task: str
+    instruction: str
+
+
+def to_pixels(image: np.ndarray) -> Tensor:
+    """uint8 [h, w, 3] -> float [3, h, w] in -1..1."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def prepare_frame(frame: Frame, indicator: int) -> PreparedFrame:
+    pixels = to_pixels(frame.image)
+    if frame.mask is None:
+        mask = torch.ones(1, *pixels.shape[1:])
+    else:
+        mask = torch.from_numpy((frame.mask > 127).astype(np.float32))[None]
+    return PreparedFrame(pixels, mask, indicator)
+
+
+def prepare_turn(turn: Turn, tokenizer: WordTokenizer, references: list[int] | None = None) -> PreparedUnit:
+    """A turn's text and frames, with the reference pictures listed (None: all)."""
+    chosen = list(range(len(turn.named))) if references is None else references
+    chosen = chosen[:MAX_REFERENCES]
+    named = [(turn.named[k].start, turn.named[k].stop, slot) for slot, k in enumerate(chosen)]
+    frames = [prepare_frame(frame, number) for number, frame in enumerate(turn.frames)]
+    frames += [
+        prepare_frame(turn.named[k].frame, REFERENCE_INDICATOR + slot) for slot, k in enumerate(chosen)
+    ]
+    return PreparedUnit(tokenizer(turn.instruction, named), tuple(frames))
+
+
+def prepare_sample(
+    sample: Sample, tokenizer: WordTokenizer, *, history: bool = True, references: bool = True
+) -> PreparedRequest:
+    """The whole of a sample as inference sees it."""
+    turns = sample.turns if history else sample.turns[-1:]
+    last = sample.turns[-1]
+    units = [prepare_turn(turn, tokenizer, []) for turn in turns[:-1]]
+    units.append(prepare_turn(last, tokenizer, None if references else []))
+    height, width = last.target.shape[:2]
+    base = units[-1].frames[last.base] if last.base is not None else None
+    return PreparedRequest(tuple(units), height, width, base)
+
+
+def correspond(
+    target: tuple[Placement, ...], frames: list[Frame], size: tuple[int, int], patch: int
+) -> Correspondence:
+    """Match target tokens to frames by placements with equal keys; the last placement drawn wins where they overlap."""
+    height, width = size
+    tokens, which, position, scale = [], [], [], []
+    for row in range(height // patch):
+        for column in range(width // patch):
+            x, y = (column + 0.5) * patch, (row + 0.5) * patch
+            over = [p for p in target if p.x <= x / width <= p.x + p.w and p.y <= y / height <= p.y + p.h]
+            if not over:
+                continue
+            top = over[-1]
+            for number, frame in enumerate(frames):
+                for place in frame.placements:
+                    if place.key not in (top.key, top.key.split("#")[0]):
+                        continue
+                    frame_height, frame_width = frame.image.shape[:2]
+                    across = (x / width - top.x) / top.w
+                    mirrored = place.flip != top.flip
+                    across = 1 - across if mirrored else across
+                    down = (y / height - top.y) / top.h
+                    px = (place.x + across * place.w) * frame_width
+                    py = (place.y + down * place.h) * frame_height
+                    if not (0 <= px < frame_width and 0 <= py < frame_height):
+                        continue
+                    sx = place.w * frame_width / (top.w * width) * (-1 if mirrored else 1)
+                    sy = place.h * frame_height / (top.h * height)
+                    tokens.append(row * (width // patch) + column)
+                    which.append(number)
+                    position.append((px, py))
+                    scale.append((sx, sy))
+    return Correspondence(
+        torch.tensor(tokens, dtype=torch.long),
+        torch.tensor(which, dtype=torch.long),
+        torch.tensor(position, dtype=torch.float32).reshape(-1, 2),
+        torch.tensor(scale, dtype=torch.float32).reshape(-1, 2),
+    )
+
+
+def draw(world: World, rng: random.Random, task: str | None, split: Split) -> Sample:
+    """A sample of the task, or of any; once in many thousands no scene fits and another is drawn."""
+    while True:
+        try:
+            return world.sample(rng, task, split)
+        except DataError:
+            continue
+
+
+class SceneStream(Dataset[list[Example]]):
+    """Item n is batch n of the run `seed`."""
+
+    def __init__(
+        self,
+        tokenizer: WordTokenizer,
+        seed: int,
+        options: StreamOptions,
+        *,
+        patch: int = 16,
+        size: int = 128,
+        tasks: tuple[str, ...] | None = None,
+        split: Split = "train",
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.seed = seed
+        self.options = options
+        self.patch = patch
+        self.size = size
+        self.tasks = tasks
+        self.split: Split = split
+        self._world: World | None = None
+
+    def __getitem__(self, step: int) -> list[Example]:
+        rng = random.Random(f"{self.split}-{self.seed}-{step}")
+        return [self.example(rng) for _ in range(self.options.batch)]
+
+    def example(self, rng: random.Random) -> Example:
+        if self._world is None:
+            self._world = World(size=self.size)
+        options = self.options
+        sample = draw(self._world, rng, rng.choice(self.tasks) if self.tasks else None, self.split)
+        last = sample.turns[-1]
+        history = sample.turns[:-1] if rng.random() >= options.drop_history else ()
+        keep = rng.random() >= options.drop_references
+        chosen = [k for k in range(len(last.named)) if keep and rng.random() >= options.drop_reference]
+        units = [prepare_turn(turn, self.tokenizer, []) for turn in history]
+        current = prepare_turn(last, self.tokenizer, chosen)
+        if rng.random() < options.drop_text:
+            current = PreparedUnit(self.tokenizer(""), current.frames)
+        target = to_pixels(last.target)
+        height, width = target.shape[1:]
+        base = current.frames[last.base] if last.base is not None else None
+        changed = torch.ones(1, height, width)
+        if base is not None and base.pixels.shape == target.shape:
+            changed = ((target - base.pixels).abs().amax(0, keepdim=True) > 8 / 127.5).float()
+        request = PreparedRequest((*units, current), height, width, base)
+        frames = [frame for turn in history for frame in turn.frames]
+        frames += [*last.frames, *(last.named[k].frame for k in chosen[:MAX_REFERENCES])]
+        matches = correspond(last.placements, frames, (height, width), self.patch)
+        return Example(request, target, changed, matches, last.task, last.instruction)
