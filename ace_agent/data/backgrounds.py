@@ -56,6 +56,10 @@ _LIGHT: dict[str, tuple[float, float, float]] = {
 """What the light of a time of day leaves of the land's red, green and blue."""
 
 
+FLAT = -1
+"""Depth of markings: that of what they lie on."""
+
+
 @dataclass(frozen=True)
 class Shape:
     """One drawn shape, in fractions of the picture.
@@ -65,7 +69,8 @@ class Shape:
         points: the band's (top, bottom), the polygon's corners, or the ellipse's two corners.
         colors: one colour, or a band's colours from top to bottom.
         label: its class, a key of `LABELS`.
-        depth: nearness 0..255 (255 is nearest), or a band's at its top and bottom.
+        depth: nearness 0..255 (255 is nearest), or a band's at its top and bottom; `FLAT` for what is
+            painted on a surface and takes its depth.
         lit: its colour already is what the time of day makes of it.
     """
 
@@ -321,8 +326,8 @@ def _room(s: _Sketch) -> None:
     s.box(x + w / 2 - 0.006, y, x + w / 2 + 0.006, y + h, (250, 250, 246), "wall", 40)
     s.box(x, y + h / 2 - 0.006, x + w, y + h / 2 + 0.006, (250, 250, 246), "wall", 40)
     rug = s.vary(s.land.choice(((190, 84, 84), (84, 116, 176), (226, 178, 92))), 12)
-    s.ellipse(0.5, 0.88, 0.36, 0.085, rug, "ground", 170)
-    s.ellipse(0.5, 0.88, 0.30, 0.066, _scale(rug, 1.16), "ground", 170)
+    s.ellipse(0.5, 0.88, 0.36, 0.085, rug, "ground", FLAT)
+    s.ellipse(0.5, 0.88, 0.30, 0.066, _scale(rug, 1.16), "ground", FLAT)
 
 
 def _mountains(s: _Sketch) -> None:
@@ -431,7 +436,12 @@ def shapes(background: Background) -> tuple[tuple[Shape, ...], float]:
 
 def horizon(background: Background) -> float:
     """Where the ground begins, in fractions of the height."""
-    return shapes(background)[1]
+    return _horizon(background.place, background.seed)
+
+
+@lru_cache(maxsize=4096)
+def _horizon(place: str, seed: int) -> float:
+    return 0.5 if place in ("plain", "gradient") else shapes(Background(place, (), seed))[1]
 
 
 def draw(background: Background, size: int) -> Image.Image:
@@ -487,5 +497,6 @@ def maps(background: Background, size: int) -> tuple[Pixels, Pixels]:
             depths.paste(strip, (0, top))
         else:
             _fill(label_pen, shape, label, size)
-            _fill(depth_pen, shape, shape.depth[0], size)
+            if shape.depth[0] != FLAT:
+                _fill(depth_pen, shape, shape.depth[0], size)
     return np.array(labels), np.array(depths)

@@ -66,7 +66,7 @@ def phrase(obj: Object, *, style: bool = True) -> str:
     if "+" in obj.name:
         text += f" with {HAIR_PHRASES[obj.name.split('+')[1]]}"
     if obj.texture:
-        joint = "with" if obj.texture in ("leopard fur", "zebra stripes") else "made of"
+        joint = "with" if obj.texture in ("leopard fur", "zebra fur") else "made of"
         text += f" {joint} {obj.texture}"
     worn = []
     if obj.hat:
@@ -103,7 +103,7 @@ def the(rng: random.Random, obj: Object, scene: Scene) -> str:
     """A definite phrase that picks ``obj`` out of ``scene``: "the dog", "the red car"."""
     noun = noun_of(obj)
     if noun in NOUNS and NOUNS[noun].category == "face" and len(scene.objects) == 1:
-        return rng.choice(("the face", "the smiley", f"the {noun}"))
+        return rng.choice(("the face", f"the {noun}"))
     same = [other for other in scene.objects if noun_of(other) == noun]
     if len(same) > 1:
         others = [other for other in same if other != obj]

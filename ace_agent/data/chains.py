@@ -43,15 +43,15 @@ class _Chain:
             self.turns.append(picture_turn(self.studio, scene, caption(self.studio.rng, scene)))
         self.pictures.append(picture)
 
-    def apply(self, change: Change) -> None:
-        self.turns.append(edit_turn(self.studio, self.pictures[-1], change, masked=0.05))
+    def apply(self, change: Change, *, masked: float = 0.0) -> None:
+        self.turns.append(edit_turn(self.studio, self.pictures[-1], change, masked=masked))
         self.pictures.append(self.studio.render(change.after))
 
     def step(self) -> None:
         """Any edit that suits the scene as it is."""
         for _ in range(30):
             try:
-                self.apply(self.studio.pick(_STEPS)(self.studio, self.scene))
+                self.apply(self.studio.pick(_STEPS)(self.studio, self.scene), masked=0.05)
                 return
             except Unfit:
                 continue

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import ImageStat
 
 from ace_agent.data import captions, colors, operators, people
 from ace_agent.data.captions import a, the
@@ -54,16 +56,24 @@ def category(obj: Object) -> str:
     return "person" if obj.person else NOUNS[noun_of(obj)].category
 
 
+def flies(obj: Object) -> bool:
+    return obj.person is None and NOUNS[noun_of(obj)].place == "air"
+
+
 # ---- colour and texture
 
-_VISIBLE = 26.0  # mean change of an object's opaque pixels that counts as seen, grey levels
+_SHIFT = 36.0  # how far a thing's mean colour must move to count as another colour, grey levels
+_OPAQUE = [255 if alpha > 128 else 0 for alpha in range(256)]
 
 
 def _seen(studio: Studio, before: Object, after: Object) -> bool:
-    first = np.asarray(studio.renderer.sprite(before)).astype(np.int16)
-    second = np.asarray(studio.renderer.sprite(after)).astype(np.int16)
-    opaque = first[..., 3] > 128
-    return bool(np.abs(first - second)[..., :3].max(-1)[opaque].mean() > _VISIBLE)
+    """Whether two looks of one thing differ at a glance: by their mean colours."""
+    means = []
+    for look in (before, after):
+        sprite = studio.renderer.sprite(look)
+        opaque = sprite.getchannel("A").point(_OPAQUE)
+        means.append(ImageStat.Stat(sprite.convert("RGB"), opaque).mean)
+    return math.dist(*means) > _SHIFT
 
 
 def recolor(studio: Studio, scene: Scene) -> Change:
@@ -82,7 +92,11 @@ def recolor(studio: Studio, scene: Scene) -> Change:
         if not _seen(studio, obj, after):
             raise Unfit("the new colour would not be seen")
     return Change(
-        "edit_color", "edit_color", {"the": words, "color": color}, swap(scene, obj, after), local=True
+        "edit_color",
+        "edit_color",
+        {"the": words, "color": color, "a_color": article(color)},
+        swap(scene, obj, after),
+        local=True,
     )
 
 
@@ -90,8 +104,6 @@ def retexture(studio: Studio, scene: Scene) -> Change:
     obj = _one(studio, scene, lambda o: not o.person and category(o) not in ("face", "person", "sky"))
     texture = studio.other(colors.TEXTURES, obj.texture)
     after = replace(obj, texture=texture, color="")
-    if not _seen(studio, obj, after):
-        raise Unfit("the texture would not be seen")
     slots = {"the": the(studio.rng, obj, scene), "texture": texture}
     return Change("edit_texture", "edit_texture", slots, swap(scene, obj, after), local=True)
 
@@ -114,7 +126,13 @@ def flip(studio: Studio, scene: Scene) -> Change:
         sprite = np.asarray(studio.renderer.sprite(obj)).astype(np.int16)
         if np.abs(sprite - sprite[:, ::-1]).mean() < 14:
             raise Unfit("too symmetric for its mirror image to be seen")
-    elif obj.person.pose in ("standing", "raising both arms", "with open arms", "jumping", "hands on hips"):
+    elif obj.person.pose in (
+        "standing",
+        "raising both arms",
+        "with open arms",
+        "jumping",
+        "with hands on hips",
+    ):
         raise Unfit("the pose is symmetric")
     after = replace(obj, flip=not obj.flip)
     slots = {"the": the(studio.rng, obj, scene)}
@@ -180,7 +198,7 @@ def change_place(studio: Studio, scene: Scene) -> Change:
             "place": studio.pick(captions.PLACE_NOUNS[place]),
             "at": studio.pick(captions.AT[place]),
         }
-    if not all(studio.fits(noun_of(obj), background.place) for obj in scene.objects):
+    if not all(studio.allows(noun_of(obj), background.place) for obj in scene.objects):
         raise Unfit("another split's pair")
     slots["them"] = the(studio.rng, scene.objects[0], scene) if len(scene.objects) == 1 else "everything"
     return Change("edit_scene", "scene_place", slots, replace(scene, background=background), exact=False)
@@ -189,7 +207,10 @@ def change_place(studio: Studio, scene: Scene) -> Change:
 def change_time(studio: Studio, scene: Scene) -> Change:
     background = _outdoors(scene)
     time = studio.other(TIMES, background.time)
-    slots = {"time": studio.pick(captions.TIME_NOUNS[time])}
+    slots = {
+        "time": studio.pick(captions.TIME_NOUNS[time]),
+        "at_time": studio.pick(captions.TIME_PHRASES[time]),
+    }
     after = replace(scene, background=replace(background, time=time))
     return Change("edit_scene", "scene_time", slots, after)
 
@@ -200,9 +221,10 @@ def change_weather(studio: Studio, scene: Scene) -> Change:
         after = replace(scene, background=replace(background, weather="clear"))
         return Change("edit_scene", "scene_clear", {"falling": captions.FALLING[background.weather]}, after)
     weather = studio.pick(("rain", "snow", "fog"))
-    slots = {"weather": captions.WEATHER_VERBS[weather], "falling": captions.FALLING[weather]}
+    verb = captions.WEATHER_VERBS[weather]
+    slots = {"weather": verb, "falls": verb, "falling": captions.FALLING[weather]}
     if weather == "fog":
-        slots["weather"] = studio.pick(("foggy", "be foggy")[:1])
+        slots["falls"] = "be foggy"
     after = replace(scene, background=replace(background, weather=weather))
     return Change("edit_scene", "scene_weather", slots, after, exact=weather == "fog")
 
@@ -254,7 +276,7 @@ def change_expression(studio: Studio, scene: Scene) -> Change:
         after = replace(obj, name=name)
         if obj.style not in studio.catalogue.styles[name]:
             raise Unfit("not drawn in this style")
-    slots = {"the": words, "verb": verb, "mood": adjective}
+    slots = {"the": words, "verb": verb, "mood": adjective, "a_mood": article(adjective)}
     return Change("edit_face", "face_expression", slots, swap(scene, obj, after), local=True)
 
 
@@ -291,10 +313,10 @@ def put_on_glasses(studio: Studio, scene: Scene) -> Change:
 # ---- style
 
 STYLE_PHRASES: dict[str, tuple[str, ...]] = {
-    "noto": ("the normal style", "the shaded style", "a shaded drawing"),
-    "fluent": ("a glossy 3d style", "a glossy drawing", "the glossy style"),
-    "flat": ("a flat drawing", "flat design", "the flat style"),
-    "blob": ("the blob style", "a blob drawing"),
+    "noto": ("a shaded drawing", "a normal drawing"),
+    "fluent": ("a glossy drawing", "a glossy 3d picture"),
+    "flat": ("a flat drawing", "flat design", "a flat picture"),
+    "blob": ("a blob drawing", "a blob picture"),
     "pixel art": ("pixel art", "8-bit pixel art"),
     "pencil sketch": ("a pencil sketch", "a pencil drawing"),
     "sepia": ("a sepia photo", "an old sepia photograph"),
@@ -384,8 +406,8 @@ def both(studio: Studio, scene: Scene) -> Change:
     options = (recolor, change_time, change_weather, remove, add, replace_object, flip, retexture)
     first = studio.pick(options)(studio, scene)
     second = studio.pick([edit for edit in options if edit.__name__ != first.kind])(studio, first.after)
-    if second.task == first.task:
-        raise Unfit("the same edit twice")
+    if second.task == first.task or second.slots.get("the") == first.slots.get("the", ""):
+        raise Unfit("both of the same kind, or of the same thing")
     slots = {"first": _request(studio, first), "second": _request(studio, second)}
     return Change("edit_general", "general_both", slots, second.after, exact=first.exact and second.exact)
 
@@ -424,7 +446,7 @@ def add(studio: Studio, scene: Scene) -> Change:
     if noun_of(new) in [noun_of(obj) for obj in scene.objects]:
         raise Unfit("there is one already")
     words = [noun_of(obj) for obj in scene.objects]
-    if not studio.fits(noun_of(new), *words, scene.background.place):
+    if not studio.allows(noun_of(new), *words, scene.background.place):
         raise Unfit("another split's pair")
     (new,) = studio.place([new], scene.background)
     size = min(new.size, 0.5 if new.person else 0.34)
@@ -484,16 +506,16 @@ def remove(studio: Studio, scene: Scene) -> Change:
 
 def replace_object(studio: Studio, scene: Scene) -> Change:
     obj = _one(studio, scene)
-    pool = studio.thing(style=obj.style, color=0.3)
-    others = [noun_of(other) for other in scene.objects]
-    if noun_of(pool) in others or not studio.fits(
-        noun_of(pool), *(word for word in others if word != noun_of(obj)), scene.background.place
-    ):
-        raise Unfit("another split's pair")
-    if not studio.fits(noun_of(obj), noun_of(pool)):
-        raise Unfit("another split's pair")
-    if (category(obj) == "sky") != (category(pool) == "sky"):
-        raise Unfit("one flies, the other stands")
+    others = [noun_of(other) for other in scene.objects if other != obj]
+
+    def suits() -> Object | None:
+        drawn = studio.thing(style=obj.style, color=0.3)
+        if noun_of(drawn) in (*others, noun_of(obj)) or flies(drawn) != flies(obj):
+            return None
+        fits = studio.fits(noun_of(obj), noun_of(drawn))
+        return drawn if fits and studio.allows(noun_of(drawn), *others, scene.background.place) else None
+
+    pool = studio.until(suits)
     size = max(obj.size, 0.5) if pool.person else min(obj.size, 0.5)
     new = replace(pool, x=obj.x, y=max(obj.y, size + 0.03), size=size)
     slots = {"the": the(studio.rng, obj, scene), "a": a(new, style=False)}
@@ -532,7 +554,7 @@ def write(studio: Studio, scene: Scene) -> Change:
         words = words.lower()
     elif form < 0.4:
         words = " ".join(words.replace(" ", ""))
-    where = {"top": "top", "bottom": "bottom", "middle": studio.pick(("middle", "center"))}[new.where]
+    where = {"top": "top", "bottom": "bottom", "middle": "center"}[new.where]
     slots = {"words": words, "where": where, "color": new.color}
     return Change("render_text", "render_text", slots, replace(scene, lettering=new), local=True, exact=False)
 

@@ -189,8 +189,11 @@ def poster(image: Pixels) -> Pixels:
 
 
 def watercolor(image: Pixels) -> Pixels:
-    flat = Image.fromarray(image).filter(ImageFilter.ModeFilter(5)).filter(ImageFilter.GaussianBlur(0.8))
-    return np.clip(np.asarray(flat) * 0.78 + 56, 0, 255).astype(np.uint8)
+    """Washed, pale colours with darker rims where they meet."""
+    washed = blur(image, image.shape[1] / 90)
+    rims = blur(edges(washed), 0.7) // 6
+    paper = np.clip(saturate(washed, 1.25) * 0.74 + 62, 0, 255).astype(np.uint8)
+    return np.asarray(ImageChops.subtract(Image.fromarray(paper), Image.fromarray(rims)))
 
 
 def neon(image: Pixels) -> Pixels:
@@ -198,8 +201,11 @@ def neon(image: Pixels) -> Pixels:
 
 
 def comic(image: Pixels) -> Pixels:
-    ink = np.clip(edges(image)[..., :1].astype(np.int16) - 60, 0, 120) * 2
-    return np.clip((image // 64 * 64 + 40).astype(np.int16) - ink, 0, 255).astype(np.uint8)
+    """Few bright tones with inked outlines; rain and stars are too fine to be inked."""
+    flat = np.asarray(Image.fromarray(image).filter(ImageFilter.MedianFilter(3)))
+    ink = np.clip(edges(flat)[..., :1].astype(np.int16) - 70, 0, 110) * 2
+    tones = saturate((image // 52 * 52 + 34).astype(np.uint8), 1.3).astype(np.int16)
+    return np.clip(tones - ink, 0, 255).astype(np.uint8)
 
 
 def negative(image: Pixels) -> Pixels:

@@ -26,6 +26,10 @@ _GLOW: dict[str, tuple[float, float, float]] = {
     "night": (0.66, 0.70, 0.88),
 }
 """What a time of day leaves of an object's colours: less than of the land's, so it stays readable."""
+_GLOW_TABLES = {
+    time: [*(round(level * share) for share in shares for level in range(256)), *range(256)]
+    for time, shares in _GLOW.items()
+}
 
 
 class _Recent:
@@ -146,7 +150,7 @@ class Renderer:
     def __init__(self, sprites: Sprites, size: int) -> None:
         self.sprites, self.size = sprites, size
         self._patches = _Recent(4000)
-        self._backgrounds = _Recent(700)
+        self._backgrounds = _Recent(2000)  # 49 KB each at 128 px
         self._maps = _Recent(400)
         self._shadow = self._make_shadow()
 
@@ -277,6 +281,9 @@ class Renderer:
     # ---- surroundings
 
     def _background(self, background: Background) -> Image.Image:
+        if background.weather != "clear":
+            # All dull weathers share one look; what falls or veils comes on top.
+            background = replace(background, weather="fog")
         return self._backgrounds.get(background, lambda: backgrounds.draw(background, self.size))
 
     def background(self, background: Background) -> Pixels:
@@ -403,5 +410,4 @@ def stands(obj: Object, background: Background) -> bool:
 def _graded(drawn: Image.Image, time: str) -> Image.Image:
     if time == "day":
         return drawn
-    tables = [round(v * share) for share in _GLOW[time] for v in range(256)]
-    return drawn.point([*tables, *range(256)])
+    return drawn.point(_GLOW_TABLES[time])

@@ -59,7 +59,8 @@ _OBJECT = re.compile(r"\s+(?:the|it|this|that|\{)")
 _ORANGE_THING = re.compile(
     r"\s*(?:$|[^\w\s]|(?:in|on|at|by|from|with|and|into|under|next|is|to|for|here|out)\b)"
 )
-_FRUIT = re.compile(r"\b(?:a|an|the|one|another|two|this|that|no)\s+(?:\w+\s+)?$", re.IGNORECASE)
+_SIZES = "big|large|huge|small|little|tiny|ripe|fresh|glossy|flat|blob|second"
+_FRUIT = re.compile(rf"\b(?:a|an|the|one|another|two|this|that|no)\s+(?:(?:{_SIZES})\s+)?$", re.IGNORECASE)
 _PENCIL_WORK = re.compile(r"\s+(?:sketch|drawing|art)\b", re.IGNORECASE)
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from ace_agent.data.errors import DataError, SpritesMissing
@@ -205,16 +204,6 @@ def fit(picture: Image.Image, size: int) -> Image.Image:
         (max(1, round(cropped.width * scale)), max(1, round(cropped.height * scale))),
         Image.Resampling.LANCZOS,
     )
-
-
-def tint_share(sprite: npt.NDArray[np.uint8]) -> float:
-    """Share of a sprite's opaque pixels that carry a hue, so that a tint shows; RGBA in."""
-    rgb = sprite[..., :3].astype(np.float32)
-    value = rgb.max(-1)
-    chroma = value - rgb.min(-1)
-    opaque = sprite[..., 3] > 128
-    coloured = (chroma > 0.15 * value) & (value > 30) & opaque
-    return float(coloured.sum() / max(1, opaque.sum()))
 
 
 def main() -> None:

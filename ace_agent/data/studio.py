@@ -8,15 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-import numpy as np
-
 from ace_agent.data import colors, people, wordings
 from ace_agent.data.backgrounds import horizon
 from ace_agent.data.errors import Unfit
 from ace_agent.data.render import Picture, Renderer
 from ace_agent.data.sample import Split
 from ace_agent.data.scene import PLACES, TIMES, WEATHERS, Background, Object, Person, Scene, hash_text
-from ace_agent.data.sprites import tint_share
 from ace_agent.data.vocabulary import HAIR, HAIRY, NOUNS, STYLES
 
 _T = TypeVar("_T")
@@ -29,12 +26,12 @@ _CATEGORY_WEIGHTS = {
 _RARE_SHARE = 0.2  # of draws that may be a rare noun
 _FIGURES = 0.06  # share of objects that are drawn figures
 _STYLE_WEIGHTS = {"noto": 0.7, "fluent": 0.12, "flat": 0.10, "blob": 0.08}
-_LANDSCAPES = {"train": (0, 48), "validation": (1000, 12), "held-out": (2000, 12)}
+_LANDSCAPES = {"train": (0, 40), "validation": (1000, 12), "held-out": (2000, 12)}
 """First seed and count of each split's landscapes: few enough that rendered ones are met again."""
 
 SPLIT_BUCKETS = 12  # a pair of words falls in one; bucket 0 validates, bucket 1 is held out
 
-COLORFUL = 0.5  # share of a sprite's pixels that must take a tint before it may be recoloured
+COLORFUL = 0.45  # share of a sprite's pixels that must take a tint before it may be recoloured
 
 
 def split_of(*words: str) -> Split:
@@ -68,7 +65,7 @@ class Catalogue:
         key = (name, style)
         if key not in self._tints:
             flagged = name in NOUNS and NOUNS[name].tintable
-            self._tints[key] = flagged and tint_share(np.asarray(self._sprites.get(name, style))) > COLORFUL
+            self._tints[key] = flagged and colors.tint_share(self._sprites.get(name, style)) > COLORFUL
         return self._tints[key]
 
 
@@ -218,10 +215,14 @@ class Studio:
         A training sample has only training pairs; the others have at least one of their own and
         none of the other's.
         """
-        splits = {split_of(a, b) for a, b in itertools.combinations(words, 2)}
-        if self.split == "train":
-            return splits <= {"train"}
-        return self.split in splits and splits <= {"train", self.split}
+        own = self.split == "train" or any(
+            split_of(a, b) == self.split for a, b in itertools.combinations(words, 2)
+        )
+        return own and self.allows(*words)
+
+    def allows(self, *words: str) -> bool:
+        """Whether no pair of the words belongs to another split."""
+        return {split_of(a, b) for a, b in itertools.combinations(words, 2)} <= {"train", self.split}
 
     # ---- pictures
 

@@ -37,7 +37,7 @@ class Noun:
     @property
     def rare(self) -> bool:
         """Drawn less often, so that what people ask for is learnt first."""
-        return self.name.replace(" ", "-") in _RARE
+        return self.name.replace(" ", "_") in _RARE
 
 
 # One line per noun: "name", "name=icon", with flags after it:
@@ -46,73 +46,58 @@ _TABLE: dict[str, tuple[float, str]] = {
     "animal": (
         0.40,
         "cat dog fox lion tiger horse unicorn zebra deer cow pig sheep=ewe goat camel! llama giraffe "
-        "elephant "
-        "rhino=rhinoceros hippo=hippopotamus! mouse rabbit hedgehog! bat^! bear koala panda kangaroo! "
-        "rooster "
-        "penguin duck swan owl flamingo! peacock parrot* frog crocodile turtle snake* dragon* "
-        "dinosaur=sauropod* "
-        "whale=spouting-whale* dolphin* fish* tropical_fish=tropical-fish* shark octopus* crab* squid!* "
-        "snail "
-        "butterfly^* ant! bee=honeybee^ ladybug=lady-beetle* monkey gorilla! squirrel=chipmunk wolf eagle^ "
-        "chick=baby-chick poodle seal! lobster!*",
+        "elephant rhino=rhinoceros hippo=hippopotamus! mouse rabbit hedgehog! bat^! bear koala panda "
+        "kangaroo! rooster penguin duck swan owl flamingo! peacock parrot* frog crocodile turtle snake* "
+        "dragon* dinosaur=sauropod* whale=spouting-whale* dolphin* fish* tropical_fish=tropical-fish* "
+        "shark octopus* crab* squid!* snail butterfly^* ant! bee=honeybee^ ladybug=lady-beetle* monkey "
+        "gorilla! squirrel=chipmunk wolf eagle^ chick=baby-chick poodle seal! lobster!*",
     ),
     "vehicle": (
         0.44,
         "car=automobile* taxi bus* ambulance! fire_truck=fire-engine police_car=police-car "
-        "jeep=sport-utility-vehicle* "
-        "truck=delivery-truck lorry=articulated-lorry! tractor race_car=racing-car* motorcycle* "
-        "scooter=motor-scooter* "
-        "bicycle train=locomotive tram=tram-car! sailboat speedboat canoe ship airplane^ helicopter^* "
-        "rocket^ "
-        "ufo=flying-saucer^",
+        "jeep=sport-utility-vehicle* truck=delivery-truck lorry=articulated-lorry! tractor "
+        "race_car=racing-car* motorcycle* scooter=motor-scooter* bicycle train=locomotive tram=tram-car! "
+        "sailboat speedboat canoe ship airplane^ helicopter^* rocket^ ufo=flying-saucer^",
     ),
     "food": (
         0.30,
         "grapes+* melon! watermelon orange=tangerine lemon banana pineapple apple=red-apple* pear* peach "
-        "cherries+* "
-        "strawberry kiwi=kiwi-fruit! tomato* eggplant* carrot corn=ear-of-corn pepper=hot-pepper* broccoli "
-        "mushroom* "
-        "bread croissant pretzel! cheese=cheese-wedge hamburger french_fries=french-fries+ pizza "
-        "hot_dog=hot-dog "
-        "sandwich taco! ice_cream=soft-ice-cream donut=doughnut* cookie birthday_cake=birthday-cake "
-        "cake=shortcake cupcake* candy* lollipop* honey_pot=honey-pot coffee_cup=hot-beverage "
-        "cocktail=tropical-drink "
-        "beer=beer-mug egg",
+        "cherries+* strawberry kiwi=kiwi-fruit! tomato* eggplant* carrot corn=ear-of-corn "
+        "pepper=hot-pepper* broccoli mushroom* bread croissant pretzel! cheese=cheese-wedge hamburger "
+        "french_fries=french-fries+ pizza hot_dog=hot-dog sandwich taco! ice_cream=soft-ice-cream "
+        "donut=doughnut* cookie birthday_cake=birthday-cake cake=shortcake cupcake* candy* lollipop* "
+        "honey_pot=honey-pot coffee_cup=hot-beverage cocktail=tropical-drink beer=beer-mug egg",
     ),
     "plant": (
         0.42,
-        "rose* hibiscus!* sunflower blossom* tulip* seedling pine_tree=evergreen-tree tree=deciduous-tree* "
-        "palm_tree=palm-tree cactus maple_leaf=maple-leaf* bouquet christmas_tree=christmas-tree "
-        "potted_plant=potted-plant",
+        "rose* hibiscus!* sunflower blossom* tulip* seedling pine_tree=evergreen-tree "
+        "tree=deciduous-tree* palm_tree=palm-tree cactus maple_leaf=maple-leaf* bouquet "
+        "christmas_tree=christmas-tree potted_plant=potted-plant",
     ),
     "building": (
         0.50,
         "house* office_building=office-building hospital castle church mosque! tent* "
-        "pagoda=japanese-castle! fountain "
-        "ferris_wheel=ferris-wheel circus_tent=circus-tent hut factory",
+        "pagoda=japanese-castle! fountain ferris_wheel=ferris-wheel circus_tent=circus-tent hut factory",
     ),
     "sky": (0.26, "sun^ cloud^ rainbow^ moon=crescent-moon^* star^* planet=ringed-planet^* balloon^* kite^*"),
     "thing": (
         0.32,
         "umbrella* campfire=fire snowman pumpkin=jack-o-lantern gift=wrapped-gift* trophy* "
-        "soccer_ball=soccer-ball "
-        "basketball* baseball! tennis_racket=tennis* guitar violin trumpet* saxophone drum* accordion!* "
-        "microphone radio television camera telephone* laptop light_bulb=light-bulb* candle* "
-        "book=closed-book* "
-        "newspaper envelope box=package* pencil* briefcase* scissors+* lock=locked* key* hammer axe! bomb "
-        "shield "
-        "magnet* telescope microscope door* bed bathtub chair* alarm_clock=alarm-clock* "
-        "hourglass=hourglass-done! "
-        "anchor* bell* heart=red-heart* gem=gem-stone* ring crystal_ball=crystal-ball* "
-        "game_controller=video-game "
+        "soccer_ball=soccer-ball basketball* baseball! tennis_racket=tennis* guitar violin trumpet* "
+        "saxophone drum* accordion!* microphone radio television camera telephone* laptop "
+        "light_bulb=light-bulb* candle* book=closed-book* newspaper envelope box=package* pencil* "
+        "briefcase* scissors+* lock=locked* key* hammer axe! bomb shield magnet* telescope microscope "
+        "door* bed bathtub chair* alarm_clock=alarm-clock* hourglass=hourglass-done! anchor* bell* "
+        "heart=red-heart* gem=gem-stone* ring crystal_ball=crystal-ball* game_controller=video-game "
         "dice=game-die teddy_bear=teddy-bear* puzzle_piece=puzzle-piece* palette=artist-palette "
-        "money_bag=money-bag* "
-        "bucket basket broom sled!* ghost robot* skull teapot* amphora* statue=moai* mirror",
+        "money_bag=money-bag* bucket basket broom sled!* ghost robot* skull teapot* amphora* "
+        "statue=moai* mirror",
     ),
     "garment": (
         0.34,
-        "t-shirt* jeans+* dress* coat* kimono* bikini* tie=necktie* scarf* gloves+* socks+* shoe=mans-shoe* "
-        "sneaker=running-shoe* high_heel=high-heeled-shoe* boot=womans-boot* handbag* backpack*",
+        "t-shirt* jeans+* dress* coat* kimono* bikini* tie=necktie* scarf* gloves+* socks+* "
+        "shoe=mans-shoe* sneaker=running-shoe* high_heel=high-heeled-shoe* boot=womans-boot* handbag* "
+        "backpack*",
     ),
     "hat": (
         0.28,
@@ -129,9 +114,9 @@ _TABLE: dict[str, tuple[float, str]] = {
         0.40,
         "happy_face=slightly-smiling-face* laughing_face=grinning-face* winking_face=winking-face* "
         "crying_face=crying-face* angry_face=angry-face* sleeping_face=sleeping-face* "
-        "surprised_face=face-with-open-mouth* sad_face=slightly-frowning-face* neutral_face=neutral-face* "
-        "silly_face=face-with-tongue* loving_face=smiling-face-with-heart-eyes* "
-        "scared_face=face-screaming-in-fear",
+        "surprised_face=face-with-open-mouth* sad_face=slightly-frowning-face* "
+        "neutral_face=neutral-face* silly_face=face-with-tongue* "
+        "loving_face=smiling-face-with-heart-eyes* scared_face=face-screaming-in-fear",
     ),
 }
 
@@ -159,17 +144,17 @@ _SIZES = {
 }  # fmt: skip
 
 
-_RARE = frozenset(
-    "llama rhino hedgehog chick poodle goat crocodile snail squirrel peacock octopus crab tropical_fish jeep tractor "
-    "race_car speedboat canoe ship scooter bread croissant cheese corn pepper broccoli eggplant sandwich egg "
-    "honey_pot cocktail cookie candy cake peach pear tomato maple_leaf potted_plant bouquet blossom factory hut "
-    "hospital office_building fountain circus_tent planet kite radio microphone newspaper envelope lock hammer bomb "
-    "shield magnet microscope anchor ring crystal_ball game_controller dice puzzle_piece palette money_bag bucket "
-    "basket broom amphora statue mirror bathtub trumpet saxophone violin telephone briefcase kimono bikini tie "
-    "gloves socks high_heel boot handbag sneaker tennis_racket farmer firefighter clown scissors pencil box".replace(
-        "_", "-"
-    ).split()
+_RARE_WORDS = (
+    "llama rhino hedgehog chick poodle goat crocodile snail squirrel peacock octopus crab tropical_fish "
+    "jeep tractor race_car speedboat canoe ship scooter bread croissant cheese corn pepper broccoli "
+    "eggplant sandwich egg honey_pot cocktail cookie candy cake peach pear tomato maple_leaf "
+    "potted_plant bouquet blossom factory hut hospital office_building fountain circus_tent planet kite "
+    "radio microphone newspaper envelope lock hammer bomb shield magnet microscope anchor ring "
+    "crystal_ball game_controller dice puzzle_piece palette money_bag bucket basket broom amphora statue "
+    "mirror bathtub trumpet saxophone violin telephone briefcase kimono bikini tie gloves socks "
+    "high_heel boot handbag sneaker tennis_racket farmer firefighter clown scissors pencil box"
 )
+_RARE = frozenset(_RARE_WORDS.split())
 
 
 def _read(table: dict[str, tuple[float, str]]) -> dict[str, Noun]:

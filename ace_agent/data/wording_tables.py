@@ -379,7 +379,7 @@ TABLES: dict[str, str] = {
         de-pixelate ~
         restore ~ from its mosaic
         uncover what is behind the mosaic of ~
-        reveal the picture under the mosaic ~
+        reveal the picture under the mosaic^
         unmosaic ~
         resolve the mosaic in ~
         clean the blocks off ~
@@ -412,7 +412,7 @@ TABLES: dict[str, str] = {
         turn <the>@ <color>
         paint <the>@ <color>
         recolor <the>@ to <color>
-        give <the>@ a <color> color
+        give <the>@ <a_color> color
         color <the>@ <color>
         let <the>@ be <color>
         i want <the>@ in <color>
@@ -562,19 +562,19 @@ TABLES: dict[str, str] = {
         change the time of day@ to <time>
         set the time@ to <time>
         make ~ look like <time>
-        show ~ at <time>
-        i want ~ at <time>
+        show ~ <at_time>
+        i want ~ <at_time>
         =<time> please
         turn the scene@ to <time>
         change the lighting@ to <time>
         shift ~ to <time>
         relight ~ for <time>
-        have ~ happen at <time>
+        have ~ happen <at_time>
         bring <time> to ~
     """,
     "scene_weather": """
         make it <weather>@
-        let it <weather>@
+        let it <falls>@
         add <falling>@
         change the weather@ to <falling>
         add <falling> to ~
@@ -586,7 +586,7 @@ TABLES: dict[str, str] = {
         =<falling> in ~
         bring <falling> into ~
         set the weather@ to <falling>
-        have it <weather>@
+        have it <falls>@
         cover ~ with <falling>
         introduce <falling> to the scene@
     """,
@@ -614,7 +614,7 @@ TABLES: dict[str, str] = {
         change the expression of <the>@ to <mood>
         make the face of <the>@ <mood>
         i want <the>@ to <verb>
-        give <the>@ a <mood> face
+        give <the>@ <a_mood> face
         make <the>@ look <mood>
         have <the>@ <verb>
         let <the>@ look <mood>
@@ -622,9 +622,9 @@ TABLES: dict[str, str] = {
         =<the>@ should <verb>
         turn the expression of <the>@ <mood>
         cause <the>@ to <verb>
-        let <the>@ have a <mood> expression
+        let <the>@ have <a_mood> expression
         switch the face of <the>@ to <mood>
-        put a <mood> look on <the>@
+        put <a_mood> look on <the>@
     """,
     "face_hair": """
         give <the>@ <hair>
@@ -680,7 +680,7 @@ TABLES: dict[str, str] = {
         let ~ appear as <style>
         switch the style of ~ to <style>
         reimagine ~ as <style>
-        make over ~ to be <style>
+        make ~ over to be <style>
     """,
     "general_adjust": """
         make ~ <how>
@@ -765,7 +765,7 @@ TABLES: dict[str, str] = {
         let there be <a>@
         i want <a>@
         include <a>@
-        =<a> should be@
+        =there should be <a>@
         add <a> to the scene@
         put in <a>@
         =now with <a>

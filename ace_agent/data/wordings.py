@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 
@@ -26,8 +28,9 @@ _MANNERS: dict[Split, tuple[str, ...]] = {
         "can you %?", "could you %", "could you please %?", "now %", "i want you to %", "try to %",
     ),
     "validation": ("%", "%.", "would you %?", "kindly %.", "next, %"),
-    "held-out": ("%", "%.", "i'd like you to %.", "go ahead and %", "would you mind: %"),
+    "held-out": ("%", "%.", "i'd like you to %.", "go ahead and %", "%, would you?"),
 }  # fmt: skip
+_SENTENCE = re.compile(r"=|given |from |with |i |following |now |first |both |how ")
 _PICTURES = ("it", "it", "this", "the picture", "the image", "this picture", "this image", "the photo")
 
 
@@ -50,6 +53,22 @@ def wordings(kind: str) -> Wordings:
     return Wordings(lines[: -2 * _APART], lines[-2 * _APART : -_APART], lines[-_APART:])
 
 
+_OTHERS: ContextVar[Mapping[str, tuple[str, ...]] | None] = ContextVar("others", default=None)
+
+
+@contextmanager
+def using(instructions: Mapping[str, tuple[str, ...]]) -> Iterator[None]:
+    """Ask with someone else's whole instructions, by kind of request, while the context lasts.
+
+    They hold ``{image}``, ``{image1}`` ... and ``<slot>``; kinds without any keep the wordings of here.
+    """
+    token = _OTHERS.set(instructions)
+    try:
+        yield
+    finally:
+        _OTHERS.reset(token)
+
+
 def compose(
     rng: random.Random, split: Split, kind: str, slots: Mapping[str, str], *, masked: bool = False
 ) -> str:
@@ -62,8 +81,12 @@ def compose(
         slots: what fills ``<slot>``.
         masked: say that the change belongs to the marked region.
     """
+    others = (_OTHERS.get() or {}).get(kind)
+    if others:
+        return _filled(rng.choice(others), slots)
     core = rng.choice(wordings(kind).of(split))
-    bare = core.startswith("=")  # a whole sentence, not a request that takes manners
+    # A whole sentence takes no manners: "please given the map" is nobody's wording.
+    bare = bool(_SENTENCE.match(core))
     core = core.removeprefix("=")
     prefix = ""
     if any(mark in core for mark in "~@^"):
@@ -71,14 +94,19 @@ def compose(
         if named and not bare and rng.random() < 0.25:
             prefix, named = rng.choice(("{image}, ", "{image} ", "{image}: ")), False
         core = _mention(rng, core, named, bool(prefix))
-    for slot, value in slots.items():
-        core = core.replace(f"<{slot}>", value)
+    core = _filled(core, slots)
     if masked:
         core += rng.choice(
             (" in the masked area", " within the mask", " inside the mask", " in the marked region")
         )
     sentence = core if bare else rng.choice(_MANNERS[split]).replace("%", core)
     return prefix + _typed(rng, sentence, starts=not prefix)
+
+
+def _filled(wording: str, slots: Mapping[str, str]) -> str:
+    for slot, value in slots.items():
+        wording = wording.replace(f"<{slot}>", value)
+    return wording
 
 
 def _mention(rng: random.Random, core: str, named: bool, prefixed: bool) -> str:

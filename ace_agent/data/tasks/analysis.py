@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -119,6 +119,9 @@ FLAWS: dict[str, Flaw] = {
 
 def _source(studio: Studio, task: str) -> Picture:
     scene = figure_scene(studio) if task == "pose" else studio.scene()
+    if scene.background.weather in ("rain", "snow"):
+        # Drops and flakes hide the shapes that the maps are about, and nobody could guess them back.
+        scene = replace(scene, background=replace(scene.background, weather="clear"))
     return studio.render(scene)
 
 

@@ -53,7 +53,8 @@ def _terse(studio: Studio) -> Turn:
         words += setting(studio.rng, scene.background)
     elif scene.background.place != "plain":
         scene = studio.scene(things=scene.objects, background=studio.paper())
-    return picture_turn(studio, scene, words)
+    # Bare, whatever the split: "please draw red car" is nobody's wording.
+    return replace(picture_turn(studio, scene, words), instruction=words)
 
 
 def _pair(studio: Studio) -> Turn:

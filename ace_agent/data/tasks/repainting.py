@@ -7,6 +7,7 @@ from PIL import Image
 
 from ace_agent.data import masks
 from ace_agent.data.captions import caption, facts
+from ace_agent.data.errors import Unfit
 from ace_agent.data.render import Picture
 from ace_agent.data.sample import Frame, Pixels, Placement, Turn
 from ace_agent.data.studio import Studio
@@ -23,7 +24,9 @@ def inpaint(studio: Studio) -> Turn:
         kind = "inpaint_caption"
     else:
         mask = masks.anywhere(studio.rng, picture.size)
-        kind = studio.pick(("inpaint", "inpaint_caption"))
+        # Without words only what still shows can be completed.
+        guessable = _guessable(picture, mask)
+        kind = studio.pick(("inpaint", "inpaint_caption")) if guessable else "inpaint_caption"
     slots = {"caption": caption(studio.rng, picture.scene)} if kind == "inpaint_caption" else {}
     return _repaint(studio, "inpaint", kind, slots, picture, mask)
 
@@ -42,6 +45,8 @@ def outpaint(studio: Studio) -> Turn:
         ends[0] = (round(0.2 * side), round(0.8 * side))
     (left, right), (top, bottom) = ends
     mask[top:bottom, left:right] = 0
+    if not _guessable(picture, mask):
+        raise Unfit("something is wholly outside")
     return _repaint(studio, "outpaint", "outpaint", {}, picture, mask)
 
 
@@ -59,6 +64,11 @@ def _repaint(
         placements=picture.placements,
         judge=facts(picture.scene, exact=False),
     )
+
+
+def _guessable(picture: Picture, mask: Pixels) -> bool:
+    """Whether every object shows enough of itself beside the hole."""
+    return len(visible(picture.placements, mask)) == len(picture.placements)
 
 
 def visible(placements: tuple[Placement, ...], mask: Pixels) -> tuple[Placement, ...]:

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import itertools
+import random
+import re
+
+import numpy as np
+import pytest
+
+from ace_agent import tasks
+from ace_agent.data import masks
+from ace_agent.data.errors import UnknownTask
+from ace_agent.data.sample import Sample, Split, Turn
+from ace_agent.data.studio import split_of
+from ace_agent.data.tasks.table import FAMILY_OF, GENERATORS
+from ace_agent.data.vocabulary import HELD_OUT_NAMES, NOUNS
+from ace_agent.data.world import CHAINS, TASK_WEIGHTS, World
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "held-out")
+EVERYTHING = [*GENERATORS, *CHAINS]
+LOCAL = {
+    "add", "remove", "replace", "edit_color", "edit_texture", "edit_face", "render_text", "remove_text",
+    "inpaint", "try_on", "face_swap", "outpaint",
+}  # fmt: skip
+
+
+def _same(a: Sample, b: Sample) -> bool:
+    return [t.instruction for t in a.turns] == [t.instruction for t in b.turns] and all(
+        np.array_equal(x.target, y.target) and len(x.frames) == len(y.frames)
+        for x, y in zip(a.turns, b.turns, strict=True)
+    )
+
+
+def _check(turn: Turn, size: int) -> None:
+    assert turn.target.shape == (size, size, 3)
+    assert turn.target.dtype == np.uint8
+    for frame in turn.frames:
+        assert frame.image.shape == (size, size, 3)
+        assert frame.image.dtype == np.uint8
+        if frame.mask is not None:
+            assert frame.mask.shape == (size, size)
+            assert set(np.unique(frame.mask)) <= {0, 255}
+    assert not re.search(r"[<>~@^%=|]", turn.instruction), turn.instruction
+    assert not re.search(r"\ba [aeio]\w", turn.instruction.lower()) or "a one" in turn.instruction, (
+        turn.instruction
+    )
+    tokens = [int(number or 0) for number in re.findall(r"\{image(\d?)\}", turn.instruction)]
+    assert all(number < max(1, len(turn.frames)) for number in tokens), turn.instruction
+    assert turn.judge["exact"] in (True, False)
+    for place in turn.placements:
+        assert place.x >= -0.03
+        assert place.x + place.w <= 1.03
+        assert place.y >= -0.03
+        assert place.y + place.h <= 1.03
+    for named in turn.named:
+        assert turn.instruction[named.start : named.stop] == named.name
+        assert named.frame.image.shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("task", EVERYTHING)
+def test_samples_are_whole(world: World, task: str, split: Split) -> None:
+    rng = random.Random(5)
+    for _ in range(4):
+        sample = world.sample(rng, task, split)
+        assert sample.family == FAMILY_OF.get(task, "multi-turn")
+        assert task in CHAINS or [turn.task for turn in sample.turns] == [task]
+        for turn in sample.turns:
+            _check(turn, world.size)
+
+
+def test_the_tasks_are_the_catalogues() -> None:
+    assert set(GENERATORS) == set(tasks.TASKS)
+    assert set(TASK_WEIGHTS) == set(EVERYTHING)
+
+
+@pytest.mark.parametrize("task", GENERATORS)
+def test_base_region_and_masks_agree(world: World, task: str) -> None:
+    """Nothing outside a mask changes; a region is where base and target differ; no edit is a no-op."""
+    rng = random.Random(11)
+    for _ in range(10):
+        (turn,) = world.sample(rng, task).turns
+        if turn.base is None:
+            assert turn.region is None
+            continue
+        assert turn.base == 0
+        base = turn.frames[0]
+        differs = masks.difference(base.image, turn.target)
+        assert turn.region is not None
+        assert np.array_equal(turn.region, differs)
+        assert (differs > 0).mean() >= 0.003
+        if base.mask is not None:
+            assert ((differs > 0) & (base.mask == 0)).mean() < 0.001
+
+
+@pytest.mark.parametrize("task", sorted(LOCAL))
+def test_local_edits_leave_most_of_the_picture_bit_identical(world: World, task: str) -> None:
+    rng = random.Random(3)
+    for _ in range(6):
+        (turn,) = world.sample(rng, task).turns
+        same = (turn.frames[0].image == turn.target).all(-1)
+        if turn.frames[0].mask is not None:
+            assert same[turn.frames[0].mask == 0].all()
+        assert same.mean() > (0.05 if task == "outpaint" else 0.2)
+
+
+def test_equal_seeds_give_equal_samples(world: World) -> None:
+    first, second = random.Random(9), random.Random(9)
+    fresh = World()
+    for _ in range(40):
+        assert _same(world.sample(first), fresh.sample(second))
+    assert first.random() == second.random()
+
+
+def test_an_unknown_task_lists_the_known_ones(world: World) -> None:
+    with pytest.raises(UnknownTask, match="edit_color"):
+        world.sample(random.Random(0), "paint_it_black")
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_pairs_of_things_belong_to_one_split(world: World, split: Split) -> None:
+    rng = random.Random(21)
+    mine = 0
+    for _ in range(150):
+        (turn,) = world.sample(rng, "text_to_image", split).turns
+        nouns = sorted({name for name, _, _ in turn.judge["objects"]})
+        words = [*nouns, turn.judge["place"]]
+        pairs = {split_of(a, b) for i, a in enumerate(words) for b in words[i + 1 :] if nouns}
+        assert pairs <= {"train", split}
+        mine += split in pairs
+    assert mine > 100
+
+
+def test_held_out_things_are_never_drawn_or_named(world: World) -> None:
+    rng = random.Random(2)
+    hidden = re.compile("|".join(rf"\b{re.escape(name)}s?\b" for name in HELD_OUT_NAMES))
+    for split in SPLITS:
+        for _ in range(250):
+            for turn in world.sample(rng, None, split).turns:
+                assert not hidden.search(turn.instruction.lower()), turn.instruction
+                for place in turn.placements:
+                    name = place.key.split("|")[0].split("+")[0]
+                    assert name == "person" or not NOUNS[name].held_out
+
+
+def test_equal_keys_are_equal_pixels(world: World) -> None:
+    """What a placement promises: the same look in two pictures, up to size, place, mirroring and light."""
+    rng = random.Random(4)
+    compared = 0
+    for _ in range(40):
+        (turn,) = world.sample(rng, "edit_scene").turns
+        befores = {place.key: place for place in turn.frames[0].placements}
+        for place in turn.placements:
+            other = befores[place.key]
+            assert (place.w, place.h) == (other.w, other.h)
+            compared += 1
+    assert compared > 30
+
+
+def test_named_references_share_the_key_of_what_is_drawn(world: World) -> None:
+    rng = random.Random(8)
+    shared = 0
+    for _ in range(60):
+        (turn,) = world.sample(rng, "text_to_image").turns
+        drawn = {place.key.split("#")[0] for place in turn.placements}
+        shared += any(named.frame.placements[0].key in drawn for named in turn.named)
+    assert shared > 20
+
+
+# ---- conversations
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_turns_continue_from_the_picture_before(world: World, chain: str) -> None:
+    rng = random.Random(6)
+    for _ in range(6):
+        turns = world.sample(rng, chain).turns
+        for before, after in itertools.pairwise(turns):
+            if after.frames:
+                assert np.array_equal(after.frames[0].image, before.target)
+
+
+def test_what_comes_back_is_what_was_there(world: World) -> None:
+    rng = random.Random(1)
+    for _ in range(12):
+        turns = world.sample(rng, "chain:bring_back").turns
+        removal = next(turn for turn in turns if turn.task == "remove")
+        gone = {place.key for place in removal.frames[0].placements} - {p.key for p in removal.placements}
+        assert gone <= {place.key for place in turns[-1].placements}
+        if turns[-2] is removal:
+            assert np.array_equal(turns[-1].target, removal.frames[0].image)
+
+
+def test_undo_restores_the_picture_before(world: World) -> None:
+    rng = random.Random(1)
+    for _ in range(12):
+        turns = world.sample(rng, "chain:undo").turns
+        assert np.array_equal(turns[-1].target, turns[-2].frames[0].image)
+
+
+def test_plain_chains_are_two_to_eight_turns(world: World) -> None:
+    rng = random.Random(1)
+    lengths = {len(world.sample(rng, "chain").turns) for _ in range(60)}
+    assert min(lengths) == 2
+    assert max(lengths) in (6, 7, 8)
+
+
+def test_the_object_of_the_first_picture_arrives(world: World) -> None:
+    rng = random.Random(1)
+    for _ in range(8):
+        turns = world.sample(rng, "chain:object_of_first").turns
+        assert len(turns[-1].frames) == 2
+        first = turns[0]
+        assert np.array_equal(turns[-1].frames[1].image, first.target)
+        assert {p.key for p in first.placements} <= {p.key for p in turns[-1].placements}
