@@ -1,0 +1,51 @@
+import torch
+from torch import nn
+
+from ace_agent.training.optimizers import Muon, Optimizers, orthogonalize
+
+
+def test_orthogonalized_matrices_have_singular_values_near_one():
+    torch.manual_seed(0)
+    for shape in ((3, 64, 64), (2, 64, 256), (2, 256, 64)):
+        values = torch.linalg.svdvals(orthogonalize(torch.randn(shape)))
+        assert values.quantile(0.05) > 0.5 and values.max() < 1.3  # the very smallest take more steps
+
+
+def test_stacking_changes_nothing():
+    torch.manual_seed(0)
+    matrices = torch.randn(3, 64, 96)
+    together = orthogonalize(matrices)
+    for one, own in zip(matrices, together, strict=True):
+        assert torch.allclose(orthogonalize(one[None])[0], own, atol=1e-5)
+
+
+def test_muon_fits_a_linear_map():
+    torch.manual_seed(0)
+    wanted = torch.randn(64, 64) / 8
+    weight = nn.Parameter(torch.zeros(64, 64))
+    muon = Muon([weight], lr=0.02, weight_decay=0.0, momentum=0.95)
+    x = torch.randn(256, 64)
+    losses = []
+    for _ in range(150):
+        loss = (x @ (weight - wanted)).square().mean()
+        muon.zero_grad()
+        loss.backward()
+        muon.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.02 * losses[0]
+
+
+def test_every_parameter_is_stepped_by_exactly_one_optimiser():
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Linear(64, 64), nn.Linear(64, 6)])
+            self.words = nn.Embedding(100, 64)
+
+    model = Model()
+    both = Optimizers([model], muon_rate=1e-3, adam_rate=1e-3, decay=0.0)
+    owned = [p for optimizer in both.all for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(map(id, owned)) == sorted(map(id, model.parameters()))
+    assert [id(p) for p in both.all[0].param_groups[0]["params"]] == [id(model.blocks[0].weight)]
+    both.scale_rate(0.5)
+    assert {group["lr"] for optimizer in both.all for group in optimizer.param_groups} == {5e-4}

@@ -1,0 +1,74 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from ace_agent.data.sample import Frame, Placement
+from ace_agent.data.world import World
+from ace_agent.engine.text import WordTokenizer
+from ace_agent.training.stream import SceneStream, StreamOptions, correspond, draw, prepare_sample
+
+TOKENIZER = WordTokenizer(["a", "red", "car", "remove", "the", "make", "it", "night"])
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+def test_a_batch_is_a_function_of_seed_and_step():
+    options = StreamOptions(batch=3)
+    one, two = SceneStream(TOKENIZER, 5, options), SceneStream(TOKENIZER, 5, options)
+    one[0]
+    for a, b in zip(one[7], two[7], strict=True):
+        assert a.instruction == b.instruction
+        assert torch.equal(a.target, b.target)
+    other = SceneStream(TOKENIZER, 6, options)[7]
+    assert [e.instruction for e in other] != [e.instruction for e in two[7]]
+
+
+def test_splits_share_no_batch():
+    options = StreamOptions(batch=4)
+    train = SceneStream(TOKENIZER, 0, options)[0]
+    held = SceneStream(TOKENIZER, 0, options, split="held-out")[0]
+    assert not {e.instruction for e in train} & {e.instruction for e in held}
+
+
+def test_what_is_dropped_is_dropped():
+    bare = StreamOptions(batch=6, drop_text=1.0, drop_history=1.0, drop_references=1.0)
+    for example in SceneStream(TOKENIZER, 1, bare)[0]:
+        assert len(example.request.units) == 1
+        assert example.request.units[0].tokens == TOKENIZER("")
+        assert all(frame.indicator < 10 for frame in example.request.frames)
+
+
+def test_changed_marks_where_target_and_base_differ():
+    keep = StreamOptions(batch=1, drop_text=0, drop_history=0, drop_references=0)
+    stream = SceneStream(TOKENIZER, 2, keep, tasks=("remove",))
+    example = stream[0][0]
+    base = example.request.base
+    assert base is not None
+    same = example.changed == 0
+    assert 0 < same.float().mean() < 1
+    assert ((example.target - base.pixels).abs() * same).max() <= 8 / 127.5 + 1e-6
+
+
+def test_a_chain_keeps_its_turns_in_order(world):
+    sample = draw(world, random.Random(0), "chain", "train")
+    request = prepare_sample(sample, TOKENIZER)
+    assert len(request.units) == len(sample.turns) >= 2
+    assert len(request.units[-1].frames) == len(sample.turns[-1].frames) + len(sample.turns[-1].named)
+
+
+def test_correspondence_follows_shift_scale_and_mirror():
+    """A car in the right half of the target, drawn mirrored at twice the scale in a 64 px frame."""
+    image = np.zeros((64, 64, 3), np.uint8)
+    target = (Placement("car", 0.5, 0.5, 0.25, 0.25, False),)
+    frame = Frame(image, None, (Placement("car", 0.0, 0.0, 1.0, 1.0, True),))
+    found = correspond(target, [frame], (128, 128), 16)
+    # The box covers pixels 64..96 of the target: tokens 4 and 5 of rows 4 and 5.
+    assert found.tokens.tolist() == [36, 37, 44, 45]
+    assert torch.allclose(found.scale, torch.tensor([[-2.0, 2.0]]).expand(4, 2))
+    # Token 36's centre is (72, 72): a quarter across the box, so three quarters across the mirrored frame.
+    assert torch.allclose(found.position[0], torch.tensor([48.0, 16.0]))
