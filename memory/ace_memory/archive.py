@@ -46,34 +46,8 @@ def export_conversation(store: Store, conversation: Conversation, path: Path) ->
     if path.exists():
         raise StoreError(f"{path} exists already", "choose another name")
     with store.transaction():  # one moment of the tree, whatever other processes do
-        tables = {
-            "turns": store.rows("SELECT * FROM turns WHERE conversation = ? ORDER BY id", conversation.id),
-            "steps": store.rows(
-                "SELECT steps.* FROM steps JOIN turns ON turns.id = turn WHERE conversation = ?"
-                " ORDER BY steps.id",
-                conversation.id,
-            ),
-            "images": [asdict(image) for image in store.images(conversation.id)],
-            "step_inputs": store.rows(
-                "SELECT step_inputs.* FROM step_inputs JOIN images ON images.id = image"
-                " WHERE conversation = ?"
-                " ORDER BY step, role, position",
-                conversation.id,
-            ),
-        }
-        row = store.conversation(conversation.id)
-        document = {
-            "format": FORMAT,
-            "name": row.name,
-            "tip": row.tip,
-            "head": row.head,
-            "last_number": row.last_number,
-            "created": row.created,
-            **{
-                name: [{key: item[key] for key in _TABLES[name]} for item in tables[name]] for name in _TABLES
-            },
-        }
-        digests = sorted({item["sha256"] for item in tables["images"] if item["sha256"]})
+        document = _document(store, conversation)
+        digests = sorted({item["sha256"] for item in document["images"] if item["sha256"]})
         try:
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         except OSError as error:
@@ -90,6 +64,42 @@ def export_conversation(store: Store, conversation: Conversation, path: Path) ->
         finally:
             Path(temporary).unlink(missing_ok=True)
     return path
+
+
+def branch_conversation(store: Store, conversation: Conversation, name: str, tip: int | None) -> Conversation:
+    """Another conversation with the same tree and picture numbers, standing at `tip`; the bytes are kept
+    once."""
+    with store.transaction():
+        document = {**_document(store, conversation), "tip": tip, "head": tip, "created": time.time()}
+        return _load(store, document, name, None)
+
+
+def _document(store: Store, conversation: Conversation) -> dict[str, Any]:
+    """A conversation as plain data."""
+    tables = {
+        "turns": store.rows("SELECT * FROM turns WHERE conversation = ? ORDER BY id", conversation.id),
+        "steps": store.rows(
+            "SELECT steps.* FROM steps JOIN turns ON turns.id = turn WHERE conversation = ?"
+            " ORDER BY steps.id",
+            conversation.id,
+        ),
+        "images": [asdict(image) for image in store.images(conversation.id)],
+        "step_inputs": store.rows(
+            "SELECT step_inputs.* FROM step_inputs JOIN images ON images.id = image"
+            " WHERE conversation = ? ORDER BY step_inputs.step, role, position",
+            conversation.id,
+        ),
+    }
+    row = store.conversation(conversation.id)
+    return {
+        "format": FORMAT,
+        "name": row.name,
+        "tip": row.tip,
+        "head": row.head,
+        "last_number": row.last_number,
+        "created": row.created,
+        **{name: [{key: item[key] for key in _TABLES[name]} for item in tables[name]] for name in _TABLES},
+    }
 
 
 def import_conversation(store: Store, path: Path, name: str | None = None) -> Conversation:
@@ -118,43 +128,48 @@ def _take_in(store: Store, archive: zipfile.ZipFile, name: str | None) -> Conver
     document = json.loads(archive.read(info))
     if document.get("format") != FORMAT:
         raise ValueError(f"format {document.get('format')!r}, this version reads {FORMAT}")
-    rows = {table: [_checked(table, item) for item in document[table]] for table in _TABLES}
     with store.transaction():
-        conversation = store.create_conversation(_free_name(store, name, str(document["name"])))
-        store.execute("PRAGMA defer_foreign_keys = ON")
-        turns: dict[int | None, int | None] = {None: None}
-        steps: dict[int | None, int | None] = {None: None}
-        images: dict[int | None, int | None] = {None: None}
-        for row in rows["turns"]:
-            status = "stopped" if row["status"] == "running" else row["status"]
-            parent = turns[row["parent"]]
-            turns[row["id"]] = store.insert(
-                "turns",
-                **{**row, "id": None, "parent": parent, "status": status},
-                conversation=conversation.id,
-            )
-        for row in rows["steps"]:
-            steps[row["id"]] = store.insert("steps", **{**row, "id": None, "turn": turns[row["turn"]]})
-        for row in rows["images"]:
-            if row["sha256"] is not None:
-                _take_blob(store, archive, row["sha256"])
-            pointers = {"id": None, "step": steps[row["step"]], "turn": turns[row["turn"]]}
-            images[row["id"]] = store.insert("images", **{**row, **pointers}, conversation=conversation.id)
-        for row in rows["step_inputs"]:
-            store.insert("step_inputs", **{**row, "step": steps[row["step"]], "image": images[row["image"]]})
-        for row in rows["turns"]:
-            lines = [step["instruction"] + "\n" for step in rows["steps"] if step["turn"] == row["id"]]
-            store.execute(
-                "INSERT INTO turns_fts(rowid, request, instructions) VALUES (?, ?, ?)",
-                turns[row["id"]], row["request"], "".join(lines),
-            )  # fmt: skip
-        last = max([image["number"] for image in rows["images"]], default=0)
+        return _load(store, document, _free_name(store, name, str(document["name"])), archive)
+
+
+def _load(store: Store, document: dict[str, Any], name: str, archive: zipfile.ZipFile | None) -> Conversation:
+    """A document's rows under new ids. Without an archive its pictures are in the store already."""
+    rows = {table: [_checked(table, item) for item in document[table]] for table in _TABLES}
+    conversation = store.create_conversation(name)
+    store.execute("PRAGMA defer_foreign_keys = ON")
+    turns: dict[int | None, int | None] = {None: None}
+    steps: dict[int | None, int | None] = {None: None}
+    images: dict[int | None, int | None] = {None: None}
+    for row in rows["turns"]:
+        status = "stopped" if row["status"] == "running" else row["status"]
+        parent = turns[row["parent"]]
+        turns[row["id"]] = store.insert(
+            "turns", **{**row, "id": None, "parent": parent, "status": status}, conversation=conversation.id
+        )
+    for row in rows["steps"]:
+        steps[row["id"]] = store.insert("steps", **{**row, "id": None, "turn": turns[row["turn"]]})
+    for row in rows["images"]:
+        if row["sha256"] is not None and archive is not None:
+            _take_blob(store, archive, row["sha256"])
+        pointers = {"id": None, "step": steps[row["step"]], "turn": turns[row["turn"]]}
+        images[row["id"]] = store.insert("images", **{**row, **pointers}, conversation=conversation.id)
+    for row in rows["step_inputs"]:
+        store.insert("step_inputs", **{**row, "step": steps[row["step"]], "image": images[row["image"]]})
+    told: dict[int, str] = {}
+    for row in rows["steps"]:
+        told[row["turn"]] = told.get(row["turn"], "") + row["instruction"] + "\n"
+    for row in rows["turns"]:
         store.execute(
-            "UPDATE conversations SET tip = ?, head = ?, last_number = ?, created = ?, used = ? WHERE id = ?",
-            turns[document["tip"]], turns[document["head"]], max(last, int(document["last_number"])),
-            float(document["created"]), time.time(), conversation.id,
+            "INSERT INTO turns_fts(rowid, request, instructions) VALUES (?, ?, ?)",
+            turns[row["id"]], row["request"], told.get(row["id"], ""),
         )  # fmt: skip
-        return store.conversation(conversation.id)
+    last = max([image["number"] for image in rows["images"]], default=0)
+    store.execute(
+        "UPDATE conversations SET tip = ?, head = ?, last_number = ?, created = ?, used = ? WHERE id = ?",
+        turns[document["tip"]], turns[document["head"]], max(last, int(document["last_number"])),
+        float(document["created"]), time.time(), conversation.id,
+    )  # fmt: skip
+    return store.conversation(conversation.id)
 
 
 def _checked(table: str, item: Any) -> dict[str, Any]:

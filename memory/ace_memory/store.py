@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections import deque
@@ -95,6 +94,15 @@ class Store(Connection):
             tip,
         )
 
+    def recent(self, tip: int | None, limit: int) -> list[Turn]:
+        """`tip` and its nearest ancestors, oldest first."""
+        return [self.turn(key) for key, _ in reversed(self._costs(tip, limit))]
+
+    def number_of(self, turn: Turn) -> int:
+        """A turn's place in its conversation, from 1, over all branches."""
+        sql = "SELECT count(*) AS n FROM turns WHERE conversation = ? AND id <= ?"
+        return int(self.rows(sql, turn.conversation, turn.id)[0]["n"])
+
     def begin_turn(
         self,
         conversation: int,
@@ -128,23 +136,21 @@ class Store(Connection):
                 "UPDATE turns SET status = ?, note = ?, owner = ? WHERE id = ?", status, note, owner, turn
             )
 
-    def finish_turn(self, turn: int, tokens: int, note: str = "") -> bool:
-        """Mark a turn done and move the tip to it. False when the tip was no longer the turn's parent:
-        another process has moved it meanwhile, and its turn is now on a branch of its own."""
+    def finish_turn(self, turn: int, tokens: int, note: str = "") -> int | None:
+        """Mark a turn done and move the tip to it; returns where the tip was, for the caller to see whether
+        another process has moved it meanwhile."""
         with self.transaction():
             row = self.turn(turn)
-            before = self.conversation(row.conversation)
+            before = self.conversation(row.conversation).tip
             self.execute(
                 "UPDATE turns SET status = 'done', tokens = ?, note = ?, owner = '' WHERE id = ?",
-                tokens,
-                note,
-                turn,
-            )
+                tokens, note, turn,
+            )  # fmt: skip
             self.execute(
                 "UPDATE conversations SET tip = ?, head = ?, used = ? WHERE id = ?",
                 turn, turn, time.time(), row.conversation,
             )  # fmt: skip
-            return before.tip == row.parent
+            return before
 
     def move_tip(self, conversation: int, turn: int | None, *, keep_head: bool = False) -> None:
         """Go to a finished turn, or to before the first one. `keep_head`: redo still leads where it led."""
@@ -240,7 +246,7 @@ class Store(Connection):
         task: str,
         instruction: str,
         recipe: str,
-        inputs: Iterable[tuple[str, int]],
+        inputs: Iterable[tuple[str, int | NewImage]],
         images: Sequence[NewImage],
     ) -> list[Image]:
         """A step that was carried out, its inputs as (role, image id) in order, and its pictures: one
@@ -256,22 +262,24 @@ class Store(Connection):
                 "steps", turn=turn, position=position, task=task, instruction=instruction, recipe=recipe,
                 created=time.time(),
             )  # fmt: skip
+            made = [self.add_image(row.conversation, image, turn=turn, step=key) for image in images]
             counts = {"image": 0, "mask": 0}
             for role, image in inputs:
+                if isinstance(image, NewImage):
+                    image = self.add_image(row.conversation, image, turn=turn).id
                 self.insert("step_inputs", step=key, position=counts[role], role=role, image=image)
                 counts[role] += 1
             self.execute(
                 "UPDATE turns_fts SET instructions = instructions || ? || char(10) WHERE rowid = ?",
-                instruction,
-                turn,
-            )
-            return [self.add_image(row.conversation, image, turn=turn, step=key) for image in images]
+                instruction, turn,
+            )  # fmt: skip
+            return made
 
     def add_image(
         self, conversation: int, image: NewImage, *, turn: int | None = None, step: int | None = None
     ) -> Image:
         """Store a picture under the next number; the same bytes are kept once."""
-        digest = hashlib.sha256(image.data).hexdigest()
+        digest = image.sha256
         with self.transaction():
             self.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)", digest, image.data, image.media)
             number = self.conversation(conversation).last_number + 1

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ace_memory import NewImage, Store, StoreError
-from ace_memory.archive import export_conversation, import_conversation
+from ace_memory.archive import branch_conversation, export_conversation, import_conversation
 from ace_memory.housekeeping import check
 
 
@@ -143,3 +143,17 @@ def test_damaged_pictures_and_files_are_refused(tmp_path: Path) -> None:
                 import_conversation(two, broken)
             assert "\n" not in str(error.value)
         assert two.conversations() == []
+
+
+def test_a_branch_is_the_same_tree_standing_elsewhere(tmp_path: Path) -> None:
+    with Store(tmp_path / "one.db") as store:
+        talk = store.conversation(grow(store))
+        root = store.turns(talk.id)[0]
+        other = branch_conversation(store, talk, "elsewhere", root.id)
+        assert [turn.request for turn in store.path_to(other.tip)] == ["photo to night"]
+        assert shape(store, "elsewhere")[2:] == shape(store, "trip")[2:]
+        assert store.conversation(talk.id) == talk
+        assert check(store) == []
+        with pytest.raises(StoreError, match="already"):
+            branch_conversation(store, talk, "trip", root.id)
+        assert len(store.conversations()) == 2

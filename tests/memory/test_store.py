@@ -45,7 +45,7 @@ def test_a_turn_is_kept_with_its_inputs_and_pictures(store: Store) -> None:
     )  # fmt: skip
     assert [image.number for image in made] == [2, 3]
     assert store.conversation(talk.id).tip is None, "the tip waits until the turn is done"
-    assert store.finish_turn(turn.id, 64)
+    assert store.finish_turn(turn.id, 64) is None
     assert store.conversation(talk.id).tip == turn.id
     step = store.steps(turn.id)[0]
     assert store.step_inputs(step.id) == [("image", attached[0])]
@@ -266,8 +266,10 @@ def test_two_processes_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_finishing_says_when_another_moved_the_tip(store: Store) -> None:
     talk = store.create_conversation().id
     mine, _ = store.begin_turn(talk, None, "mine", "{}")
-    store.add_step(mine.id, 0, "t", "i", "{}", [], [picture()])
-    add(store, talk, "theirs")
-    assert store.finish_turn(mine.id, 0) is False
+    new = NewImage(b"mask", 8, 8, kind="mask")
+    store.add_step(mine.id, 0, "t", "i", "{}", [("mask", new)], [picture()])
+    assert [image.kind for image in store.turn_images(mine.id)] == ["image", "mask"]
+    theirs = add(store, talk, "theirs")
+    assert store.finish_turn(mine.id, 0) == theirs
     assert store.conversation(talk).tip == mine.id
     assert len(store.turns(talk)) == 2
