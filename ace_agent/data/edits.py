@@ -15,7 +15,7 @@ from ace_agent.data.errors import Unfit
 from ace_agent.data.scene import PLACES, TIMES, Background, Lettering, Object, Person, Scene
 from ace_agent.data.studio import Studio, noun_of
 from ace_agent.data.vocabulary import HAIR, HAIRY, NOUNS, STYLES
-from ace_agent.data.wordings import article, plural
+from ace_agent.data.wordings import article, countable, plural
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def retexture(studio: Studio, scene: Scene) -> Change:
     obj = _one(studio, scene, lambda o: not o.person and category(o) not in ("face", "person", "sky"))
     texture = studio.other(colors.TEXTURES, obj.texture)
     after = replace(obj, texture=texture, color="")
-    slots = {"the": the(studio.rng, obj, scene), "texture": texture}
+    slots = {"the": the(studio.rng, obj, scene), "texture": texture, "a_texture": article(texture)}
     return Change("edit_texture", "edit_texture", slots, swap(scene, obj, after), local=True)
 
 
@@ -121,7 +121,7 @@ def _room(studio: Studio, scene: Scene, obj: Object) -> None:
 
 
 def flip(studio: Studio, scene: Scene) -> Change:
-    obj = _one(studio, scene, lambda o: category(o) in ("animal", "vehicle", "thing", "garment", "person"))
+    obj = _one(studio, scene, lambda o: category(o) in ("animal", "vehicle", "person"))
     if obj.person is None:
         sprite = np.asarray(studio.renderer.sprite(obj)).astype(np.int16)
         if np.abs(sprite - sprite[:, ::-1]).mean() < 14:
@@ -390,7 +390,7 @@ def exchange(studio: Studio, scene: Scene) -> Change:
 
 def double(studio: Studio, scene: Scene) -> Change:
     obj = _one(studio, scene)
-    if obj.person or len(scene.objects) > 1 or captions.is_plural(noun_of(obj)) or obj.size > 0.44:
+    if obj.person or len(scene.objects) > 1 or not countable(noun_of(obj)) or obj.size > 0.44:
         raise Unfit("no room for a second")
     left, right = obj.size / 2 + 0.03, 0.97 - obj.size / 2
     x = left if obj.x > 0.5 else right
@@ -471,12 +471,13 @@ HEADED = (
     "robot", "pig", "teddy bear", "lion", "wolf", "chick", "pumpkin", "sheep", "elephant",
 )  # fmt: skip
 """Things whose head is on top and can wear a hat."""
-HATS = ("crown", "top hat", "cap", "sun hat", "graduation cap", "helmet")
+HATS = ("crown", "top hat", "cap", "sun hat", "graduation cap")
+_TAIL_ABOVE_HEAD = {("dog", "fluent"), ("dog", "flat"), ("koala", "blob")}  # a hat would sit on the wrong end
 
 
 def put_on_hat(studio: Studio, scene: Scene) -> Change:
     def suits(obj: Object) -> bool:
-        if obj.hat or obj.texture:
+        if obj.hat or obj.texture or (obj.name, obj.style) in _TAIL_ABOVE_HEAD:
             return False
         return obj.person is not None or noun_of(obj) in HEADED or category(obj) in ("face",)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from PIL import Image, ImageDraw
 
@@ -36,6 +37,7 @@ HAIR_COLORS: dict[str, Color] = {
 HAIRS = ("short", "long", "curly", "bald")
 EXPRESSIONS = ("neutral", "smiling", "laughing", "sad", "surprised", "angry", "winking", "sleeping")
 GARMENTS = ("t-shirt", "jacket", "dress", "hoodie", "striped shirt", "suit")
+_LONG_SLEEVED = ("jacket", "hoodie", "suit", "striped shirt")
 
 # Degrees from straight down: back, then upper arm and forearm of each side, thigh and shin of each side.
 POSES: dict[str, tuple[float, ...]] = {
@@ -99,6 +101,8 @@ def box(person: Person) -> tuple[float, float, float, float]:
     """What the figure covers in body units: left, top, right, bottom."""
     if person.bust:
         return -0.27, -0.31, 0.27, 0.23
+    if person.unworn:
+        return -0.28, -0.36, 0.28, 0.22 if person.garment == "dress" else 0.08
     points = joints(person)
     margin = 0.055
     xs, ys = [x for x, _ in points.values()], [y for _, y in points.values()]
@@ -122,6 +126,8 @@ def draw(person: Person, height: int, glasses: str = "") -> Image.Image:
     if person.bust:
         _draw_bust(pen, person)
         _draw_head(pen, (0.0, -0.07), 0.175, person, glasses)
+    elif person.unworn:
+        _draw_garment(pen, person)
     else:
         points = joints(person)
         _draw_body(pen, points, person)
@@ -185,7 +191,7 @@ def _darker(color: Color, share: float = 0.82) -> Color:
 
 def _draw_body(pen: _Pen, p: Mapping[str, Point], person: Person) -> None:
     skin, cloth, legs = SKINS[person.skin], RGB[person.garment_color], RGB[person.trousers]
-    long_sleeves = person.garment in ("jacket", "hoodie", "suit", "striped shirt")
+    long_sleeves = person.garment in _LONG_SLEEVED
     if person.garment == "dress":
         legs = skin
     elif person.garment == "suit":
@@ -202,6 +208,17 @@ def _draw_body(pen: _Pen, p: Mapping[str, Point], person: Person) -> None:
         pen.limb(p[f"{side} shoulder"], p[f"{side} elbow"], 0.068, color)
         pen.ellipse(p[f"{side} wrist"], 0.032, 0.032, skin)
     pen.limb(p["neck"], p["head"], 0.06, _darker(skin, 0.92))
+
+
+def _draw_garment(pen: _Pen, person: Person) -> None:
+    """The garment with its sleeves spread, nobody in it."""
+    cloth = RGB[person.garment_color]
+    hung = joints(replace(person, pose="standing", sway=(0, 50, 45, -50, -45, 0, 0, 0, 0)))
+    for side in ("left", "right"):
+        pen.limb(hung[f"{side} shoulder"], hung[f"{side} elbow"], 0.075, _darker(cloth, 0.9))
+        if person.garment in _LONG_SLEEVED:
+            pen.limb(hung[f"{side} elbow"], hung[f"{side} wrist"], 0.065, _darker(cloth, 0.9))
+    _draw_torso(pen, hung, person, cloth)
 
 
 def _draw_torso(pen: _Pen, p: Mapping[str, Point], person: Person, cloth: Color) -> None:

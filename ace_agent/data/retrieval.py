@@ -91,6 +91,9 @@ def spellings(names: Iterable[str]) -> dict[str, str]:
     return known
 
 
+_WORD = re.compile(r"[\w-]+(?:'(?!s\b)[\w-]+)*")  # "jack-o'-lantern" is one word, "dog's" begins with "dog"
+
+
 class Matcher:
     """Finds names in instructions by whole words, longer names first.
 
@@ -100,20 +103,27 @@ class Matcher:
 
     def __init__(self, spellings: Mapping[str, str]) -> None:
         self._names = dict(spellings)
-        longest = sorted(map(re.escape, self._names), key=len, reverse=True)
-        # An empty alternation would match everywhere.
-        self._pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(longest) or '(?!)'})(?![\w-])", re.IGNORECASE)
+        self._longest = max((name.count(" ") + 1 for name in self._names), default=1)
 
     def find(self, instruction: str) -> list[tuple[str, int, int]]:
         """Name, start and stop of each match, in order; a name is given once."""
         hidden = [match.span() for match in _LETTERED.finditer(instruction)]
+        words = [match.span() for match in _WORD.finditer(instruction)]
+        lowered = instruction.lower()
         found: dict[str, tuple[str, int, int]] = {}
-        for match in self._pattern.finditer(instruction):
-            start, stop = match.span()
-            if not any(left <= start < right for left, right in hidden):
-                name = self._names[match.group().lower()]
-                if _names_a_thing(name, instruction, start, stop):
+        at = 0
+        while at < len(words):
+            start = words[at][0]
+            at += 1
+            if any(left <= start < right for left, right in hidden):
+                continue
+            for length in range(min(self._longest, len(words) - at + 1), 0, -1):
+                stop = words[at + length - 2][1]
+                name = self._names.get(lowered[start:stop])
+                if name and _names_a_thing(name, instruction, start, stop):
                     found.setdefault(name, (name, start, stop))
+                    at += length - 1
+                    break
         return list(found.values())
 
 

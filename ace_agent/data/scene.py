@@ -50,6 +50,7 @@ class Person:
         sway: degrees added to each joint, so that no two poses are the same.
         beard: whether there is one.
         bust: drawn as a portrait, head and shoulders only.
+        unworn: only the garment is drawn, as if on a hanger.
     """
 
     skin: str = "light"
@@ -63,6 +64,7 @@ class Person:
     sway: tuple[float, ...] = ()
     beard: bool = False
     bust: bool = False
+    unworn: bool = False
 
 
 @dataclass(frozen=True)

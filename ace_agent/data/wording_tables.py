@@ -429,7 +429,7 @@ TABLES: dict[str, str] = {
     "edit_texture": """
         make <the>@ look like <texture>
         turn <the>@ into <texture>
-        give <the>@ a <texture> texture
+        give <the>@ <a_texture> texture
         make <the>@ out of <texture>
         cover <the>@ with <texture>
         let <the>@ be made of <texture>

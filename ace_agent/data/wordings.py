@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ace_agent.data.sample import Split
+from ace_agent.data.vocabulary import NOUNS
 from ace_agent.data.wording_tables import TABLES
 
 _APART = 3  # wordings kept for validation, and as many held out
@@ -153,9 +154,14 @@ def article(phrase: str, *, plural: bool = False) -> str:
 _IRREGULAR = {"man": "men", "woman": "women", "mouse": "mice", "sheep": "sheep", "fish": "fish",
     "dice": "dice",
               "tropical fish": "tropical fish", "deer": "deer", "wolf": "wolves", "scarf": "scarves",
-              "person": "people", "old man": "old men", "old woman": "old women",
+              "person": "people", "snowman": "snowmen", "old man": "old men", "old woman": "old women",
               "maple leaf": "maple leaves",
               "goose": "geese", "cactus": "cacti", "octopus": "octopuses", "santa": "santas"}  # fmt: skip
+
+
+def countable(noun: str) -> bool:
+    """Whether one can have two of it: not of bread, nor of jeans."""
+    return noun not in _UNCOUNTED and not (noun in NOUNS and NOUNS[noun].plural)
 
 
 def plural(noun: str) -> str:

@@ -27,6 +27,7 @@ def _names(library: ReferenceLibrary, text: str) -> list[str]:
         ("a hot dog and a dog", ["hot dog", "dog"]),
         ("two foxes under a pine tree", ["fox", "pine tree"]),
         ("the doghouse", []),
+        ("the dog's hat-box and a jack-o'-lantern", ["dog", "pumpkin"]),
         ("a pup in an automobile", ["dog", "car"]),
         ("Add mice to {image}", ["mouse"]),
         ("make the car orange", ["car"]),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ace_agent.data.captions import caption, facts, is_plural, phrase, setting
+from ace_agent.data.captions import caption, facts, phrase, setting
 from ace_agent.data.edits import lettering
 from ace_agent.data.sample import Turn
 from ace_agent.data.scene import Scene
 from ace_agent.data.studio import Studio, noun_of
+from ace_agent.data.wordings import countable
 
 
 def text_to_image(studio: Studio) -> Turn:
@@ -60,7 +61,7 @@ def _terse(studio: Studio) -> Turn:
 def _pair(studio: Studio) -> Turn:
     """Two of one kind, or a plural."""
     first = studio.thing()
-    if first.person or is_plural(noun_of(first)):
+    if first.person or not countable(noun_of(first)):
         return _terse(studio)
     background = studio.background()
     if not studio.fits(noun_of(first), background.place):

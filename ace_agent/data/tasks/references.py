@@ -115,14 +115,15 @@ def _dressed_as(person: Person, other: Person) -> Person:
 
 
 def try_on(studio: Studio) -> Turn:
-    """A figure, and a picture of a garment or of someone who wears it."""
+    """A figure, and a picture of a garment, or of someone who wears one."""
     scene = figure_scene(studio)
     (wearer,) = scene.objects
     assert wearer.person is not None
     model = studio.person()
     if (model.garment, model.garment_color) == (wearer.person.garment, wearer.person.garment_color):
         raise Unfit("the same clothes")
-    shown = Object("person", size=0.7, person=model)
+    unworn = studio.chance(0.5)
+    shown = Object("person", size=0.56 if unworn else 0.7, person=replace(model, unworn=unworn))
     garment = studio.render(Scene(WHITE, studio.place([shown], WHITE)))
     before = studio.render(scene)
     dressed = replace(wearer, person=_dressed_as(wearer.person, model))
