@@ -64,10 +64,11 @@ def frame_tokens(frames: Sequence[PreparedFrame], patch: int) -> Tensor:
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Texts of all runs, host-built: ids int64 [M, L] of the distinct texts, rows int64 [N] into the flattened [M * L],
-    indicators and turn tags int64 [N], `current` float [runs, N] averaging the current turn's rows of each run."""
+    """Texts of all runs, host-built: ids int64 [M, L] of the distinct texts, one block for every length that is rounded
+    up to 16 tokens; rows int64 [N] into the blocks' flattened states end to end; indicators and turn tags int64 [N];
+    `current` float [runs, N] averages the current turn's rows of each run."""
 
-    ids: Tensor
+    ids: tuple[Tensor, ...]
     rows: Tensor
     indicators: Tensor
     tags: Tensor
@@ -76,15 +77,23 @@ class TextBatch:
 
     def encode(self, encoder: MiniTextEncoder) -> Tensor:
         """Text states [N, text width]; each distinct text is encoded once, alone."""
-        states = encoder(self.ids)
-        return states.flatten(0, 1)[self.rows]
+        device = encoder.device
+        states = [encoder(block.to(device)).flatten(0, 1) for block in self.ids]
+        return torch.cat(states)[self.rows.to(device)]
 
 
 def text_batch(runs: Sequence[Sequence[Tokens]]) -> TextBatch:
     """Pack text runs; a run is the texts of a request's prefix turns, oldest first, the current one last."""
-    distinct = list(dict.fromkeys(text for run in runs for text in run))
-    number = {text: i for i, text in enumerate(distinct)}
-    ids = pad_tokens(distinct)
+    blocks: dict[int, list[Tokens]] = {}
+    for text in dict.fromkeys(text for run in runs for text in run):
+        blocks.setdefault(-(-len(text.ids) // 16), []).append(text)
+    ids = tuple(pad_tokens(block) for block in blocks.values())
+    first: dict[Tokens, int] = {}
+    row = 0
+    for block, padded in zip(blocks.values(), ids, strict=True):
+        for text in block:
+            first[text] = row
+            row += padded.shape[1]
     rows: list[int] = []
     indicators: list[int] = []
     tags: list[int] = []
@@ -93,8 +102,7 @@ def text_batch(runs: Sequence[Sequence[Tokens]]) -> TextBatch:
     for run in runs:
         start = len(rows)
         for ago, text in zip(range(len(run) - 1, -1, -1), run, strict=True):
-            first = number[text] * ids.shape[1]
-            rows += range(first, first + len(text.ids))
+            rows += range(first[text], first[text] + len(text.ids))
             indicators += text.indicators
             tags += [ago] * len(text.ids)
         lengths.append(len(rows) - start)

@@ -24,6 +24,7 @@ from ace_agent.engine.transformer import (
     patchify,
     unpatchify,
 )
+from ace_kernels import RopeTable
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class _Branch:
     """Everything host-built for one kind of step: with both guidance branches, or the conditional one alone."""
 
     targets: PackedTargets
+    rope: RopeTable
     text: TextState
     inputs: TargetInputs
     groups: list[HeadGroup]
@@ -87,7 +89,7 @@ def _branch(
         target_request = [*target_request, *target_request]
     batch: TextBatch = text_batch(runs)
     device, dtype = model.device, model.dtype
-    states = encoder(batch.ids.to(device)).flatten(0, 1)[batch.rows.to(device)]
+    states = batch.encode(encoder)
     text = model.encode_text(
         states.to(dtype), batch.indicators.to(device), batch.tags.to(device), batch.current.to(device, dtype)
     )
@@ -96,7 +98,8 @@ def _branch(
     inputs = TargetInputs(raw.mask.to(device, dtype), raw.base.to(device, dtype), raw.has_base.to(device))
     pixels = [frame.pixels.to(device, dtype) for request in requests for frame in request.frames]
     groups = head_groups(layouts, target_request, pixels, model.patch, device)
-    return _Branch(targets.to(device), text, inputs, groups)
+    targets = targets.to(device)
+    return _Branch(targets, model.rope(targets.frames.positions), text, inputs, groups)
 
 
 def noise_rows(height: int, width: int, patch: int, seed: int) -> Tensor:
@@ -145,9 +148,11 @@ def generate(
         rows = torch.cat([x, x]) if double else x
         count = len(target_request) * (2 if double else 1)
         times = torch.full((count,), t, device=x.device)
-        out = model.denoise(rows, times, branch.targets, branch.text, prefix, branch.inputs, branch.groups)
+        out = model.denoise(
+            rows, times, branch.targets, branch.rope, branch.text, prefix, branch.inputs, branch.groups
+        )
         for group, shares in zip(branch.groups, out.shares, strict=True):
-            for member, share in zip(group.members.tolist(), shares, strict=True):
+            for member, share in zip(group.numbers, shares, strict=True):
                 if member < len(target_request):
                     kept[member] = share[0]
         if callback is not None:

@@ -257,10 +257,12 @@ class CopyHead(nn.Module):
 
 @dataclass(frozen=True)
 class HeadGroup:
-    """Targets of one grid, host-built. rows int64 [T, N] into the packed target rows; members int64 [T] into all
-    targets; prefix int64 [T, M] into the packed prefix rows with `prefix_valid`; `table` is the group's."""
+    """Targets of one grid, host-built. numbers are their places among all targets, as members int64 [T] on the device;
+    rows int64 [T, N] into the packed target rows; prefix int64 [T, M] into the packed prefix rows, with prefix_valid;
+    table is the group's own."""
 
     grid: tuple[int, int]
+    numbers: tuple[int, ...]
     members: Tensor
     rows: Tensor
     prefix: Tensor
@@ -288,6 +290,7 @@ def head_groups(
         groups.append(
             HeadGroup(
                 grid,
+                tuple(members),
                 torch.tensor(members, device=device),
                 rows.to(device),
                 prefix[own].to(device),

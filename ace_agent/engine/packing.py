@@ -132,11 +132,11 @@ class PackedTargets:
     cross_plan: RangePlan
     request: tuple[int, ...]  # of each target
     grids: tuple[tuple[int, int], ...]  # of each target
-    text: tuple[int, ...]  # which text run each target reads
+    runs: torch.Tensor  # int64 [T]: which text run each target reads
 
     def to(self, device: torch.device | str) -> PackedTargets:
         return PackedTargets(
-            self.frames.to(device), self.cross_plan.to(device), self.request, self.grids, self.text
+            self.frames.to(device), self.cross_plan.to(device), self.request, self.grids, self.runs.to(device)
         )
 
 
@@ -175,9 +175,8 @@ def pack_targets(
     )
     grids = tuple(requests[index].target for index, _ in targets)
     cross_plan = RangePlan.build(cross, row, text_start[-1])
-    return PackedTargets(
-        frames, cross_plan, tuple(r for r, _ in targets), grids, tuple(t for _, t in targets)
-    )
+    runs = torch.tensor([text for _, text in targets])
+    return PackedTargets(frames, cross_plan, tuple(r for r, _ in targets), grids, runs)
 
 
 def pad_ranges(lengths: Sequence[int], device: Any = None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -123,7 +123,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         self.heads = heads
         pixels = patch * patch
         self.x_embedder = PatchEmbedding((channels + 1) * pixels, patch_waist, width)
-        self.t_embedder = TimestepEmbedder(width)
+        self.t_embedder = TimestepEmbedder(width, released=layout == "joint")
         self.y_embedder = MLP(text_width, width, width)
         self.t_block = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
         if layout != "joint":
@@ -180,7 +180,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         return cast(list[Block], list(self.blocks))
 
     def rope(self, positions: Tensor) -> RopeTable:
-        """Angles of packed rows; positions int64 [N, 3]. Built once per call, shared by all blocks."""
+        """Angles of packed rows; positions int64 [N, 3]. Built once per request, shared by all blocks."""
         config: Any = self.config
         return RopeTable.build(positions, config.width // config.heads, theta=config.rope_theta)
 
@@ -189,11 +189,11 @@ class ACETransformer(ModelMixin, ConfigMixin):
         x: Tensor,
         modulation: Tensor,
         frames: PackedFrames,
+        rope: RopeTable,
         earlier: list[KeyValues] | None,
         text: list[KeyValues] | None,
         targets: PackedTargets | None,
     ) -> tuple[Tensor, list[KeyValues]]:
-        rope = self.rope(frames.positions)
         kept = []
         for number, block in enumerate(self.trunk):
             x, own = block(
@@ -219,7 +219,15 @@ class ACETransformer(ModelMixin, ConfigMixin):
         x = self.x_embedder(tokens) + self.indicator(frames.indicators)
         embedded = self.t_embedder(torch.zeros(1, device=x.device))
         modulation = self.t_block(embedded).unflatten(-1, (6, -1))
-        x, kept = self._blocks(x, modulation, frames, earlier.key_values if earlier else None, None, None)
+        x, kept = self._blocks(
+            x,
+            modulation,
+            frames,
+            self.rope(frames.positions),
+            earlier.key_values if earlier else None,
+            None,
+            None,
+        )
         return PrefixState(kept, x)
 
     def encode_text(self, states: Tensor, indicators: Tensor, tags: Tensor, current: Tensor) -> TextState:
@@ -235,19 +243,20 @@ class ACETransformer(ModelMixin, ConfigMixin):
         noisy: Tensor,
         t: Tensor,
         targets: PackedTargets,
+        rope: RopeTable,
         text: TextState,
         prefix: PrefixState | None,
         inputs: TargetInputs,
         groups: Sequence[HeadGroup],
     ) -> Denoised:
-        """Clean estimate of every target. noisy [N, 3*P*P] packed rows; t float [T] in 0..1 (1 = noise)."""
+        """Clean estimate of every target. noisy [N, 3*P*P] packed rows; t float [T] in 0..1 (1 = noise);
+        `rope` are the angles of the targets' positions, built once per request."""
         frames = targets.frames
         x = self.x_embedder(torch.cat([noisy, inputs.mask], dim=-1)) + self.indicator.weight[TARGET_INDICATOR]
-        runs = torch.tensor(targets.text, device=x.device)
-        embedded = self.t_embedder(t * 1000) + text.pooled[runs]
+        embedded = self.t_embedder(t * 1000) + text.pooled[targets.runs]
         modulation = self.t_block(embedded).unflatten(-1, (6, -1))
         earlier = prefix.key_values if prefix is not None else None
-        x, _ = self._blocks(x, modulation, frames, earlier, text.key_values, targets)
+        x, _ = self._blocks(x, modulation, frames, rope, earlier, text.key_values, targets)
         shift, scale = (self.final_table + embedded[:, None]).unbind(1)
         x = F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale[frames.sample]) + shift[frames.sample]
         clean = torch.empty_like(noisy)

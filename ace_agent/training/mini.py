@@ -93,7 +93,7 @@ def write_sheet(trainer: Trainer, file: Path) -> None:
     cell, columns = 128, 3
     rows = -(-len(samples) // columns)
     sheet = Image.new("RGB", (columns * (3 * cell + 8), rows * (cell + 14)), "white")
-    draw = ImageDraw.Draw(sheet)
+    pen = ImageDraw.Draw(sheet)
     for number, (sample, picture) in enumerate(zip(samples, pictures, strict=True)):
         left, top = (number % columns) * (3 * cell + 8), (number // columns) * (cell + 14)
         last = sample.turns[-1]
@@ -102,7 +102,7 @@ def write_sheet(trainer: Trainer, file: Path) -> None:
         sheet.paste(Image.fromarray(last.target), (left + cell, top))
         array = ((picture.pixels.permute(1, 2, 0).clamp(-1, 1) + 1) * 127.5).round().numpy().astype(np.uint8)
         sheet.paste(Image.fromarray(array), (left + 2 * cell, top))
-        draw.text((left + 2, top + cell), f"{last.task}: {last.instruction}"[:62], fill="black")
+        pen.text((left + 2, top + cell), f"{last.task}: {last.instruction}"[:62], fill="black")
     file.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(file)
 

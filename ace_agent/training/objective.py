@@ -72,7 +72,7 @@ def flow_loss(
     noise = torch.randn(clean.shape, generator=generator)
     row_t = t[targets.frames.sample][:, None]
     noisy = (1 - row_t) * clean + row_t * noise
-    out = model.denoise(noisy, t, targets, text, prefix, inputs, groups)
+    out = model.denoise(noisy, t, targets, model.rope(targets.frames.positions), text, prefix, inputs, groups)
     changed = torch.cat([patchify(examples[index].changed, patch) for index in of])
     weight = (1 + options.changed_weight * changed) / row_t.clamp_min(options.time_floor).square()
     error = (out.clean - clean).square().unflatten(1, (3, -1)).mean(1) * weight
@@ -101,7 +101,7 @@ def _pointer_loss(
         for row, target in enumerate(group.table.target.tolist()):
             first.setdefault(target, row)
         pairs, tokens, where, scales, seen, numbers = [], [], [], [], [], []
-        for number, member in enumerate(group.members.tolist()):
+        for number, member in enumerate(group.numbers):
             match = examples[of[member]].correspondence
             if len(match.tokens) == 0:
                 continue

@@ -196,6 +196,7 @@ class Trainer:
                 self.save()
                 saved = time.monotonic()
             if sheet is not None and now - sheeted > sheet_minutes * 60:
+                self.save()
                 sheet(self, self.folder / "samples" / f"{self.step:07d}.png")
                 sheeted = time.monotonic()
             if now - start > minutes * 60:
