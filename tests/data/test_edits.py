@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ace_agent.data import edits, masks
+from ace_agent.data.captions import the
 from ace_agent.data.errors import Unfit
 from ace_agent.data.scene import Background, Lettering, Object, Scene
 from ace_agent.data.world import World
@@ -45,8 +46,8 @@ def test_only_what_takes_a_tint_is_recoloured(world: World) -> None:
 def test_a_colour_it_already_has_is_refused(world: World) -> None:
     """A red heart made red is no edit: the tint must be seen."""
     make = studio(world)
-    assert not edits._seen(make, Object("heart"), Object("heart", color="red"))
-    assert edits._seen(make, Object("heart"), Object("heart", color="blue"))
+    assert not edits.visibly_differs(make, Object("heart"), Object("heart", color="red"))
+    assert edits.visibly_differs(make, Object("heart"), Object("heart", color="blue"))
 
 
 def test_moving_beyond_the_edge_is_refused_or_stays_inside(world: World) -> None:
@@ -89,7 +90,7 @@ def test_words_come_and_go_without_a_trace(world: World) -> None:
 def test_two_of_a_kind_are_told_apart(world: World) -> None:
     make = studio(world)
     pair = (Object("dog", x=0.25, y=0.9, size=0.3), Object("dog", x=0.75, y=0.9, size=0.3, twin=2))
-    words = [edits.the(make.rng, obj, Scene(MEADOW, pair)) for obj in pair]
+    words = [the(make.rng, obj, Scene(MEADOW, pair)) for obj in pair]
     assert words == ["the dog on the left", "the dog on the right"]
     keys = [place.key for place in make.render(Scene(MEADOW, pair)).placements]
     assert len(set(keys)) == 2

@@ -1,0 +1,144 @@
+"""Edits of what is in the scene: adding, removing, replacing, and lettering."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ace_agent.data import colors
+from ace_agent.data.captions import a, the
+from ace_agent.data.edits.change import Change, category, flies, keep_clear, one, swap
+from ace_agent.data.errors import Unfit
+from ace_agent.data.scene import Lettering, Object, Scene
+from ace_agent.data.studio import Studio, noun_of
+from ace_agent.data.wordings import article
+
+
+def add(studio: Studio, scene: Scene) -> Change:
+    """Add something where there is room, naming the side half of the time."""
+    if len(scene.objects) >= 3:
+        raise Unfit("full")
+    style = scene.objects[0].style if scene.objects else ""
+    new = studio.thing(style=style, color=0.35)
+    if noun_of(new) in [noun_of(obj) for obj in scene.objects]:
+        raise Unfit("there is one already")
+    words = [noun_of(obj) for obj in scene.objects]
+    if not studio.allows(noun_of(new), *words, scene.background.place):
+        raise Unfit("another split's pair")
+    (new,) = studio.place([new], scene.background)
+    size = min(new.size, 0.5 if new.person else 0.34)
+    side = studio.pick(("left", "right"))
+    x = size / 2 + 0.04 if side == "left" else 0.96 - size / 2
+    if not scene.objects:
+        side, x = "middle", new.x
+        size = new.size
+    new = replace(new, size=round(size, 3), x=round(x, 3))
+    after = replace(scene, objects=(*scene.objects, new))
+    keep_clear(studio, after, new)
+    slots = {"a": a(new, style=False), "side": side}
+    if len(scene.objects) == 1 and studio.chance(0.5):
+        slots["the"] = the(studio.rng, scene.objects[0], scene)
+        if (x < scene.objects[0].x) == (side == "left"):
+            return Change("add", "add_where", slots, after, local=True, exact=False)
+    return Change("add", "add", slots, after, local=True, exact=False)
+
+
+HEADED = (
+    "dog", "bear", "panda", "koala", "fox", "frog", "penguin", "owl", "monkey", "rabbit", "snowman", "ghost",
+    "robot", "pig", "teddy bear", "lion", "wolf", "chick", "pumpkin", "sheep", "elephant",
+)  # fmt: skip
+"""Things whose head is on top and can wear a hat."""
+HATS = ("crown", "top hat", "cap", "sun hat", "graduation cap")
+_TAIL_ABOVE_HEAD = {("dog", "fluent"), ("dog", "flat"), ("koala", "blob")}  # a hat would sit on the wrong end
+
+
+def put_on_hat(studio: Studio, scene: Scene) -> Change:
+    def suits(obj: Object) -> bool:
+        if obj.hat or obj.texture or (obj.name, obj.style) in _TAIL_ABOVE_HEAD:
+            return False
+        return obj.person is not None or noun_of(obj) in HEADED or category(obj) in ("face",)
+
+    obj = one(studio, scene, suits)
+    hat = studio.pick(HATS)
+    tint = ""
+    if studio.catalogue.tintable(hat, "noto") and studio.chance(0.4):
+        tint = studio.pick(colors.TINTS)
+    slots = {"the": the(studio.rng, obj, scene), "a": article(f"{tint} {hat}".strip())}
+    after = replace(obj, hat=hat, hat_color=tint)
+    return Change("add", "add_wear", slots, swap(scene, obj, after), local=True)
+
+
+def remove(studio: Studio, scene: Scene) -> Change:
+    if scene.objects and studio.chance(0.12):
+        worn = [obj for obj in scene.objects if obj.hat]
+        if worn:
+            slots = {"the": f"the {worn[0].hat}", "thing": worn[0].hat}
+            bare = replace(worn[0], hat="", hat_color="")
+            return Change("remove", "remove", slots, swap(scene, worn[0], bare), local=True)
+    obj = one(studio, scene)
+    slots = {"the": the(studio.rng, obj, scene), "thing": noun_of(obj)}
+    if any(noun_of(other) == noun_of(obj) for other in scene.objects if other != obj):
+        slots["thing"] = slots["the"]  # "no dog" would mean both
+    return Change("remove", "remove", slots, swap(scene, obj), local=True)
+
+
+def replace_object(studio: Studio, scene: Scene) -> Change:
+    obj = one(studio, scene)
+    others = [noun_of(other) for other in scene.objects if other != obj]
+
+    def suits() -> Object | None:
+        drawn = studio.thing(style=obj.style, color=0.3)
+        if noun_of(drawn) in (*others, noun_of(obj)) or flies(drawn) != flies(obj):
+            return None
+        fits = studio.fits(noun_of(obj), noun_of(drawn))
+        return drawn if fits and studio.allows(noun_of(drawn), *others, scene.background.place) else None
+
+    pool = studio.until(suits)
+    size = max(obj.size, 0.5) if pool.person else min(obj.size, 0.5)
+    new = replace(pool, x=obj.x, y=max(obj.y, size + 0.03), size=size)
+    slots = {"the": the(studio.rng, obj, scene), "a": a(new, style=False)}
+    return Change("replace", "replace", slots, swap(scene, obj, new), local=True, exact=False)
+
+
+# ---- lettering
+
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "train": (
+        "hello", "open", "sale", "love", "party", "happy", "welcome", "stop", "yes", "new", "wow", "home",
+        "cafe",
+        "hi", "dream", "ocean", "summer", "winter", "zoo", "music", "food", "best", "good day", "thank you",
+        "go",
+        "art", "fun", "magic", "jazz", "quick", "exit", "vip", "hey you", "big", "lucky", "free", "pizza",
+        "2026",
+    ),
+    "validation": ("card", "garden", "peace", "fox", "world", "sky blue", "joy"),
+    "held-out": ("light", "coffee", "smile", "quiz", "travel", "my shop", "birthday"),
+}  # fmt: skip
+_INKS = ("white", "black", "red", "yellow", "blue", "green", "orange", "pink", "purple")
+
+
+def lettering(studio: Studio) -> Lettering:
+    words = studio.pick(WORDS[studio.split]).upper()
+    return Lettering(words, studio.pick(_INKS), studio.rng.choices(("top", "bottom", "middle"), (5, 4, 1))[0])
+
+
+def write(studio: Studio, scene: Scene) -> Change:
+    if scene.lettering:
+        raise Unfit("there are words already")
+    new = lettering(studio)
+    words = new.words
+    form = studio.rng.random()
+    if form < 0.3:
+        words = words.lower()
+    elif form < 0.4:
+        words = " ".join(words.replace(" ", ""))
+    where = {"top": "top", "bottom": "bottom", "middle": "center"}[new.where]
+    slots = {"words": words, "where": where, "color": new.color}
+    return Change("render_text", "render_text", slots, replace(scene, lettering=new), local=True, exact=False)
+
+
+def unwrite(studio: Studio, scene: Scene) -> Change:
+    if not scene.lettering:
+        raise Unfit("no words to remove")
+    slots = {"words": scene.lettering.words}
+    return Change("remove_text", "remove_text", slots, replace(scene, lettering=None), local=True)
