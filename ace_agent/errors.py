@@ -29,3 +29,7 @@ class ModelError(AceError):
 
 class MemoryError_(AceError):
     """The conversation store refused."""
+
+
+class Cancelled(AceError):
+    """The user said no before any work; nothing was stored."""

@@ -212,12 +212,17 @@ def seam(mask: Image.Image) -> Array:
     return weights
 
 
-def composite(base: Image.Image, new: Image.Image, mask: Image.Image) -> Image.Image:
+def composite(
+    base: Image.Image, new: Image.Image, mask: Image.Image, *, feathered: bool = True
+) -> Image.Image:
     """The new picture inside the mask, the base picture outside it bit for bit, alpha and all.
+
+    Without `feathered` the new picture begins at the mask's edge in full: where the base holds nothing inside
+    it.
 
     All three have one size; `base` is RGB or RGBA and gives the mode of the result.
     """
-    weights = seam(mask)[..., None]
+    weights = (seam(mask) if feathered else np.asarray(mask, dtype=np.float32) / 255)[..., None]
     old = np.asarray(base.convert("RGB"), dtype=np.float32)
     mixed = old + weights * (np.asarray(new.convert("RGB"), dtype=np.float32) - old)
     pixels = np.asarray(base).copy()

@@ -290,6 +290,16 @@ class Plan(_Strict):
             )
         return index
 
+    def outputs(self) -> list[int]:
+        """Zero-based indices of the steps whose results no other step uses, as written."""
+        used = {
+            self.step_index(ref)
+            for step in self.steps
+            for ref in step.references
+            if ref.kind in ("step", "name")
+        }
+        return [index for index in range(len(self.steps)) if index not in used]
+
     def files(self) -> tuple[str, ...]:
         """Every file that a step names, once each."""
         refs = [ref for step in self.steps for ref in step.references if ref.kind == "file"]
@@ -446,6 +456,12 @@ def _arity_problems(at: tuple[str | int, ...], step: Step) -> list[Problem]:
     if row.mask == "required" and step.mask is None and not widened:
         found.append(
             Problem((*at, "mask"), f"{row.id} needs a mask", "a picture, or {box: ...}, {side: left}")
+        )
+    if row.id == "outpaint" and isinstance(step.mask, Region) and step.mask.side is None:
+        found.append(
+            Problem(
+                (*at, "mask"), "outpaint grows towards a side", "{side: left}, or a mask picture, or a size"
+            )
         )
     if row.id == "text_to_image" and not step.instruction.strip():
         found.append(Problem((*at, "instruction"), "text_to_image needs an instruction"))

@@ -31,7 +31,7 @@ class KnownImage:
     on_path: bool = True
 
 
-def _silent(message: str) -> None:
+def silent(message: str) -> None:
     """What `Context.note` does when nobody listens."""
 
 
@@ -52,7 +52,7 @@ class Context:
     inputs: int = 0
     mask: bool = False
     vocabulary: frozenset[str] | None = None
-    note: Callable[[str], None] = field(default=_silent, compare=False)
+    note: Callable[[str], None] = field(default=silent, compare=False)
 
 
 class Planner(Protocol):

@@ -83,6 +83,11 @@ class Store(Connection):
         """All of the tree, oldest first."""
         return self.records(Turn, "SELECT * FROM turns WHERE conversation = ? ORDER BY id", conversation)
 
+    def open_turns(self, conversation: int) -> list[Turn]:
+        """Those that are not done, oldest first."""
+        sql = "SELECT * FROM turns WHERE conversation = ? AND status != 'done' ORDER BY id"
+        return self.records(Turn, sql, conversation)
+
     def path_to(self, tip: int | None) -> list[Turn]:
         """The turns from the root to `tip`."""
         return self.records(
@@ -341,6 +346,16 @@ class Store(Connection):
         if not found:
             raise StoreError(f"no picture {sha256[:12]}... is stored here", "import its conversation first")
         return bytes(found[0]["bytes"])
+
+    def loose_image(self, conversation: int) -> Image | None:
+        """The newest picture that was attached outside any turn."""
+        found = self.records(
+            Image,
+            "SELECT * FROM images WHERE conversation = ? AND turn IS NULL AND kind = 'image'"
+            " ORDER BY number DESC LIMIT 1",
+            conversation,
+        )
+        return found[0] if found else None
 
     # Search
 

@@ -1,0 +1,389 @@
+"""The agent: one conversation and a model. What is said becomes a plan, the plan pictures, and all of it
+memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from PIL import Image
+
+from ace_agent.dialogue import Dialogue, alive, owner_now
+from ace_agent.errors import AceError, Cancelled, InputError
+from ace_agent.executor import Executor, Progress, Report, bind, check_known_masks
+from ace_agent.inputs import (
+    Handed,
+    Inputs,
+    MaskInput,
+    add_files,
+    clean_request,
+    hand_over,
+    looks_like_a_photograph,
+    replaced_step,
+    with_mask,
+)
+from ace_agent.making import Pipeline, differing_pixels, make
+from ace_agent.pictures import read_picture, read_recipe
+from ace_agent.plan import MAX_SEED, Plan, check
+from ace_agent.planner import Planner, Question
+from ace_agent.recipes import call_of, recorded_threads, surroundings
+from ace_agent.timing import Timing
+from ace_agent.turns import Picture, Turn, turn_of
+from ace_agent.workspace import (
+    ConversationRow,
+    conversations,
+    import_conversation,
+    open_store,
+    plainly,
+    workspace_folder,
+)
+from ace_memory import Store, StoreError
+from ace_memory import Turn as TurnRow
+from ace_memory.archive import branch_conversation
+
+__all__ = [
+    "Agent",
+    "ConversationRow",
+    "Picture",
+    "Progress",
+    "Rerun",
+    "Turn",
+    "conversations",
+    "import_conversation",
+    "open_store",
+    "workspace_folder",
+]
+
+Confirm = Callable[[Plan, float | None], "bool | Plan"]
+Ask = Callable[[Question], int]
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A picture made again: `differing` counts the pixels that are not the same; `notes` say why they may not
+    be."""
+
+    identical: bool
+    differing: int
+    image: Image.Image
+    recipe: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+class Agent(Dialogue):
+    """One conversation of a workspace, and the model that makes its pictures.
+
+    `conversation` names it; None is the latest used, or a new one; `new` always begins one. It is stored with
+    its first turn. `planner` is a name ("auto", "rules", "ollama:...") or a Planner. `pipeline` is any object
+    of the pipeline's interface; None loads `model` when pictures must be made, not before.
+    """
+
+    @plainly
+    def __init__(
+        self,
+        workspace: Path | None = None,
+        *,
+        model: str | Path = "ace-mini",
+        conversation: str | None = None,
+        new: bool = False,
+        planner: str | Planner = "auto",
+        device: str = "auto",
+        dtype: str = "auto",
+        pipeline: Pipeline | None = None,
+    ) -> None:
+        self.workspace = workspace_folder(workspace)
+        store = Store(self.workspace / "memory.db")
+        self.model = model
+        self.device = device
+        self.dtype = dtype
+        self.timing = Timing(self.workspace / "timing.json")
+        self._planner = planner
+        self._pipeline = pipeline
+        super().__init__(store, conversation, new=new)
+
+    @plainly
+    def say(
+        self,
+        request: str,
+        images: Sequence[Handed] = (),
+        *,
+        mask: MaskInput | None = None,
+        seed: int | None = None,
+        variations: int = 1,
+        steps: int | None = None,
+        guidance: float | None = None,
+        size: tuple[int, int] | None = None,
+        confirm: Confirm | None = None,
+        ask: Ask | None = None,
+        progress: Report | None = None,
+    ) -> Turn:
+        """Plan a request and carry it out.
+
+        `images` become `{image}`, `{image1}` ... of the request, `mask` goes to the first step that takes
+        one; the rest overrides what the plan leaves open. `confirm(plan, seconds)` may refuse or return
+        another plan; `ask` chooses an answer to a question (default: the first). Raises an AceError before
+        any work where the request cannot be carried out; Ctrl-C leaves the conversation as it was, with the
+        turn marked stopped.
+        """
+        request = clean_request(request)
+        inputs = hand_over(images)
+        notes: list[str] = []
+        plan = self._planned(request, inputs.count, mask is not None, ask, notes)
+        plan = _overridden(plan, seed, variations, steps, guidance, size)
+        if mask is not None:
+            plan = with_mask(plan, mask, inputs)
+        return self._carry_out(plan, inputs, request, notes, confirm, progress, files=False)
+
+    @plainly
+    def run(
+        self,
+        plan: Plan,
+        images: Sequence[Handed] = (),
+        *,
+        request: str = "",
+        folder: Path | None = None,
+        allow: Iterable[Path] = (),
+        mask: MaskInput | None = None,
+        confirm: Confirm | None = None,
+        progress: Report | None = None,
+    ) -> Turn:
+        """Carry out a plan. Files that it names must lie in `folder` (default: the current one) or `allow`."""
+        plan = plan.with_variables()
+        inputs = hand_over(images)
+        if mask is not None:
+            plan = with_mask(plan, mask, inputs)
+        check(plan, images=self._ids(), inputs=inputs.count)
+        add_files(inputs, plan, Path.cwd() if folder is None else folder, allow)
+        return self._carry_out(plan, inputs, request or "(a plan)", [], confirm, progress)
+
+    @plainly
+    def propose(
+        self,
+        request: str,
+        images: Sequence[Handed] = (),
+        *,
+        mask: MaskInput | None = None,
+        ask: Ask | None = None,
+        notes: list[str] | None = None,
+    ) -> Plan:
+        """The plan of a request; nothing is stored or run. Lines for the user are appended to `notes`."""
+        request = clean_request(request)
+        inputs = hand_over(images)
+        plan = self._planned(request, inputs.count, mask is not None, ask, [] if notes is None else notes)
+        if mask is not None:
+            plan = with_mask(plan, mask, inputs)
+        check(plan, images=self._ids(), inputs=inputs.count, files=False)
+        return plan
+
+    def estimate(self, plan: Plan) -> float | None:
+        """Seconds that a plan will take, by what this machine measured; None before the first picture."""
+        work = sum((step.steps or self._default_steps()) * step.variations for step in plan.steps)
+        return self.timing.seconds(self._model_name(), work)
+
+    @plainly
+    def resume(self, turn: int | None = None, *, progress: Report | None = None) -> Turn:
+        """Go on with a turn at its first step that is not done (default: the newest unfinished one)."""
+        rows = self._unfinished() if turn is None else [self.store.turn(turn)]
+        if not rows:
+            raise InputError("nothing was left unfinished", "ace history shows what was done")
+        row = rows[-1]
+        if row.status == "done":
+            raise InputError(f"turn {row.id} is done already")
+        if alive(row.owner):
+            raise InputError(f"turn {row.id} is still running in process {row.owner.split(':')[-1]}")
+        pipeline = self._loaded()
+        self.store.set_status(row.id, "running", owner=owner_now())
+        return self._execute(row, pipeline, self._tip(), [], progress)
+
+    @plainly
+    def rerun(self, recipe: str | Path | dict[str, Any], *, progress: Report | None = None) -> Rerun:
+        """Make a picture again and compare: a recipe, a PNG with one, or `@3`.
+
+        Raises InputError where the pictures that it was made from are not stored here.
+        """
+        wanted: Image.Image | None = None
+        if isinstance(recipe, str) and recipe.startswith("@"):
+            picture = self.show(recipe)
+            if picture.recipe is None:
+                raise InputError(f"{recipe} was not made here, so it has no recipe")
+            recipe, wanted = picture.recipe, picture.image
+        elif not isinstance(recipe, dict):
+            path = Path(recipe)
+            recipe, wanted = read_recipe(path), read_picture(path).image
+        call, variation = call_of(recipe, self._stored)
+        if wanted is None:
+            wanted = self._made_by(recipe)
+        pipeline = self._loaded()
+        if recipe["model"] != pipeline.name:
+            raise InputError(
+                f"the picture was made by {recipe['model']}, not {pipeline.name}",
+                f"add --model {recipe['model']}",
+            )
+
+        def tick(share: float) -> None:
+            if progress is not None:
+                progress(Progress(1, 1, share, None, "painting"))
+
+        with recorded_threads(recipe):
+            notes = _differences(recipe, pipeline)
+            image = make(pipeline, call, tick).images[variation - 1]
+        differing = differing_pixels(image, wanted)
+        return Rerun(differing == 0, differing, image, recipe, tuple(notes))
+
+    @plainly
+    def branch(self, name: str, at: str | None = None) -> Agent:
+        """Another conversation with the same pictures, standing at `at` (default: here)."""
+        tip = self._tip() if at is None else self._image(at).turn
+        branch_conversation(self.store, self._row(), name, tip)
+        return Agent(
+            self.workspace, model=self.model, conversation=name, planner=self._planner, device=self.device,
+            dtype=self.dtype, pipeline=self._pipeline,
+        )  # fmt: skip
+
+    def _carry_out(
+        self,
+        plan: Plan,
+        inputs: Inputs,
+        request: str,
+        notes: list[str],
+        confirm: Confirm | None,
+        progress: Report | None,
+        files: bool = True,
+    ) -> Turn:
+        """Everything that can be refused is refused here, before the turn is stored; then the work."""
+        tip = self._tip()
+        if tip != self._seen_tip:
+            notes.append(
+                "this conversation went on in another window meanwhile; that is the last picture now"
+            )
+        check(plan, images=self._ids(), inputs=inputs.count, files=files)
+        if confirm is not None and plan.steps:
+            answer = confirm(plan, self.estimate(plan))
+            if answer is False:
+                raise Cancelled("nothing was done")
+            if isinstance(answer, Plan):
+                plan = answer
+                check(plan, images=self._ids(), inputs=inputs.count, files=files)
+        parent = tip if plan.goto is None else self._image(plan.goto).turn
+        if not plan.steps:
+            self.goto(plan.goto or "@last")
+            return turn_of(self.store, self.store.turn(self._tip() or 0))
+        known = self._named(plan)
+        check_known_masks(
+            plan, {**{text: self._picture(row) for text, row in known.items()}, **inputs.pictures}
+        )
+        pipeline = self._loaded()
+        notes += inputs.notices
+        if pipeline.name == "ace-mini" and any(
+            inputs.kinds[name] == "image" and looks_like_a_photograph(image)
+            for name, image in inputs.pictures.items()
+        ):
+            notes.append("ace-mini has learned from drawn scenes only; a photograph may come out badly")
+        new = inputs.new_images()
+        with self.store.transaction(durable=bool(new)):
+            talk = self._row()
+            row, images = self.store.begin_turn(talk.id, parent, request, "{}", new, owner_now())
+            replaced = {text: f"@{image.number}" for text, image in known.items()}
+            replaced |= {text: f"@{i.number}" for text, i in zip(inputs.pictures, images, strict=True)}
+            self.store.set_plan(row.id, bind(plan, replaced, pipeline).to_json())
+        return self._execute(self.store.turn(row.id), pipeline, tip, notes, progress)
+
+    def _execute(
+        self, row: TurnRow, pipeline: Pipeline, tip: int | None, notes: list[str], progress: Report | None
+    ) -> Turn:
+        executor = Executor(self.store, pipeline, self.timing)
+        try:
+            notes += executor.run(row, progress)
+            moved = self.store.finish_turn(row.id, executor.cost(row), "\n".join(notes))
+        except BaseException as error:
+            stopped = isinstance(error, KeyboardInterrupt)
+            reason = error.message if isinstance(error, (AceError, StoreError)) else type(error).__name__
+            with suppress(StoreError):
+                self.store.set_status(
+                    row.id, "stopped" if stopped else "failed", "stopped" if stopped else reason
+                )
+            raise
+        self._seen_tip = row.id
+        if moved != tip:
+            notes.append(
+                "another window went on meanwhile; its turn is on a branch of its own (ace history --all)"
+            )
+            self.store.set_status(row.id, "done", "\n".join(notes))
+        return turn_of(self.store, self.store.turn(row.id))
+
+    def _planned(self, request: str, inputs: int, mask: bool, ask: Ask | None, notes: list[str]) -> Plan:
+        if isinstance(self._planner, str):
+            from ace_agent.planner.choice import make_planner
+
+            self._planner = make_planner(self._planner)
+        try:
+            return self._planner.plan(request, self.context(inputs, mask, notes.append))
+        except Question as question:
+            if ask is None:
+                notes.append(f"{question.question} Took {question.choices[0].label!r}.")
+                return question.choices[0].plan
+            return question.choices[ask(question)].plan
+
+    def _loaded(self) -> Pipeline:
+        if self._pipeline is None:
+            from ace_agent.engine.pipeline import ACEPipeline
+
+            loaded = ACEPipeline.from_pretrained(self.model, device=self.device, dtype=self.dtype)
+            self._pipeline = cast(Pipeline, loaded)
+        return self._pipeline
+
+    def _model_name(self) -> str:
+        return self._pipeline.name if self._pipeline is not None else Path(self.model).name
+
+    def _default_steps(self) -> int:
+        return self._pipeline.default_steps if self._pipeline is not None else 16
+
+    def _stored(self, digest: str) -> Image.Image:
+        return read_picture(self.store.blob(digest)).image
+
+    def _made_by(self, recipe: dict[str, Any]) -> Image.Image:
+        for picture in reversed(self.pictures()):
+            if not picture.forgotten and picture.recipe == recipe:
+                return picture.image
+        raise InputError("no picture of this conversation has that recipe", "give the PNG instead")
+
+
+def _overridden(
+    plan: Plan,
+    seed: int | None,
+    variations: int,
+    steps: int | None,
+    guidance: float | None,
+    size: tuple[int, int] | None,
+) -> Plan:
+    """The user's settings where the plan leaves them open: variations and size on the results, the rest on
+    all."""
+    if not plan.steps:
+        return plan
+    outputs = plan.outputs()
+    for index, step in enumerate(plan.steps):
+        fields: dict[str, object] = {}
+        if seed is not None and step.seed is None:
+            fields["seed"] = min(seed + index, MAX_SEED)
+        if steps is not None:
+            fields["steps"] = steps
+        if guidance is not None:
+            fields["guidance"] = guidance
+        if index in outputs and variations > 1:
+            fields["variations"] = variations
+        if index in outputs and size is not None:
+            fields["size"] = size
+        if fields:
+            plan = replaced_step(plan, index, **fields)
+    return plan
+
+
+def _differences(recipe: dict[str, Any], pipeline: Pipeline) -> list[str]:
+    """Why the bits may differ: what is not as it was."""
+    now = {"weights_sha256": pipeline.weights_sha256, **surroundings(pipeline)}
+    return [
+        f"{key} was {recipe.get(key)}, now {value}" for key, value in now.items() if recipe.get(key) != value
+    ]
