@@ -20,7 +20,7 @@ def make_planner(name: str = "auto") -> Planner:
     Raises:
         PlanError: for a name that is none of these, or a provider that is not installed.
     """
-    if name == "rules":
+    if name in ("rules", "auto"):
         from ace_agent.planner.rules import RulePlanner
 
         return RulePlanner()

@@ -19,7 +19,7 @@ FILLERS: tuple[tuple[str, ...], ...] = tuple(
 
 _HARD = frozenset({".", "!", "?", ";", "\n"})
 _SEQUENCE = wordset("sequence")
-_JOINTS = frozenset({",", "and", "but", "while", "before", "after", "plus", "or", "with"})
+_JOINTS = frozenset({",", "and", "but", "while", "before", "after", "plus", "or", "with", "so"})
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,8 @@ def _may_open(filler: tuple[str, ...], rest: list[Token]) -> bool:
     """Whether a word at the beginning is small talk: "right" is not, in "right arm"."""
     if len(filler) > 1:
         return True
+    if filler[0] in ("just", "simply"):
+        return not rest or rest[0].text not in ("the", "my", "his", "her", "that", "this")
     if filler[0] in wordset("small-talk-adjectives"):
         return bool(rest) and (
             rest[0].has("PUNCT") or begins(rest, 0) or rest[0].text in ("now", "then", "so", "and")
@@ -162,7 +164,13 @@ def begins(tokens: Sequence[Token], at: int) -> bool:
         return False
     if head in ("i", "we") and follows in wordset("wishing"):
         return True
-    if token.text in ("i'd", "i'll", "there's", "don't"):
+    if token.text == "don't":
+        return True
+    if (
+        token.has(*_VERBS)
+        and follows
+        and (after is not None and (after.has("IMG") or follows.split()[0] in _OPENERS))
+    ):
         return True
     return _modal(tokens, at)
 
@@ -231,6 +239,12 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
                 current.append(token)
             elif len(current) == 1 and current[0].has("NUM", "ORD"):
                 current = []
+            elif (current and current[0].has("FACESWAP")) or (
+                (lead := strip(current))
+                and (begins(lead, 0) or lead[0].has("FACESWAP", "VCREATE"))
+                and not (begins(tokens, _skip_fillers(tokens, at + 1)) or _chooses_picture(lead))
+            ):
+                current.append(replace(token, text=",", surface=","))
             else:
                 close(False)
         elif text == "," or text in _JOINTS or text in _SEQUENCE:
@@ -255,7 +269,15 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
                 close(False)
                 at = nxt
                 continue
-            if text in ("before", "after", "with") and gerund is None:
+            if (
+                (text in ("before", "after") and not current)
+                or (
+                    text in ("before", "after", "with", "so")
+                    and gerund is None
+                    and not (text == "so" and (begins(tokens, onward) or _selects(tokens, onward, current)))
+                )
+                or (onward < len(tokens) and _leans(current))
+            ):
                 current.append(token)
             elif onward < len(tokens) and (
                 begins(tokens, onward)
@@ -283,7 +305,67 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
             current.append(token)
         at += 1
     close(True)
-    return clauses
+    return _reordered(clauses)
+
+
+def _reordered(clauses: list[Clause]) -> list[Clause]:
+    """Puts "before adding a fountain" after the clause it stands before, and turns "after you removed" into a wish."""
+    out: list[Clause] = []
+    later: Clause | None = None
+    for clause in clauses:
+        head = clause.tokens[0].text
+        at = 1
+        while head in ("before", "after", "once", "when") and at < len(clause.tokens) and clause.tokens[at].text in (
+            "you", "i", "we", "have", "had", "are", "done", "finished", "that",
+        ):  # fmt: skip
+            at += 1
+        verb = _gerund(clause.tokens, at) if head in ("before", "after", "once", "when") else None
+        if verb is None:
+            out.append(clause)
+        else:
+            turned = replace(clause, tokens=(verb, *clause.tokens[at + 1 :]))
+            if head == "before" and later is None and clause is not clauses[-1]:
+                later = turned
+                continue
+            out.append(turned)
+        if later is not None:
+            out.append(later)
+            later = None
+    return out
+
+
+def _leans(current: Sequence[Token]) -> bool:
+    """Whether a clause so far only says what the next words go by: "using the pose and the depth, ..."."""
+    row = strip(current)
+    if not row:
+        return False
+    head = row[0].text
+    if head == "where" and len(row) < 7:
+        return True
+    if head in ("keep", "keeping", "preserve", "preserving", "retain"):
+        return any(t.text in ("face", "identity", "likeness", "features") for t in row)
+    if len(row) < 2 or head not in wordset("leaning-heads") or any(t.has("VFILL", "VADD") for t in row[1:]):
+        return False
+    if any(t.has("VCREATE") and t.text != "draw" for t in row[1:]):
+        return False
+    if any(t.text in wordset("guides") for t in row):
+        return True
+    loose = head not in ("take", "from", "follow", "by")
+    if any(t.has("MASK", "STYLEWORD") for t in row):
+        return loose
+    sides = any(t.has(*_SIDES) for t in row)
+    return (
+        sides
+        and head not in ("take", "from")
+        and (head != "use" or any(t.text in ("as", "and") for t in row))
+    )
+
+
+def _chooses_picture(tokens: Sequence[Token]) -> bool:
+    """Whether a few words before a colon only name a picture: "use the first one:"."""
+    return (
+        any(t.has("IMG") for t in tokens) and len(tokens) < 4 and tokens[0].text in wordset("choosing-verbs")
+    )
 
 
 def _adverb(tokens: Sequence[Token], at: int) -> bool:
@@ -299,6 +381,9 @@ _GERUNDS = {
     "inserting": "insert", "colorizing": "colorize", "sharpening": "sharpen", "restoring": "restore",
     "moving": "move", "including": "include", "inverting": "invert", "flipping": "flip",
     "rotating": "rotate", "applying": "apply", "rendering": "render", "expanding": "expand",
+    "removed": "remove", "added": "add", "painted": "paint", "erased": "erase", "deleted": "delete",
+    "turned": "turn", "changed": "change", "replaced": "replace", "written": "write", "extended": "extend",
+    "cropping": "crop", "doing": "do",
     "widening": "widen", "transforming": "transform", "blurring": "blur",
 }  # fmt: skip
 
@@ -324,12 +409,23 @@ def _selects(tokens: Sequence[Token], at: int, current: Sequence[Token]) -> bool
     return False
 
 
+_VERBS = (
+    "VADD", "VREM", "VREP", "VEXTRACT", "VFUSE", "VEXTEND", "VSEGMENT", "STYLIZE", "UNMOSAIC", "VRESTORE",
+    "VMOVE", "VPAINT", "COLORIZE", "VFILL", "VWRITE",
+)  # fmt: skip
+_SIDES = ("DEPTH", "EDGE", "CONTOUR", "POSE", "SCRIBBLE", "DOODLE", "SEGMAP")
 _FLIP = ("COLOR", "MATERIAL", "TIME", "STYLE", "GRAY", "LOOK", "BIGGER", "GENERAL", "QUALITY", "MOSAIC")
 
 
 def _head(current: Sequence[Token]) -> list[Token]:
     """The verb that an elliptical clause inherits."""
     row = strip(current)
+    if row and not begins(row, 0) and row[0].has("TIME", "STYLE", "GRAY"):
+        return [Token("add", "add", phrase_tags()["add"])]
+    if row and _modal(row, 0):
+        return [Token("make", "make", phrase_tags()["make"])]
+    if row and _noun_phrase(row[0]) and not begins(row, 0):
+        return []
     return [row[0]] if row else []
 
 
@@ -346,6 +442,15 @@ def _contrast(current: Sequence[Token], tokens: Sequence[Token], at: int) -> boo
         rest.append(token)
     if not rest or len(rest) > 9:
         return False
+    if _noun_phrase(row[0]) and _noun_phrase(rest[0]) and any(t.text == "to" for t in rest[1:6]):
+        return any(t.text == "to" for t in row[1:6])
+    if (
+        rest[0].text in ("a", "an", "some")
+        and len(row) < 3
+        and row[0].has("TIME", "STYLE", "GRAY")
+        and not row[0].has("VCREATE")
+    ):
+        return True
     definite = rest[0].text in ("the", "his", "her", "its", "their", "my") or rest[0].has("IMG")
     if verb.has("VCHANGE", "VPAINT", "VMOVE", "BIGGER") and definite and len(rest) >= 2:
         last = rest[-1]
@@ -367,11 +472,32 @@ def _contrast(current: Sequence[Token], tokens: Sequence[Token], at: int) -> boo
         and any(t.text in ("with", "to", "for", "by", "into") for t in row[1:])
     ):
         return True
+    if _modal(row, 0) and definite and rest[-1].has(*_FLIP) and len(rest) >= 2:
+        return True
+    if rest[0].text in ("the", "its", "a", "an", "his", "her") and any(t.has(*_SIDES) for t in rest[:4]):
+        return (
+            any(t.has(*_SIDES) for t in row)
+            and not verb.has("VFOLLOW", "VFUSE")
+            and not any(
+                (
+                    t.has("VCREATE")
+                    and t.text
+                    not in ("get me", "give me", "show me", "make", "produce", "create", "generate", "show")
+                )
+                or t.text in ("following", "using", "from", "based on")
+                for t in row
+            )
+        )
     if verb.has("VADD") and rest[0].text in ("a", "an", "one", "another", "some"):
         here = any(t.has("POS") or t.text in ("to", "in", "on") for t in row[2:])
         there = any(t.has("POS") or t.text in ("to", "in", "on") for t in rest[2:])
         return here and there
     return False
+
+
+def _noun_phrase(token: Token) -> bool:
+    """Whether a noun phrase begins here."""
+    return token.has("IMG") or token.text in ("the", "a", "an", "his", "her", "its", "my", "some", "their")
 
 
 def _reason_end(tokens: Sequence[Token], at: int) -> int:
@@ -381,6 +507,9 @@ def _reason_end(tokens: Sequence[Token], at: int) -> int:
         if tokens[end].has("PUNCT") and tokens[end].text in _HARD:
             return end
         if tokens[end].text in (",", "so", "and", "then") and begins(tokens, _skip_fillers(tokens, end + 1)):
+            return end
+        onward = _skip_fillers(tokens, end)
+        if onward > end + 1 and begins(tokens, onward):
             return end
         end += 1
     return end

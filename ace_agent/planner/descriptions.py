@@ -88,9 +88,23 @@ def by_relation(reader: Reader, at: int) -> Mention | None:
         return None
     if reader.text(at) in THE and reader.noun(at + 1):
         at += 2
-    elif reader.text(at) in ("yours", "mine", "one") or (
-        reader.noun(at)
-        and (reader.text(at + 1) in PLACES or not reader.has(at, "VCREATE", "VCHANGE", "STYLE"))
+    elif (
+        reader.text(at) in ("yours", "mine", "one")
+        or (
+            reader.noun(at)
+            and (reader.text(at + 1) in PLACES or not reader.has(at, "VCREATE", "VCHANGE", "STYLE"))
+        )
+        or (
+            reader.text(at) in ("what", "whatever")
+            and reader.text(at + 1)
+            in (
+                "came",
+                "comes",
+                "follows",
+                "was",
+                "is",
+            )
+        )
     ):
         at += 1
     elif reader.text(at) in ("what", "how", "whatever") and reader.text(at + 1) in ("we", "i", "you", "it"):

@@ -28,6 +28,7 @@ def arrange(
     named: Sequence[str],
     chosen: str | None,
     drafts: Sequence[_Draft],
+    other: str | None = None,
 ) -> tuple[str, ...]:
     """The images of a step that takes several, in the catalogue's order.
 
@@ -38,6 +39,7 @@ def arrange(
         named: the pictures it names, in order of speaking.
         chosen: the picture that a clause before it chose.
         drafts: the steps before it.
+        other: the newest picture that the clause does not name.
     """
     spoken: list[str] = []
     for token in tokens:
@@ -54,11 +56,13 @@ def arrange(
             if real and real not in spoken and (real in named or real == base):
                 spoken.append(real)
     if task == "style_reference":
-        return _style(tokens, spoken, base, named)
+        return _style(tokens, spoken, base, other)
     if len(spoken) < 2 and chosen and chosen not in spoken:
         spoken.insert(0, chosen)
     if len(spoken) < 2 and task in ("fuse_layers", "multi_control") and not named and len(drafts) >= 2:
         return f"${len(drafts) - 1}", f"${len(drafts)}"
+    if len(spoken) == 1 and drafts and f"${len(drafts)}" not in spoken:
+        spoken.insert(0, f"${len(drafts)}")
     if len(spoken) < 2 and base and base not in spoken:
         spoken.insert(0, base)
     if task == "try_on" and len(spoken) >= 2:
@@ -69,7 +73,7 @@ def arrange(
 
 
 def _style(
-    tokens: Sequence[Token], spoken: list[str], base: str | None, named: Sequence[str]
+    tokens: Sequence[Token], spoken: list[str], base: str | None, other: str | None
 ) -> tuple[str, ...]:
     """Content, then style; the style alone when a new picture is described."""
     if len(spoken) == 1:
@@ -77,6 +81,8 @@ def _style(
         created = _creates(tokens)
         if base and base != only and not created:
             return base, only
+        if other and not created:
+            return other, only
         return (only,)
     if len(spoken) < 2:
         return (base,) if base else ()

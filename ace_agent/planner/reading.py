@@ -95,7 +95,7 @@ def read(request: str, near: Iterable[str] = ()) -> list[Token]:
             mark = "," if mark in ("->", "=>") else mark
             words.append(Token(mark, mark, frozenset({"PUNCT"})))
         elif kind == "amp":
-            words.append(Token("and", "and"))
+            words.append(Token("and", "and") if value == "&" else Token("plus", "plus"))
         else:
             lower = value.lower()
             if (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ace_agent.errors import PlanError
+from ace_agent.planner.english import stem
 from ace_agent.planner.gallery import Gallery
 from ace_agent.planner.lexicon import NUMBERS, ORDINALS
 from ace_agent.planner.reading import Token
@@ -14,12 +15,15 @@ from ace_agent.planner.tables import wordset
 IT = "it"
 """The reference of a pronoun: the result of the step before, else the picture the request works on."""
 
+THEM = "them"
+"""The reference of "them": several things, or the pictures spoken of."""
+
 OTHER = "other"
 """The reference of "the other one": the picture that the rest of the request does not name."""
 
 DET = frozenset({"the", "that", "this", "my", "your", "our", "those", "these", "his", "her"})
 THE = frozenset({"the", "that", "my", "your", "our", "those"})
-ONE = frozenset({"one", "ones"})
+ONE = frozenset({"one", "ones", "one's"})
 PLACES = frozenset({"before", "after", "preceding", "following", "ahead", "prior", "since", "until"})
 NOT_IN_DESCRIPTION = wordset("not-in-description")
 TYPES = ("STYLE", "DEPTH", "POSE", "EDGE", "CONTOUR", "SCRIBBLE", "DOODLE", "SEGMAP", "GRAY", "MOSAIC")
@@ -87,7 +91,7 @@ class Reader:
                 Token(
                     text,
                     surface,
-                    frozenset({"IMG", *(("PRON",) if found.images == (IT,) else ())}),
+                    frozenset({"IMG", *(("PRON",) if found.images in ((IT,), (THEM,)) else ())}),
                     found.images,
                 )
             )
@@ -183,6 +187,8 @@ def by_id(reader: Reader, at: int) -> Mention | None:
         return Mention(1, (_known(reader, reader.text(at)),))
     start = at
     at = skip(reader, at, "the", "my", "your")
+    if at == 0 and number(reader, 0) and reader.text(1) == ":" and reader.text(0).isdigit():
+        return Mention(1, (_known(reader, f"@{reader.text(0)}"),))
     named = reader.has(at, "PICTURE")
     at += named
     worded = reader.text(at) in ("number", "no", "nr", "nbr", "num")
@@ -190,6 +196,15 @@ def by_id(reader: Reader, at: int) -> Mention | None:
         at += 1
         at += reader.text(at) == "."
     value = number(reader, at)
+    if named and value is not None and reader.text(at + 1) in ("and", ",") and number(reader, at + 2):
+        ids = [f"@{value}", f"@{number(reader, at + 2)}"]
+        end = at + 3
+        while reader.text(end) in ("and", ",") and (number(reader, end + 1) or number(reader, end + 2)):
+            end += 1 if number(reader, end + 1) else 2
+            ids.append(f"@{number(reader, end)}")
+            end += 1
+        if not reader.noun(end):
+            return Mention(end - start, tuple(_known(reader, id_) for id_ in ids))
     if value is None or not (named or worded) or (reader.noun(at + 1) and not worded):
         return None
     if reader.text(at) in ("one", "couple") and reader.text(at - 1) not in (
@@ -225,6 +240,15 @@ def by_order(reader: Reader, at: int) -> Mention | None:
             end = at + 3 + reader.noun(at + 3)
             return Mention(end - start, (nth(reader, -back, "such"),))
     ordinal = ORDINALS.get(reader.text(at))
+    if (
+        ordinal
+        and determined
+        and reader.text(at + 1) in ("mask", "masks")
+        and ordinal <= len(reader.gallery.masks)
+    ):
+        return Mention(at + 2 - start, (reader.gallery.masks[ordinal - 1].id,))
+    if reader.text(at) == "middle" and determined and reader.noun(at + 1) and len(reader.gallery.images) % 2:
+        return Mention(at + 2 - start, (nth(reader, (len(reader.gallery.images) + 1) // 2, "middle"),))
     if ordinal is None:
         return None
     end = at + 1
@@ -261,6 +285,15 @@ def by_order(reader: Reader, at: int) -> Mention | None:
         end += 1 + (reader.text(end) in ("picture", "image") and reader.noun(end + 1))
     elif reader.text(end) in wordset("ordinal-nouns"):
         end += 1
+    elif (
+        determined
+        and reader.text(start - 1) in ("", ",", "in", "of", "on", "from", "to", "take", "use", "with", "for")
+        and (
+            same := [i for i in reader.gallery.images if stem(reader.text(end)) in reader.gallery.words[i.id]]
+        )
+        and len(same) >= max(2, ordinal)
+    ):
+        return Mention(end + 1 - start, (same[ordinal - 1].id,))
     elif not determined or not (reader.boundary(end) or tail(reader, end) > end):
         return None
     if end == at + 1 and ordinal == 2 and reader.text(end) in ("i", "you"):
@@ -275,6 +308,18 @@ def by_recency(reader: Reader, at: int) -> Mention | None:
     determined = reader.text(at) in THE
     at += determined
     at = skip(reader, at, "very", "most")
+    many = number(reader, at)
+    if determined and many and many > 1:
+        end = skip(reader, at + 1, "most", "very")
+        newest = reader.text(end) in ("last", "latest", "recent", "newest")
+        end += newest
+        if (reader.noun(end) or reader.text(end) in ("layers", "layer")) and (
+            newest or many == len(reader.gallery.images)
+        ):
+            shown = tuple(nth(reader, -n, f"{n}th last") for n in range(many, 0, -1))
+            return Mention(end + 1 - start, shown)
+        if many == 2 and reader.boundary(end) and len(reader.gallery.images) >= 2 and end == at + 1:
+            return Mention(end - start, (nth(reader, -2, "previous"), nth(reader, -1, "last")))
     word = reader.text(at)
     if word in ("last", "latest", "recent", "newest", "current", "final", "most"):
         end = at + 1
@@ -429,17 +474,21 @@ def by_pronoun(reader: Reader, at: int) -> Mention | None:
     images = tuple(i.id for i in reader.gallery.images)
     if text in ("it", "everything", "itself") or (text in ("{image}",)):
         return Mention(1, (IT,))
-    if text in ("it's",) and at and reader.has(at - 1, "VCHANGE"):
-        return Mention(1, (IT,))
+    if text == "them" and (
+        reader.boundary(at + 1) or not reader.has(at + 1, "THING", "SCENE", "ANIMAL", "GARMENT")
+    ):
+        return Mention(1, (THEM,))
     if text == "all" and after == "of" and reader.text(at + 2) in ("it", "this", "that"):
         return Mention(3, (IT,))
     if text in ("it", "this", "that") and after == "all":
         return Mention(2, (IT,))
     start = at
-    many = {"both": 2, "all": 0, "each": 0, "every": 0, "them": 0, "these": 0, "those": 0}
+    many = {"both": 2, "all": 0, "each": 0, "every": 0, "these": 0, "those": 0}
     if text in many and images:
         end = at + 1
         end = skip(reader, end, "of", "the", "them", "these", "those", "my", "your", "our", "all", "single")
+        if text == "both" and reader.text(end) in ("control", "reference", "source", "guide"):
+            end += 1
         count = number(reader, end)
         end += bool(count)
         if reader.noun(end):
@@ -451,7 +500,11 @@ def by_pronoun(reader: Reader, at: int) -> Mention | None:
                 return None
         elif (text in ("all", "both", "each") and reader.text(at + 1) not in wordset("all-of")) or (
             (end > at + 1 and reader.text(end - 1) in ("the", "my", "your", "our"))
-            or (text in ("these", "those", "all") and not reader.boundary(end))
+            or (
+                text in ("these", "those", "all")
+                and reader.text(end - 1) != "them"
+                and not (reader.boundary(end) or (text == "all" and count and reader.text(end) == "together"))
+            )
         ):
             return None
         size = (

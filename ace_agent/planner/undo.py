@@ -24,6 +24,8 @@ def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
     named = [t for t in rest if t.has("IMG") and not t.has("PRON")]
     spare = [t for t in rest if not t.has("IMG", "PUNCT") and t.text not in _UNDO_FILL]
     weak = head in _WEAK_UNDO
+    if named and len(named[0].images) > 1 and not weak:
+        return _earlier(gallery, len(named[0].images))
     if named:
         if weak and head in ("bring back",) and spare:
             return None
@@ -41,17 +43,17 @@ def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
             newest = gallery.newest
             return gallery.beside(target, -1) or target if target == newest else target
         return target if target in gallery.known else _earlier(gallery, 1)
-    if weak and (spare or (any(t.has("IMG") for t in rest) and head not in ("put it back", "reset"))):
-        counted = _steps_back(rest)
-        if counted is None:
-            return None
     counted = _steps_back(rest)
     if counted is not None:
         return _earlier(gallery, counted)
-    if {"start", "beginning", "original", "scratch", "square"} & {t.text for t in rest} and head not in (
-        "undo",
-    ):
+    if {"start", "beginning", "original", "scratch", "square", "outset"} & {
+        t.text for t in rest
+    } and head != "undo":
         return gallery.original
+    if head in ("forget", "forget about") and not any(gallery.match([t.text]) for t in spare):
+        return None
+    if weak and (spare or any(t.has("IMG") for t in rest)) and head not in ("put it back", "reset"):
+        return None
     said = [t.text for t in spare]
     if said and head in wordset("undo-verbs"):
         # "undo the hat": the picture before the one that has it

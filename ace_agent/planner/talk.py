@@ -1,0 +1,87 @@
+"""Telling wishes from talk: "my wife says it is dull, so please make it a sunset"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ace_agent.planner.clauses import Clause, begins
+from ace_agent.planner.reading import Token
+from ace_agent.planner.tables import wordset
+
+
+def talks(tokens: Sequence[Token]) -> bool:
+    """Whether a clause tells something rather than wishes it."""
+    words = [w for t in tokens for w in t.text.split()]
+    if not words or tokens[0].has("IMG") or begins(tokens, 0):
+        return False
+    reported = any(w in wordset("reporting-verbs") for w in words[:6])
+    if not reported and any(w in wordset("wishing-words") for w in words):
+        return False
+    return words[0] in wordset("talk-heads") and any(w in wordset("telling-verbs") for w in words[:9])
+
+
+def heard(clauses: Sequence[Clause]) -> list[Clause]:
+    """The clauses that wish something, where there are any; a thing they only point at is named from the talk before.
+
+    "There is a lamp post in the way, remove it" becomes "remove the lamp post".
+    """
+    clauses = _answered(clauses)
+    wishes = [not talks(c.tokens) for c in clauses]
+    if all(wishes) or not any(wishes):
+        return list(clauses)
+    kept: list[Clause] = []
+    topic: tuple[Token, ...] = ()
+    for clause, wish in zip(clauses, wishes, strict=True):
+        if wish:
+            kept.append(_named(clause, topic))
+            topic = ()
+        else:
+            topic = _topic(clause.tokens) or topic
+    return kept
+
+
+def _answered(clauses: Sequence[Clause]) -> list[Clause]:
+    """Joins a question to the wish that follows it: "how far is everything? Show it as a map."."""
+    out: list[Clause] = []
+    for clause in clauses:
+        asks = out and out[-1].tokens[0].text in ("how", "where", "what", "which", "who")
+        if asks and begins(clause.tokens, 0) and any(t.has("PRON") or t.text == "the" for t in clause.tokens):
+            comma = Token(",", ",", frozenset({"PUNCT"}))
+            out[-1] = replace(out[-1], tokens=(*out[-1].tokens, comma, *clause.tokens))
+        else:
+            out.append(clause)
+    return out
+
+
+def _topic(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    """The first indefinite thing that talk mentions: "a small sailboat in the distance"."""
+    for at, token in enumerate(tokens):
+        if token.text not in ("a", "an", "some", "this", "that", "these") or at + 1 >= len(tokens):
+            continue
+        end = at + 1
+        while end < len(tokens) and end - at < 7 and not tokens[end].has("PUNCT", "IMG"):
+            if tokens[end].text in wordset("topic-ends"):
+                break
+            end += 1
+        if end > at + 1 and tokens[at + 1].text not in ("bit", "little", "lot", "while"):
+            return tuple(tokens[at:end])
+    return ()
+
+
+def _named(clause: Clause, topic: tuple[Token, ...]) -> Clause:
+    """The clause with the topic in place of a bare "one", "it" or "them" after a verb that adds or takes away."""
+    if not topic or len(clause.tokens) > 5:
+        return clause
+    for at, token in enumerate(clause.tokens):
+        if (
+            at
+            and token.text in ("one", "it", "them", "that", "some")
+            and clause.tokens[at - 1].has("VADD", "VREM", "VREP", "VMOVE")
+        ):
+            removed = not clause.tokens[at - 1].has("VADD")
+            thing = topic
+            if removed and topic[0].text in ("a", "an", "some"):
+                thing = (Token("the", "the"), *topic[1:])
+            return replace(clause, tokens=(*clause.tokens[:at], *thing, *clause.tokens[at + 1 :]))
+    return clause
