@@ -162,6 +162,20 @@ def warp(
     return colour / total.clamp_min(1e-6), total
 
 
+DATA_SPREAD = 0.6
+"""Standard deviation of pictures in -1..1."""
+
+
+def precondition(t: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares of the noisy picture and of the network's output in a clean estimate (EDM, arXiv 2206.00364, table 1).
+
+    Without them the network had to learn to pass a nearly clean picture through: after 7,500 samples its error at
+    t = 0.1 was still above that of the noisy picture itself, and those samples dominated the loss. `t` [T] in 0..1.
+    """
+    variance = t.square() + DATA_SPREAD**2 * (1 - t).square()
+    return DATA_SPREAD**2 * (1 - t) / variance, DATA_SPREAD * t / variance.sqrt()
+
+
 class ModulatedBlock(nn.Module):
     """GroupNorm, scale and shift from a vector, SiLU, convolution; twice, with a skip."""
 
@@ -219,6 +233,7 @@ class CopyHead(nn.Module):
         self,
         tokens: Tensor,
         vector: Tensor,
+        t: Tensor,
         noisy: Tensor,
         base: Tensor,
         has_base: Tensor,
@@ -227,7 +242,7 @@ class CopyHead(nn.Module):
         mass: Tensor,
         grid: tuple[int, int],
     ) -> tuple[Tensor, Tensor]:
-        """tokens [T, N, C], vector [T, C], noisy/base/warped [T, 3, h, w], mask/mass [T, 1, h, w], has_base [T].
+        """tokens [T, N, C], vector [T, C], t [T], noisy/base/warped [T, 3, h, w], mask/mass [T, 1, h, w], has_base [T].
 
         Returns `(x0 [T, 3, h, w], shares [T, 3, h, w])`, the shares of base, warped picture and paint.
         """
@@ -247,7 +262,8 @@ class CopyHead(nn.Module):
         middle = self.block3(skip1 + F.interpolate(self.up1(deep), scale_factor=2), film)
         top = self.block4(skip0 + F.interpolate(self.up0(middle), scale_factor=2), film)
         out = F.pixel_shuffle(self.leave(F.silu(top)), 2)
-        paint = spread(self.patch_out, self.patch) + out[:, :3]
+        skip, gain = (factor[:, None, None, None] for factor in precondition(t))
+        paint = skip * noisy + gain * (spread(self.patch_out, self.patch) + out[:, :3])
         source = (out[:, 3:4] + 1.0).masked_fill(known == 0, -1e4)
         copied = out[:, 4:5] + (mass + 1e-4).log()
         shares = torch.cat([source, copied, out[:, 5:6]], dim=1).softmax(1)

@@ -263,7 +263,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         shares, pointing = [], []
         for group in groups:
             tokens = x[group.rows]
-            picture, share, pointed = self._head(tokens, embedded, noisy, prefix, inputs, group)
+            picture, share, pointed = self._head(tokens, embedded, t, noisy, prefix, inputs, group)
             clean = clean.index_copy(0, group.rows.flatten(), patchify(picture, self.patch).flatten(0, 1))
             shares.append(share)
             pointing.append(pointed)
@@ -273,6 +273,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         self,
         tokens: Tensor,
         embedded: Tensor,
+        t: Tensor,
         noisy: Tensor,
         prefix: PrefixState | None,
         inputs: TargetInputs,
@@ -290,6 +291,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         clean, shares = self.head(
             tokens,
             embedded[group.members],
+            t[group.members],
             noise,
             base,
             inputs.has_base[group.members],

@@ -152,7 +152,7 @@ class Trainer:
         self.optimizers.step()
         self.step += 1
         self.samples += len(loss.flow)
-        decay = min(options.ema, self.step / (self.step + 100))
+        decay = min(options.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for average, live in ((self.average, self.model), (self.average_encoder, self.encoder)):
                 torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - decay)
