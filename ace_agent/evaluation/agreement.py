@@ -20,7 +20,7 @@ class Check:
     Args:
         kind: "object", "color", "side", "both", "place", "time", "weather" or "style".
         nouns: the objects it speaks of.
-        wanted: the colour, side, place, time, weather or style.
+        wanted: the colour ("red or blue": either), side, place, time, weather or style.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Check:
         if self.kind in ("object", "both"):
             return all(found)
         if self.kind == "color":
-            return found[0] is not None and found[0].color == self.wanted
+            return found[0] is not None and found[0].color in self.wanted.split(" or ")
         if self.kind == "side":
             return _stands_on(seen, self.nouns, self.wanted)
         if self.kind == "style":

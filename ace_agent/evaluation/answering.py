@@ -22,8 +22,16 @@ class Answerer(Protocol):
     name: str
     weights_sha256: str | None
 
-    def answer(self, conversations: Sequence[Sequence[Turn]], seeds: Sequence[int]) -> list[Image.Image]:
-        """A picture of the last turn's target size for every conversation, in order."""
+    def answer(
+        self,
+        conversations: Sequence[Sequence[Turn]],
+        seeds: Sequence[int],
+        references: References | None = None,
+    ) -> list[Image.Image]:
+        """A picture of the last turn's target size for every conversation, in order.
+
+        ``references`` says where reference pictures come from; None leaves it to the answerer.
+        """
         ...
 
 
@@ -31,7 +39,9 @@ class CallablePipeline(Protocol):
     """The part of `ACEPipeline` that every pipeline of the project has."""
 
     name: str
-    weights_sha256: str
+
+    @property
+    def weights_sha256(self) -> str: ...
 
     def __call__(
         self,
@@ -94,9 +104,17 @@ class PipelineAnswerer:
         self.pipeline, self.batch = pipeline, batch
         self.references, self.history = references, history
         self.steps, self.guidance = steps, guidance
-        self.name, self.weights_sha256 = pipeline.name, pipeline.weights_sha256
+        self.name = pipeline.name
+        self.weights_sha256: str | None = pipeline.weights_sha256
 
-    def answer(self, conversations: Sequence[Sequence[Turn]], seeds: Sequence[int]) -> list[Image.Image]:
+    def answer(
+        self,
+        conversations: Sequence[Sequence[Turn]],
+        seeds: Sequence[int],
+        references: References | None = None,
+    ) -> list[Image.Image]:
+        if references is not None and references != self.references:
+            return self._with(references).answer(conversations, seeds)
         packed = _packed_pass(self.pipeline)
         pictures: list[Image.Image] = []
         for start in range(0, len(conversations), self.batch):
@@ -106,6 +124,16 @@ class PipelineAnswerer:
             else:
                 pictures += map(self._alone, conversations[part], seeds[part])
         return pictures
+
+    def _with(self, references: References) -> PipelineAnswerer:
+        return PipelineAnswerer(
+            self.pipeline,
+            batch=self.batch,
+            references=references,
+            history=self.history,
+            steps=self.steps,
+            guidance=self.guidance,
+        )
 
     def unit(self, conversation: Sequence[Turn]) -> LongContextConditionUnit:
         """A conversation as the pipeline takes it."""
@@ -191,12 +219,17 @@ class TrivialAnswerer:
             "target" is the right answer, which shows where the scale ends.
     """
 
-    weights_sha256 = None
+    weights_sha256: str | None = None
 
     def __init__(self, kind: Literal["input", "constant", "target"]) -> None:
         self.kind, self.name = kind, f"baseline: {kind}"
 
-    def answer(self, conversations: Sequence[Sequence[Turn]], seeds: Sequence[int]) -> list[Image.Image]:
+    def answer(
+        self,
+        conversations: Sequence[Sequence[Turn]],
+        seeds: Sequence[int],
+        references: References | None = None,
+    ) -> list[Image.Image]:
         return [self._one(conversation[-1]) for conversation in conversations]
 
     def _one(self, turn: Turn) -> Image.Image:

@@ -110,6 +110,7 @@ def read_dump(folder: Path) -> Iterator[Record]:
                     target=_needed(folder, row["target"]),
                     output=_needed(folder, row["output"]),
                     exact=row["exact"],
+                    unchanged=bool(row["judge"].get("unchanged", False)),
                 ),
             )
         except (ValueError, KeyError, TypeError) as error:

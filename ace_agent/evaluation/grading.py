@@ -29,13 +29,16 @@ from ace_agent.evaluation.metrics import (
 )
 from ace_agent.tasks import TASKS
 
-Measure = Literal["score", "f1", "miou", "reader"]
+Measure = Literal["score", "f1", "miou", "reader", "still"]
 LINE_TASKS = frozenset({"edge", "contour", "scribble", "pose"})
 SEGMENT_TASKS = frozenset({"segment"})
 CLASS_COLORS = np.array(list(LABELS.values()), np.float32) / 255.0
 
 _REDRAWN = frozenset({"generation", "analysis", "control"})
 """Families whose answer is another picture altogether: pixels that happen to agree were not kept."""
+
+STILL = 32.0
+"""PSNR, dB, from which a picture counts as left alone."""
 
 _EXACT_TRIVIAL = (0.5 / 255.0) ** 2
 """Below this error a trivial answer *is* the target but for rounding (a negative is an affine recolour):
@@ -50,6 +53,7 @@ class Answered:
         base: the picture that is edited, or None.
         mask: white where it may change, or None.
         exact: whether ``target`` is the one right answer.
+        unchanged: whether that answer is to leave the picture alone.
     """
 
     task: str
@@ -58,9 +62,12 @@ class Answered:
     target: Image.Image
     output: Image.Image
     exact: bool
+    unchanged: bool = False
 
     @property
     def measure(self) -> Measure:
+        if self.unchanged:
+            return "still"
         if self.task in SEGMENT_TASKS:
             return "miou"
         if self.task in LINE_TASKS:
@@ -100,6 +107,10 @@ def grade(sample: Answered) -> Grade:
     base = as_picture(sample.base) if sample.base is not None else None
     if base is not None and base.shape != target.shape:
         base = None
+    if sample.measure == "still":
+        likeness = keep_psnr(output, target, np.zeros(target.shape[:2], bool)) or 0.0
+        figures = {"input": 1.0, "constant": 0.0}
+        return Grade("still", float(likeness >= STILL), float("nan"), figures, likeness, {})
     region = _region(sample, base, target)
     keep = None
     if base is not None and (TASKS[sample.task].family not in _REDRAWN or sample.mask is not None):

@@ -87,7 +87,7 @@ class Reader:
     """A trained reader.
 
     Args:
-        threshold: logit probability above which an object counts as seen.
+        threshold: probability of a centre above which an object counts as seen.
         report: how it was trained and how well it reads held-out scenes, as stored with the weights.
     """
 
@@ -156,18 +156,18 @@ class Reader:
     def interpret(self, readings: Readings) -> list[Seen]:
         """Turn logits into words."""
         words = self.words
-        sure = readings.nouns.sigmoid()
-        peaks = _only_peaks(sure)
+        peaks = _only_peaks(readings.centers.sigmoid()).squeeze(1)
+        sure, nouns = readings.nouns.softmax(1).max(1)
         colors, styles = readings.colors.argmax(1), readings.styles.argmax(1)
+        height, width = peaks.shape[1:]
         seen = []
-        for index in range(len(sure)):
+        for index in range(len(peaks)):
             objects = []
-            height, width = peaks.shape[2:]
-            for noun, row, column in (peaks[index] > self.threshold).nonzero().tolist():
+            for row, column in (peaks[index] > self.threshold).nonzero().tolist():
                 objects.append(
                     SeenObject(
-                        noun=words.nouns[noun],
-                        sure=float(peaks[index, noun, row, column]),
+                        noun=words.nouns[int(nouns[index, row, column])],
+                        sure=float(peaks[index, row, column] * sure[index, row, column]),
                         x=(column + 0.5) / width,
                         y=(row + 0.5) / height,
                         color=words.colors[int(colors[index, row, column])],
@@ -188,12 +188,8 @@ class Reader:
 
 
 def _only_peaks(sure: Tensor) -> Tensor:
-    """Keep a cell where no neighbour of any noun is surer: one thing is one noun at one place.
-
-    ``[B, nouns, h, w]`` in and out, zero elsewhere.
-    """
-    strongest = sure.amax(1, keepdim=True)
-    around = functional.max_pool2d(strongest, 3, stride=1, padding=1)
+    """Keep a cell where none of its eight neighbours is surer; ``[B, 1, h, w]`` in and out, zero elsewhere."""
+    around = functional.max_pool2d(sure, 3, stride=1, padding=1)
     return sure * (sure >= around)
 
 

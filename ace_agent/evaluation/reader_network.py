@@ -1,8 +1,9 @@
 """The scene reader's network: a small fully convolutional detector with whole-picture heads.
 
 Legend: B pictures, H, W their sides, h, w = H / 8, W / 8 the grid on which objects are found.
-Objects are found at their centres (after CenterNet, arXiv 1904.07850): each grid cell has a logit
-per noun, and where a noun peaks, further heads tell its colour and its drawing style.
+Objects are found at their centres (after CenterNet, arXiv 1904.07850): each grid cell says whether
+something is centred there, and which noun, colour and drawing style it has. One noun per place, told
+by a softmax: it learns nouns several times faster than an independent logit for each (measured: OBJ).
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ STRIDE = 8
 class Readings(NamedTuple):
     """Logits of what the network sees."""
 
-    nouns: Tensor  # [B, nouns, h, w]
-    colors: Tensor  # [B, colours, h, w], of what stands at each cell
+    centers: Tensor  # [B, 1, h, w], whether something is centred in a cell
+    nouns: Tensor  # [B, nouns, h, w], of what stands at each cell
+    colors: Tensor  # [B, colours, h, w]
     styles: Tensor  # [B, styles, h, w]
     places: Tensor  # [B, places]
     times: Tensor  # [B, times]
@@ -66,6 +68,7 @@ class ReaderNetwork(nn.Module):
         self.from_middle = _convolution(144, 112, 1)
         self.from_fine = _convolution(80, 112, 1)
         self.joined = _convolution(112, 112)
+        self.centers = nn.Conv2d(112, 1, 1)
         self.nouns = nn.Conv2d(112, nouns, 1)
         self.colors = nn.Conv2d(112, colors, 1)
         self.styles = nn.Conv2d(112, styles, 1)
@@ -74,8 +77,8 @@ class ReaderNetwork(nn.Module):
         self.times = nn.Linear(pooled, times)
         self.weathers = nn.Linear(pooled, weathers)
         self.filters = nn.Linear(pooled, filters)
-        assert self.nouns.bias is not None
-        nn.init.constant_(self.nouns.bias, -5.0)  # nearly every cell holds the centre of nothing
+        assert self.centers.bias is not None
+        nn.init.constant_(self.centers.bias, -4.0)  # nearly every cell holds the centre of nothing
 
     def forward(self, pictures: Tensor) -> Readings:
         """Read float ``[B, 3, H, W]`` in 0..1, H and W multiples of 32."""
@@ -87,6 +90,7 @@ class ReaderNetwork(nn.Module):
         found = self.joined(self.from_fine(fine) + _doubled(found))
         pooled = torch.cat([layer.mean((2, 3)) for layer in (shallow, middle, coarse)], -1)
         return Readings(
+            self.centers(found),
             self.nouns(found),
             self.colors(found),
             self.styles(found),

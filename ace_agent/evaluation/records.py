@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from ace_agent.evaluation.agreement import Agreement, agreement, checks_of
+from ace_agent.evaluation.agreement import Agreement, Check, agreement, checks_of
 from ace_agent.evaluation.grading import Answered, Grade, grade
-from ace_agent.evaluation.reader import Reader
+from ace_agent.evaluation.reader import Reader, Seen
 from ace_agent.evaluation.report import CHAINS, Result
+
+NEARER = Check("nearer")
+"""Passed by an output that beats every trivial answer to a sample with an exact target."""
 
 
 @dataclass(frozen=True)
@@ -32,49 +36,74 @@ class Record:
     judge: Mapping[str, Any]
     answered: Answered
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the reader is asked: where many answers are right, and for chains."""
+        return self.answered.measure == "reader" or self.family == CHAINS
+
 
 def results(records: Sequence[Record], reader: Reader | None) -> list[Result]:
-    """Grade every record; those that many answers could satisfy, and chains, are read as well.
+    """Grade every record, and read those that need it; a chain with an exact target gives two results.
 
-    Chance is the reader's word on the target of the previous record of the same row, so it needs no
-    randomness and comes out the same from a dump. Without a reader such records only count for keep.
+    Beside the reader's word on each output stand its word on the right answer, on the input (doing
+    nothing), and on the right answer to the previous record of the same row (chance, which needs no
+    randomness and so comes out the same from a dump). Without a reader such records are left out.
     """
     graded = [_result(record, grade(record.answered)) for record in records]
-    read = [index for index, record in enumerate(records) if _is_read(record)]
-    if reader is None or not read:
-        return [one for one in graded if one.grade.measure != "reader"]
-    outputs = reader.read([records[index].answered.output for index in read])
-    targets = reader.read([records[index].answered.target for index in read])
-    found = {index: result for index, result in enumerate(graded) if result.grade.measure != "reader"}
-    extra: list[Result] = []
+    found = [one for one in graded if one.grade.measure != "reader"]
+    if reader is None:
+        return found
     rows: dict[str, list[int]] = {}
-    for position, index in enumerate(read):
-        rows.setdefault(records[index].row, []).append(position)
-    for positions in rows.values():
-        for order, position in enumerate(positions):
-            record = records[read[position]]
-            checks = checks_of(record.judge, record.instruction, reader.words.nouns)
-            if not checks:
-                continue
-            views = (outputs[position], targets[position], targets[positions[order - 1]])
-            extra.append(_read_result(graded[read[position]], *(agreement(checks, view) for view in views)))
-    return [*found.values(), *extra]
+    for index, record in enumerate(records):
+        if record.is_read:
+            rows.setdefault(record.row, []).append(index)
+    for indices in rows.values():
+        found += _read_row(
+            [records[index] for index in indices], [graded[index] for index in indices], reader
+        )
+    return found
 
 
-def _is_read(record: Record) -> bool:
-    return record.answered.measure == "reader" or record.family == CHAINS
+def _read_row(records: Sequence[Record], graded: Sequence[Result], reader: Reader) -> list[Result]:
+    outputs = reader.read([record.answered.output for record in records])
+    targets = reader.read([record.answered.target for record in records])
+    bases = _read_some([record.answered.base for record in records], reader)
+    found = []
+    for index, (record, result) in enumerate(zip(records, graded, strict=True)):
+        checks = checks_of(record.judge, record.instruction, reader.words.nouns)
+        if not checks:
+            continue
+        base = bases[index]
+        views = [agreement(checks, view) for view in (outputs[index], targets[index], targets[index - 1])]
+        still = agreement(checks, base) if base is not None else None
+        if record.answered.exact and result.grade.value is not None:
+            passed = (result.grade.value > 0, True, False)
+            views = [_with_nearer(view, near) for view, near in zip(views, passed, strict=True)]
+            still = _with_nearer(still, False) if still is not None else None
+        found.append(_read_result(result, views, still))
+    return found
+
+
+def _with_nearer(verdict: Agreement, passed: bool) -> Agreement:
+    return Agreement((*verdict.checks, NEARER), (*verdict.passed, passed))
+
+
+def _read_some(pictures: Sequence[Image.Image | None], reader: Reader) -> list[Seen | None]:
+    views = iter(reader.read([picture for picture in pictures if picture is not None]))
+    return [None if picture is None else next(views) for picture in pictures]
 
 
 def _result(record: Record, given: Grade) -> Result:
     return Result(record.row, record.family, record.answered.task, record.seed, record.instruction, given)
 
 
-def _read_result(graded: Result, output: Agreement, ceiling: Agreement, chance: Agreement) -> Result:
-    keep = graded.grade.keep if graded.grade.measure == "reader" else None
-    value = float(np.mean(output.passed))
+def _read_result(result: Result, views: Sequence[Agreement], still: Agreement | None) -> Result:
+    output, ceiling, chance = views
+    trivial = {} if still is None else {"input": float(still.agrees)}
+    keep = result.grade.keep if result.grade.measure == "reader" else None
     return replace(
-        graded,
-        grade=Grade("reader", value, float("nan"), {}, keep, {}),
+        result,
+        grade=Grade("reader", float(np.mean(output.passed)), float("nan"), trivial, keep, {}),
         agreement=output,
         ceiling=ceiling,
         chance=chance,

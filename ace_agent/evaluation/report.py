@@ -82,19 +82,10 @@ def _row(name: str, family: str, measure: Measure, group: Sequence[Result]) -> R
         )
         share = _mean(agreed)
         spread = (share * (1 - share) / len(agreed)) ** 0.5 if len(agreed) > 1 else None
-        return Row(
-            name,
-            family,
-            len(group),
-            measure,
-            share,
-            spread,
-            {},
-            keep,
-            _mean(ceiling),
-            _mean(chance),
-            _checks(group),
-        )
+        inputs = [value for result in group if (value := result.grade.trivial.get("input")) is not None]
+        trivial: dict[str, float | None] = {"input": _mean(inputs) if inputs else None}
+        read = (_mean(ceiling), _mean(chance), _checks(group))
+        return Row(name, family, len(group), measure, share, spread, trivial, keep, *read)
     grades = [result.grade for result in group]
     trivial = {baseline: trivial_figure(grades, baseline) for baseline in (*NAMES, "matrix")}
     if measure != "score":
@@ -162,6 +153,8 @@ BARS: dict[str, tuple[str, float]] = {
 LEAST_EDIT = 0.2
 EDIT_FAMILIES = ("semantic", "element", "layer", "repainting", "reference", "control")
 CHAINS = "chains"
+PLAIN_CHAIN = "chain"
+"""The kind of chain that can be answered from its last picture."""
 
 
 def summarize(found: Sequence[Row]) -> Summary:
@@ -175,7 +168,9 @@ def summarize(found: Sequence[Row]) -> Summary:
     edits = [row for row in found if row.family in EDIT_FAMILIES and row.measure == "score"]
     kept = [row.keep for row in found if row.keep is not None]
     checks = next((row.checks for row in found if row.name == "text_to_image" and row.checks), {})
-    chains = [row for row in found if row.family == CHAINS]
+    chains = [
+        row for row in found if row.family == CHAINS and row.measure == "reader" and row.name != PLAIN_CHAIN
+    ]
     read = [row for row in found if row.measure == "reader" and row.family in EDIT_FAMILIES]
 
     def check(kind: str) -> float | None:

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 TILE = 128
 _GAP, _CAPTION_LINES, _LINE = 6, 3, 12
-_PAPER, _INK, _FAINT = (255, 255, 255), (30, 30, 30), (120, 120, 120)
+_PAPER, _INK, _FAINT, _FRAME = (255, 255, 255), (30, 30, 30), (120, 120, 120), (255, 140, 0)
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Entry:
 
 
 def sheet(title: str, entries: Sequence[Entry], *, columns: int = 2, tile: int = TILE) -> Image.Image:
-    """Draw ``entries`` in rows of ``columns``; each shows inputs | output | target, RGB.
+    """Draw ``entries`` in rows of ``columns``; each shows inputs | output, framed | target, RGB.
 
     At most two inputs are drawn, the first and the last, so that long chains keep the sheet narrow.
     """
@@ -43,21 +43,27 @@ def sheet(title: str, entries: Sequence[Entry], *, columns: int = 2, tile: int =
         for line, words in enumerate(_wrapped(entry.caption, width)):
             draw.text((left, top + line * _LINE), words, fill=_INK, font=small)
         draw.text((left, top + _CAPTION_LINES * _LINE), entry.note, fill=_FAINT, font=small)
-        for position, picture in enumerate(tiles):
-            if picture is not None:
-                place = (left + position * (tile + _GAP), top + (_CAPTION_LINES + 1) * _LINE + _GAP // 2)
-                canvas.paste(_fitted(picture, tile), place)
+        for position, (role, picture) in enumerate(tiles):
+            x, y = left + position * (tile + _GAP), top + (_CAPTION_LINES + 1) * _LINE + _GAP // 2
+            canvas.paste(_fitted(picture, tile), (x, y))
+            if role == "output":
+                draw.rectangle((x - 2, y - 2, x + tile + 1, y + tile + 1), outline=_FRAME, width=2)
     return canvas
 
 
-def _tiles(entry: Entry) -> list[Image.Image | None]:
+def _tiles(entry: Entry) -> list[tuple[str, Image.Image]]:
     inputs = list(entry.inputs)
     ends = inputs if len(inputs) < 3 else [inputs[0], inputs[-1]]
-    return [*ends, entry.output, entry.target]
+    tiles = [*(("input", picture) for picture in ends), ("output", entry.output)]
+    return tiles if entry.target is None else [*tiles, ("target", entry.target)]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, max_lines=_CAPTION_LINES, placeholder=" ...")
+    """At most three lines; what is too long loses its beginning, because the request stands last."""
+    lines = textwrap.wrap(text, width)
+    if len(lines) <= _CAPTION_LINES:
+        return lines
+    return ["... " + lines[-_CAPTION_LINES], *lines[-_CAPTION_LINES + 1 :]]
 
 
 def _fitted(picture: Image.Image, tile: int) -> Image.Image:

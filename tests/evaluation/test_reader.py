@@ -28,19 +28,30 @@ def perfect(labels: list) -> Readings:
 
     counts = WORDS.counts()
     size = len(labels)
-    nouns = torch.full((size, counts["nouns"], 16, 16), -9.0)
+    centers = torch.full((size, 1, 16, 16), -9.0)
+    nouns = torch.zeros(size, counts["nouns"], 16, 16)
     colors = torch.zeros(size, counts["colors"], 16, 16)
     styles = torch.zeros(size, counts["styles"], 16, 16)
     for index, one in enumerate(labels):
         for noun, row, column, color, style in one.centers:
-            nouns[index, noun, row, column] = 9.0
-            colors[index, :, row, column] = one_hot(counts["colors"], color)
-            styles[index, :, row, column] = one_hot(counts["styles"], style)
+            centers[index, 0, row, column] = 9.0
+            around = (
+                index,
+                slice(None),
+                slice(max(row - 1, 0), row + 2),
+                slice(max(column - 1, 0), column + 2),
+            )
+            for said, name, wanted in (
+                (nouns, "nouns", noun),
+                (colors, "colors", color),
+                (styles, "styles", style),
+            ):
+                said[around] = one_hot(counts[name], wanted)[:, None, None]
     whole = (
         torch.stack([one_hot(counts[f"{name}s"], getattr(one, name)) for one in labels])
         for name in ("place", "time", "weather", "filter")
     )
-    return Readings(nouns, colors, styles, *whole)
+    return Readings(centers, nouns, colors, styles, *whole)
 
 
 def test_labels_become_words_again(scenes: Scenes) -> None:

@@ -31,7 +31,7 @@ def test_templates_go_to_the_kinds_that_fill_their_slots(tmp_path: Path) -> None
 def test_kinds_of_a_task_are_its_own() -> None:
     assert kinds_of("add") == ["add", "add_where", "add_wear"]
     assert kinds_of("remove") == ["remove"]
-    assert slots_of("edit_color") == {"color", "the"}
+    assert {"color", "the"} <= slots_of("edit_color")
     assert kinds_of("style_reference") == ["style_reference", "style_reference_caption"]
 
 

@@ -1,0 +1,212 @@
+"""The model card: what ace-mini was trained on and for how long, what it can do, and where it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ace_agent.evaluation.benchmark import Outcome
+from ace_agent.evaluation.grading import grade
+from ace_agent.evaluation.records import Record
+from ace_agent.evaluation.report import BARS, LEAST_EDIT, Report, Row
+from ace_agent.evaluation.sheets import Entry, sheet
+from ace_agent.evaluation.suites import Drawn
+from ace_agent.evaluation.tables import bar_rows, checks_markdown, markdown
+
+PER_FAMILY = 8
+"""Samples on a family's sheet: the first of each of its tasks, then the second ..., nobody chose them."""
+
+WATTS = 30
+"""What two busy cores of a server draw, about; nothing here can measure it."""
+
+_LICENCES = """\
+- Code and weights: Apache-2.0.
+- Training pictures are drawn from open emoji: Noto Emoji and its older "blob" drawings (Google, Apache-2.0),
+  Fluent Emoji in gradients and flat (Microsoft, MIT); see `NOTICE`.
+- The text encoder's word vectors start from those of SmolLM2-135M (Hugging Face, Apache-2.0)."""
+
+_LIMITS = """\
+- Everything it has seen is the scene world: emoji on procedural backgrounds at 128 px. A photograph is outside
+  of that; expect at best global filters and analyses to hold.
+- Words outside the vocabulary of the scene world are read letter by letter or not at all.
+- The scene reader judges what has many right answers. It sees objects, their colours, places, times, weathers
+  and styles; it cannot read lettering, tell faces apart, or judge beauty."""
+
+
+def family_sheets(outcome: Outcome) -> dict[str, Image.Image]:
+    """One sheet per family of uncurated samples: every task's first sample, then every task's second ..."""
+    by_family: dict[str, dict[str, list[int]]] = {}
+    for index, record in enumerate(outcome.records):
+        by_family.setdefault(record.family, {}).setdefault(record.row, []).append(index)
+    pictures = {}
+    for family, tasks in by_family.items():
+        turns = max(len(indices) for indices in tasks.values())
+        order = [indices[n] for n in range(turns) for indices in tasks.values() if n < len(indices)]
+        chosen = order[: max(PER_FAMILY, len(tasks))]
+        entries = [_entry(outcome.questions[index], outcome.records[index]) for index in chosen]
+        title = f"{family}: input(s), output (framed), right answer; uncurated, {outcome.report.split} seeds"
+        pictures[family] = sheet(title, entries)
+    return pictures
+
+
+def _entry(question: Drawn, record: Record) -> Entry:
+    earlier = [turn.instruction for turn in question.turns[:-1]]
+    caption = " > ".join([*earlier, record.instruction])
+    given = grade(record.answered)
+    value = "" if given.value is None else f"{given.measure} {given.value:.2f}"
+    frames = [frame for turn in question.turns for frame in turn.frames]
+    return Entry(
+        caption=caption,
+        note=f"{record.row} {value}".strip(),
+        inputs=[Image.fromarray(frame.image) for frame in frames],
+        output=record.answered.output,
+        target=record.answered.target,
+    )
+
+
+def read_training(model: str) -> dict[str, float]:
+    """What a model's folder says of its training (``training.json``): hours, step, samples; empty if nothing."""
+    from ace_agent.engine.pipeline import MINI, WEIGHTS
+
+    folder = WEIGHTS / MINI if model == MINI else Path(model)
+    try:
+        facts = json.loads((folder / "training.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return {name: float(value) for name, value in facts.items() if isinstance(value, int | float)}
+
+
+def write_card(
+    path: Path,
+    report: Report,
+    sheets: Mapping[str, Path],
+    others: Sequence[Any] = (),
+    training: Mapping[str, float] | None = None,
+    plot: Path | None = None,
+) -> None:
+    """Write the card as Markdown, with links relative to it.
+
+    Args:
+        sheets: a picture per family, already written.
+        others: reports of other presets, as their JSON.
+        training: hours, step and samples; what is missing is said to be unknown.
+        plot: figures over training hours; linked if it is there.
+    """
+    folder = path.resolve().parent
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def link(target: Path) -> str:
+        return os.path.relpath(target.resolve(), folder).replace(os.sep, "/")
+
+    parts = [
+        f"# Model card: {report.model}",
+        "Written by `ace eval --card`; do not edit by hand.",
+        _about(report, training or {}),
+        "## Figures against the bars",
+        _bars(report),
+        "## Figures per task",
+        _reading(report),
+        markdown(report),
+    ]
+    checks = checks_markdown(report)
+    if checks:
+        parts += ["### What the reader looked for", checks]
+    parts += [f"## {_name(other)}\n\n{_other_table(other)}" for other in others]
+    if plot is not None and plot.is_file():
+        parts += ["## Figures over training hours", f"![Figures over training hours]({link(plot)})"]
+    parts += ["## Uncurated samples", "Each shows what was given, what came out and the right answer."]
+    parts += [f"### {family}\n\n![{family}]({link(picture)})" for family, picture in sheets.items()]
+    parts += ["## What fails", _failures(report), _LIMITS, "## Licences", _LICENCES]
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _about(report: Report, training: Mapping[str, float]) -> str:
+    hours = training.get("hours")
+    known = {
+        "Weights": f"sha256 `{report.weights_sha256}`" if report.weights_sha256 else "none",
+        "Training": "unknown length" if hours is None else f"{hours:.1f} h on CPU",
+        "Steps": _count(training.get("step")),
+        "Samples seen": _count(training.get("samples")),
+        "Energy": "unknown"
+        if hours is None
+        else f"about {hours * WATTS / 1000:.2f} kWh, taking {WATTS} W; not measured",
+        "Data": "the scene world of `ace_agent/data`: 44 tasks and conversations of 2 to 8 turns, drawn on the fly",
+        "Measured on": f"{report.per_task} {report.split} samples a task, seed {report.seed}: wordings, pairs of "
+        "things and landscapes that training never shows",
+    }
+    return "\n".join(f"- **{name}**: {value}" for name, value in known.items())
+
+
+def _count(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.0f}"
+
+
+def _bars(report: Report) -> str:
+    rows = bar_rows(report)
+    lines = ["| figure | reached | bar |", "|---|--:|--:|"]
+    lines += [f"| {label} | {reached} | {bar} |" for label, reached, bar in rows]
+    summary = asdict(report.summary)
+    missing = [label for name, (label, _) in BARS.items() if summary[name] is None]
+    text = "\n".join(lines)
+    return text if not missing else f"{text}\n\nNot measured here: {'; '.join(missing)}."
+
+
+def _reading(report: Report) -> str:
+    text = (
+        "Score is 1 - err / the best trivial err, err being MSE plus gradient MSE at three scales over the changed "
+        "region: 1 is exact, 0 no better than a trivial answer. The trivial answers (doing nothing, the best "
+        "constant colour, the best gain and offset per channel) stand in the same row under the same measure. "
+        "Keep is the PSNR outside the region, before compositing, bit-identical pixels counting as 60 dB. "
+        '"agrees" is the share of samples in which the scene reader finds everything that was asked; its word on '
+        "the right answers themselves (reader) and on other samples' answers (chance) stands beside it. "
+        "± is the standard error."
+    )
+    if report.reader:
+        accuracy = ", ".join(f"{kind} {value:.3f}" for kind, value in report.reader["accuracy"].items())
+        chance = ", ".join(f"{kind} {value:.3f}" for kind, value in report.reader["chance"].items())
+        text += f"\n\nThe reader on {report.reader['held_out_pictures']} held-out scenes: {accuracy}; chance: {chance}."
+    return text + "".join(f"\n\n{note}" for note in report.notes)
+
+
+def _failures(report: Report) -> str:
+    """The rows that anyone would call failed, worst first."""
+
+    def failed(row: Row) -> bool:
+        if row.measure == "reader":
+            floor = max(row.chance or 0.0, row.trivial.get("input") or 0.0)
+            return row.figure < LEAST_EDIT or row.figure <= floor
+        return row.figure < LEAST_EDIT
+
+    worst = sorted((row for row in report.rows if failed(row)), key=lambda row: row.figure)
+    if not worst:
+        return f"No task is under {LEAST_EDIT} or below what is trivial."
+    listed = "; ".join(f"{row.name} ({row.measure}) {row.figure:.2f}" for row in worst)
+    return f"Under {LEAST_EDIT}, or no better than doing nothing or chance: {listed}."
+
+
+def _name(other: Any) -> str:
+    names = {
+        "ood": "Never trained",
+        "contradictory": "Contradictory requests",
+        "baseline": "Answers without a model",
+    }
+    preset = str(other.get("preset"))
+    return names.get(preset, f"Preset {preset}")
+
+
+def _other_table(other: Any) -> str:
+    lines = [
+        "| row | n | measure | figure | do nothing | keep dB | reader | chance |",
+        "|---|--:|---|--:|--:|--:|--:|--:|",
+    ]
+    for row in other["rows"]:
+        numbers = (row["figure"], row["trivial"].get("input"), row["keep"], row["reader"], row["chance"])
+        shown = " | ".join("" if value is None else f"{value:.3f}" for value in numbers)
+        lines.append(f"| {row['name']} | {row['samples']} | {row['measure']} | {shown} |")
+    return "\n".join(lines)

@@ -1,0 +1,313 @@
+"""Harder questions: what was never trained (`ood`), and requests that contradict (`contradictory`)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+
+from ace_agent.data import captions, edits, masks, operators, retrieval
+from ace_agent.data.captions import facts, is_plural, the
+from ace_agent.data.colors import TINTS
+from ace_agent.data.errors import Unfit
+from ace_agent.data.render import Renderer
+from ace_agent.data.sample import Frame, Named, Pixels, Split, Turn
+from ace_agent.data.scene import Scene
+from ace_agent.data.sprites import Sprites
+from ace_agent.data.studio import Catalogue, Studio, noun_of
+from ace_agent.data.tasks.editing import edit_turn
+from ace_agent.data.tasks.generation import picture_turn
+from ace_agent.data.vocabulary import HELD_OUT_NAMES, STYLES
+from ace_agent.data.wordings import article
+from ace_agent.data.world import World
+from ace_agent.evaluation.answering import References
+from ace_agent.evaluation.choices import PRESETS
+from ace_agent.evaluation.errors import EvaluationError
+from ace_agent.evaluation.suites import DEFAULT_TASKS, Drawn, Suite, draw, draw_rows, sample_seed
+
+Generator = Callable[[Studio], Sequence[Turn]]
+
+UNSEEN_FILTERS: dict[str, Callable[[Pixels], Pixels]] = {
+    "solarized": lambda image: np.asarray(ImageOps.solarize(Image.fromarray(image), 128)),
+    "embossed": lambda image: np.asarray(Image.fromarray(image).filter(ImageFilter.EMBOSS)),
+    "two-toned": lambda image: np.asarray(
+        ImageOps.colorize(Image.fromarray(image).convert("L"), "#28005a", "#ffe650")
+    ),
+    "swapped channels": lambda image: np.ascontiguousarray(image[..., ::-1]),
+}
+"""Looks that no sample of the scene world has."""
+
+
+class _Stage:
+    """Studios over one renderer."""
+
+    def __init__(self, size: int = 128) -> None:
+        self.sprites = Sprites.load()
+        self._renderer = Renderer(self.sprites, size)
+        self._catalogue = Catalogue(self._renderer)
+
+    def studio(self, rng: random.Random, split: Split) -> Studio:
+        return Studio(self._renderer, self._catalogue, rng, split)
+
+
+# ---- never trained
+
+
+def _unseen_scene(studio: Studio) -> Scene:
+    sprites = studio.renderer.sprites
+    name = studio.pick([name for name in HELD_OUT_NAMES if sprites.has(name, STYLES[0])])
+    return studio.scene(things=[studio.thing(name, style=STYLES[0], color=0)])
+
+
+def unseen_object(studio: Studio) -> list[Turn]:
+    """A picture of a thing whose name no training sample mentions, with its reference picture."""
+    scene = _unseen_scene(studio)
+    turn = picture_turn(studio, scene, captions.caption(studio.rng, scene))
+    return [replace(turn, named=_reference(studio, turn.instruction, noun_of(scene.objects[0])))]
+
+
+def _reference(studio: Studio, instruction: str, name: str) -> tuple[Named, ...]:
+    frame = retrieval.frame(studio.renderer.sprites.get(name, STYLES[0]), retrieval.look(name))
+    found = retrieval.Matcher({name: name}).find(instruction)
+    return tuple(Named(instruction[start:stop], start, stop, frame) for _, start, stop in found)
+
+
+def edit_of_unseen_object(studio: Studio) -> list[Turn]:
+    """Take away, turn or restyle the light around a thing that was never seen."""
+    scene = _unseen_scene(studio)
+    way = studio.pick((edits.remove, edits.change_time, edits.flip))
+    return [edit_turn(studio, studio.render(scene), way(studio, scene))]
+
+
+def unseen_style(studio: Studio) -> list[Turn]:
+    """A picture in the look of another, where that look was never seen."""
+    apply = UNSEEN_FILTERS[studio.pick(list(UNSEEN_FILTERS))]
+    before, example = studio.render(studio.scene()), studio.render(studio.scene())
+    target = apply(before.image)
+    return [
+        Turn(
+            task="style_reference",
+            instruction=studio.say("style_reference", {}),
+            frames=(Frame(before.image, None, before.placements), Frame(apply(example.image), None)),
+            target=target,
+            base=0,
+            region=masks.difference(before.image, target),
+            placements=before.placements,
+            judge={"exact": True},
+        )
+    ]
+
+
+_OOD: dict[str, Generator] = {
+    "unseen object, by name": unseen_object,
+    "unseen object, with its picture": unseen_object,
+    "edit of an unseen object": edit_of_unseen_object,
+    "unseen style": unseen_style,
+}
+_OOD_REFERENCES: dict[str, References] = {
+    "unseen object, by name": "none",
+    "unseen object, with its picture": "given",
+}
+
+_PHOTO_TASKS: dict[str, tuple[str, Callable[[Pixels], Pixels]]] = {
+    "grayscale": ("grayscale", operators.grayscale),
+    "edge": ("edge", operators.edges),
+    "mosaic": ("mosaic", lambda image: operators.mosaic(image, image.shape[0] // 16)),
+    "doodle": ("doodle", operators.doodle),
+}
+"""What can be computed of any picture: task, its wordings and the operator."""
+
+
+def photographs(folder: Path, studio: Studio, suite: Suite, size: int = 128) -> Iterator[Drawn]:
+    """Analyses of someone's photographs, central squares at the model's own size.
+
+    Raises:
+        EvaluationError: the folder holds no picture that can be read.
+    """
+    photos = list(_photos(folder, size))
+    if not photos:
+        raise EvaluationError(f"{folder} holds no picture that can be read", "give a folder of photographs")
+    for task, (kind, operator) in _PHOTO_TASKS.items():
+        for index in range(min(suite.per_task, len(photos))):
+            photo = photos[index]
+            target = operator(photo)
+            turn = Turn(
+                task=task,
+                instruction=studio.say(kind, {}),
+                frames=(Frame(photo),),
+                target=target,
+                base=0,
+                region=masks.difference(photo, target),
+                placements=(),
+                judge={"exact": True},
+            )
+            yield Drawn(f"photograph: {task}", "out of distribution", sample_seed(suite, index), (turn,))
+
+
+def _photos(folder: Path, size: int) -> Iterator[Pixels]:
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            with Image.open(path) as file:
+                yield np.asarray(ImageOps.fit(ImageOps.exif_transpose(file).convert("RGB"), (size, size)))
+        except (OSError, ValueError):
+            continue
+
+
+# ---- contradictions
+
+
+def absent_thing(studio: Studio) -> list[Turn]:
+    """An order about a thing that is not there: nothing should change."""
+    scene = studio.scene()
+    here = {noun_of(thing) for thing in scene.objects}
+    thing = studio.other([name for name in studio.catalogue.styles if "+" not in name], *here)
+    phrase = f"the {thing}"
+    kind, slots = studio.pick(
+        (
+            ("remove", {"the": phrase, "thing": thing}),
+            ("edit_color", {"the": phrase, "color": studio.pick(TINTS)}),
+            ("motion_bigger", {"the": phrase, "thing": thing}),
+        )
+    )
+    picture = studio.render(scene)
+    return [
+        Turn(
+            task={"motion_bigger": "edit_motion"}.get(kind, kind),
+            instruction=studio.say(kind, slots),
+            frames=(Frame(picture.image, None, picture.placements),),
+            target=picture.image,
+            base=0,
+            region=np.zeros(picture.image.shape[:2], np.uint8),
+            placements=picture.placements,
+            judge={**facts(scene, exact=True), "unchanged": True},
+        )
+    ]
+
+
+def two_colors(studio: Studio) -> list[Turn]:
+    """One thing in two colours at once: either will do, so long as it is that thing."""
+    scene = edits.colorful_scene(studio)
+    change = edits.recolor(studio, scene)
+    first = change.slots["color"]
+    turn = edit_turn(studio, studio.render(scene), change, masked=0)
+    changed = next(after for after in change.after.objects if after not in scene.objects)
+    if changed.person or not changed.color:
+        raise Unfit("the reader cannot tell a garment's colour")
+    second = studio.other(TINTS, first, *(thing.color for thing in scene.objects))
+    words = turn.instruction.replace(first, f"{first} and {second}")
+    judge = {
+        "exact": False,
+        "objects": [
+            (noun_of(thing), f"{first} or {second}" if thing is changed else None, "")
+            for thing in change.after.objects
+        ],
+    }
+    return [replace(turn, instruction=words, judge=judge)]
+
+
+def last_word(studio: Studio) -> list[Turn]:
+    """Two turns that contradict: the later one holds, and starts from what the earlier made."""
+    ways = (
+        (edits.colorful_scene, edits.recolor),
+        (edits.outdoor_scene, edits.change_time),
+        (edits.face_scene, edits.change_expression),
+    )
+    start, way = studio.pick(ways)
+    scene = start(studio)
+    first = way(studio, scene)
+    second = way(studio, first.after)
+    return [
+        edit_turn(studio, studio.render(before), change, masked=0)
+        for before, change in ((scene, first), (first.after, second))
+    ]
+
+
+def added_and_denied(studio: Studio) -> list[Turn]:
+    """ "Add a dog, but no dog": whatever comes, what was there must still be there."""
+    scene = studio.scene()
+    thing = studio.other(studio.catalogue.by_category["animal"], *(noun_of(one) for one in scene.objects))
+    phrase = article(thing, plural=is_plural(thing))
+    picture = studio.render(scene)
+    return [
+        Turn(
+            task="add",
+            instruction=f"add {phrase} to {{image}}, but there must be no {thing}",
+            frames=(Frame(picture.image, None, picture.placements),),
+            target=picture.image,
+            base=0,
+            region=None,
+            placements=picture.placements,
+            judge=facts(scene, exact=False),
+        )
+    ]
+
+
+def removed_and_kept(studio: Studio) -> list[Turn]:
+    """A thing is taken away, then the person asks for it to be taken away again: nothing is left to do."""
+    scene = studio.scene(2)
+    thing = studio.pick(scene.objects)
+    change = edits.Change(
+        "remove",
+        "remove",
+        {"the": the(studio.rng, thing, scene), "thing": noun_of(thing)},
+        edits.swap(scene, thing),
+        local=True,
+    )
+    removal = edit_turn(studio, studio.render(scene), change, masked=0)
+    after = studio.render(change.after)
+    again = replace(
+        removal,
+        instruction=studio.say("remove", change.slots),
+        frames=(Frame(after.image, None, after.placements),),
+        target=after.image,
+        judge={**facts(change.after, exact=True), "unchanged": True},
+    )
+    return [removal, again]
+
+
+_CONTRADICTORY: dict[str, Generator] = {
+    "a thing that is not there": absent_thing,
+    "two colours at once": two_colors,
+    "added and denied": added_and_denied,
+    "the last word holds": last_word,
+    "removed already": removed_and_kept,
+}
+
+
+def rows_of(preset: str) -> tuple[str, ...]:
+    """The rows that a preset can ask; what ``--tasks`` chooses from."""
+    return {"ood": tuple(_OOD), "contradictory": tuple(_CONTRADICTORY)}.get(preset, DEFAULT_TASKS)
+
+
+def check(preset: str, suite: Suite) -> None:
+    """Refuse an unknown preset or row, before anything is loaded.
+
+    Raises:
+        EvaluationError: with what there is to choose from.
+    """
+    if preset not in PRESETS:
+        raise EvaluationError(f"no preset {preset!r}", f"there are: {', '.join(PRESETS)}")
+    unknown = [row for row in suite.tasks if row not in rows_of(preset)]
+    if unknown:
+        raise EvaluationError(f"no task {', '.join(unknown)}", f"there are: {', '.join(rows_of(preset))}")
+
+
+def drawn(preset: str, suite: Suite, photos: Path | None = None) -> Iterator[Drawn]:
+    """The samples of a preset that `check` let pass.
+
+    Args:
+        photos: for "ood", a folder of photographs to analyse as well.
+    """
+    if preset == "ood":
+        stage = _Stage()
+        yield from draw_rows(_OOD, stage.studio, suite, "out of distribution", _OOD_REFERENCES)
+        if photos is not None:
+            yield from photographs(photos, stage.studio(random.Random(suite.seed), suite.split), suite)
+    elif preset == "contradictory":
+        yield from draw_rows(_CONTRADICTORY, _Stage().studio, suite, "contradictory", {})
+    else:
+        yield from draw(World(), suite)

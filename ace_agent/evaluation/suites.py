@@ -1,0 +1,132 @@
+"""Which samples a benchmark asks, preset by preset."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ace_agent.data.errors import Unfit
+from ace_agent.data.retrieval import Matcher, spellings
+from ace_agent.data.sample import Sample, Split, Turn
+from ace_agent.data.studio import Studio
+from ace_agent.data.wordings import using
+from ace_agent.data.world import CHAINS as CHAIN_NAMES
+from ace_agent.data.world import World
+from ace_agent.evaluation.answering import References
+from ace_agent.evaluation.report import CHAINS
+from ace_agent.tasks import TASKS
+
+NEEDS_HISTORY = tuple(name for name in CHAIN_NAMES if name != "chain")
+"""Chains whose last request means nothing without the turns before it."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One question of a benchmark.
+
+    Args:
+        row: what it is counted under.
+        family: of the catalogue, "chains", or the preset's own.
+        seed: from which, with row and split, the sample is drawn again; also the noise's seed.
+        turns: the conversation; the last turn is answered.
+        references: where reference pictures come from, when this row is about that.
+    """
+
+    row: str
+    family: str
+    seed: int
+    turns: tuple[Turn, ...]
+    references: References | None = None
+
+    @property
+    def last(self) -> Turn:
+        return self.turns[-1]
+
+    @property
+    def judge(self) -> dict[str, Any]:
+        """What can be asked of an answer: objects that the words name or a picture shows.
+
+        A hole may hide a thing that no word speaks of; nobody can know of it.
+        """
+        shown = {
+            place.key.split("|")[0].split("+")[0]
+            for turn in self.turns
+            for frame in turn.frames
+            for place in frame.placements
+        }
+        words = Matcher(spellings(noun for noun, *_ in self.last.judge.get("objects", ())))
+        named = {noun for noun, _, _ in words.find(self.last.instruction)}
+        objects = [fact for fact in self.last.judge.get("objects", ()) if fact[0] in shown | named]
+        return {**self.last.judge, "objects": objects}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A reproducible choice of samples.
+
+    Args:
+        tasks: tasks of the catalogue and kinds of chain; rows of the preset for other presets.
+        per_task: samples of each.
+        seed: other seeds give other samples of the same split.
+        wording: someone else's instructions by kind of request, see `wording`.
+    """
+
+    tasks: tuple[str, ...]
+    per_task: int = 32
+    seed: int = 0
+    split: Split = "validation"
+    wording: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+DEFAULT_TASKS: tuple[str, ...] = (*TASKS, *CHAIN_NAMES)
+
+
+def sample_seed(suite: Suite, index: int) -> int:
+    """The seed of a row's sample: the same whatever other rows are asked."""
+    return suite.seed * 1_000_000 + index
+
+
+def sample_rng(suite: Suite, row: str, index: int) -> random.Random:
+    """The generator that a row's sample is drawn from."""
+    return random.Random(f"{suite.split}|{row}|{sample_seed(suite, index)}")
+
+
+def draw(world: World, suite: Suite) -> Iterator[Drawn]:
+    """The samples of the scene world, row after row."""
+    for task in suite.tasks:
+        family = TASKS[task].family if task in TASKS else CHAINS
+        for index in range(suite.per_task):
+            with using(suite.wording) if suite.wording else nullcontext():
+                sample: Sample = world.sample(sample_rng(suite, task, index), task, suite.split)
+            yield Drawn(task, family, sample_seed(suite, index), _judged_as_drawn(sample.turns))
+
+
+def _judged_as_drawn(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """Lettering has one typography here, and the reader cannot spell: its target counts as exact."""
+    last = turns[-1]
+    if last.task != "render_text":
+        return turns
+    return (*turns[:-1], replace(last, judge={**last.judge, "exact": True}))
+
+
+def draw_rows(
+    rows: Mapping[str, Callable[[Studio], Sequence[Turn]]],
+    make_studio: Callable[[random.Random, Split], Studio],
+    suite: Suite,
+    family: str,
+    references: Mapping[str, References],
+) -> Iterator[Drawn]:
+    """Samples of a preset's own generators; a generator raises `Unfit` to be asked again."""
+    for row in suite.tasks:
+        for index in range(suite.per_task):
+            rng = sample_rng(suite, row, index)
+            while True:
+                try:
+                    turns = tuple(rows[row](make_studio(random.Random(rng.getrandbits(64)), suite.split)))
+                except Unfit:
+                    continue
+                break
+            yield Drawn(row, family, sample_seed(suite, index), turns, references.get(row))

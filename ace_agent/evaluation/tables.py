@@ -1,0 +1,132 @@
+"""Reports as tables: for the terminal with rich, for documents in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+from ace_agent.evaluation.baselines import NAMES
+from ace_agent.evaluation.report import BARS, Report, Row
+
+COLUMNS = (
+    "task",
+    "n",
+    "measure",
+    "figure",
+    "±",
+    "do nothing",
+    "constant",
+    "affine",
+    "keep dB",
+    "reader",
+    "chance",
+)
+"""``reader`` is the scene reader's figure for the right answers themselves, ``chance`` for those of others."""
+
+_MEASURES = {"score": "score", "f1": "F1", "miou": "mIoU", "reader": "agrees", "still": "left alone"}
+
+
+def cells(row: Row) -> list[str]:
+    """One row of the table."""
+    trivial = [_number(row.trivial.get(name)) for name in NAMES]
+    return [
+        row.name,
+        str(row.samples),
+        _MEASURES[row.measure],
+        _number(row.figure),
+        _number(row.error),
+        *trivial,
+        _number(row.keep, 1),
+        _number(row.reader),
+        _number(row.chance),
+    ]
+
+
+def family_means(found: Sequence[Row]) -> list[tuple[str, str, float, int]]:
+    """Family, measure, mean figure over its tasks, how many tasks."""
+    groups: dict[tuple[str, str], list[float]] = {}
+    for row in found:
+        groups.setdefault((row.family, _MEASURES[row.measure]), []).append(row.figure)
+    return [(*key, sum(figures) / len(figures), len(figures)) for key, figures in groups.items()]
+
+
+def show(report: Report, console: Console) -> None:
+    """Print a report."""
+    table = Table(*COLUMNS, title=_title(report), title_justify="left", box=SIMPLE)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    family = ""
+    for row in report.rows:
+        if row.family != family:
+            family = row.family
+            table.add_section()
+        table.add_row(*cells(row))
+    _print(table, console)
+    means = Table("family", "measure", "mean", "tasks", box=SIMPLE)
+    for name, measure, mean, tasks in family_means(report.rows):
+        means.add_row(name, measure, _number(mean), str(tasks))
+    _print(means, console)
+    bars = Table("figure", "reached", "bar", box=SIMPLE)
+    for label, reached, bar in bar_rows(report):
+        bars.add_row(label, reached, bar)
+    if bars.row_count:
+        _print(bars, console)
+    below = report.summary.edits_below
+    if below:
+        console.print(f"edits under .2: {', '.join(below)}")
+    for note in report.notes:
+        console.print(note)
+
+
+def _print(table: Table, console: Console) -> None:
+    """At its own width, even in a narrower terminal: a figure that is cut is none."""
+    narrow = console.width
+    console.width = max(narrow, Measurement.get(console, console.options.update(width=1000), table).maximum)
+    console.print(table, crop=False)
+    console.width = narrow
+
+
+def bar_rows(report: Report) -> list[tuple[str, str, str]]:
+    """Label, figure and bar of everything in the summary that was measured."""
+    summary = asdict(report.summary)
+    found = []
+    for name, (label, bar) in BARS.items():
+        value = summary[name]
+        if value is not None:
+            digits = 1 if bar > 1 else 3
+            met = "" if value >= bar else " (missed)"
+            found.append((label, _number(value, digits) + met, f"{bar:g}"))
+    return found
+
+
+def markdown(report: Report) -> str:
+    """The rows of a report as one Markdown table."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "--:|" * (len(COLUMNS) - 1)]
+    lines += ["| " + " | ".join(cells(row)) + " |" for row in report.rows]
+    return "\n".join(lines)
+
+
+def checks_markdown(report: Report) -> str:
+    """What the reader says, check by check; empty when nothing was read."""
+    lines = []
+    for row in report.rows:
+        for kind, (output, right, chance, count) in sorted(row.checks.items()):
+            figures = " | ".join(_number(value) for value in (output, right, chance))
+            lines.append(f"| {row.name} | {kind} | {figures} | {count} |")
+    if not lines:
+        return ""
+    return "\n".join(["| task | check | figure | reader | chance | n |", "|---|---|--:|--:|--:|--:|", *lines])
+
+
+def _title(report: Report) -> str:
+    seconds = f"{report.seconds:.2f} s a sample"
+    return f"{report.model}, {report.preset}, {report.split} seeds {report.seed}, {seconds}"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "" if value is None or value != value else f"{value:.{digits}f}"
