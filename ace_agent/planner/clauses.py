@@ -117,7 +117,7 @@ def _drop(row: list[Token], words: int) -> list[Token] | None:
     for at, token in enumerate(row):
         if taken == words:
             return row[at:]
-        if token.has("IMG", "QUOTE"):
+        if token.has("QUOTE") or (token.has("IMG") and not token.has("PRON")):
             return None
         taken += len(token.text.split())
         if taken > words:
@@ -281,6 +281,7 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
                 current.append(token)
             elif onward < len(tokens) and (
                 begins(tokens, onward)
+                or _acts(current, tokens, onward)
                 or _selects(tokens, onward, current)
                 or (gerund is not None and current)
             ):
@@ -332,6 +333,29 @@ def _reordered(clauses: list[Clause]) -> list[Clause]:
             out.append(later)
             later = None
     return out
+
+
+def _acts(current: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
+    """Whether an imperative goes on with another whose verb might be a noun: "..., plant sunflowers"."""
+    row = strip(current)
+    if not row or not begins(row, 0) or (row[0].has("VCREATE") and not row[0].has("VCHANGE", "VPAINT")):
+        return False
+    token = tokens[at]
+    after = tokens[at + 1] if at + 1 < len(tokens) else None
+    if not token.has(*_VERBS) or token.has("IMG", "PUNCT") or after is None or after.has("PUNCT"):
+        return False
+    named = token.has("STYLE", "COLOR", "GARMENT") or after.text in (
+        "and",
+        "of",
+        "on",
+        "in",
+        "to",
+        "is",
+        "with",
+        "at",
+        "for",
+    )
+    return not named and row[0].text not in ("write", "add") and not after.has("POS")
 
 
 def _leans(current: Sequence[Token]) -> bool:
@@ -452,6 +476,8 @@ def _contrast(current: Sequence[Token], tokens: Sequence[Token], at: int) -> boo
     ):
         return True
     definite = rest[0].text in ("the", "his", "her", "its", "their", "my") or rest[0].has("IMG")
+    if verb.has("VCHANGE") and rest[0].has("IMG") and any(t.has("IMG") for t in row[1:]) and len(rest) >= 2:
+        return True
     if verb.has("VCHANGE", "VPAINT", "VMOVE", "BIGGER") and definite and len(rest) >= 2:
         last = rest[-1]
         flips = last.has(*_FLIP) and any(t.has(*_FLIP) for t in row[1:])

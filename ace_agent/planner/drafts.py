@@ -196,7 +196,9 @@ def _elsewhere(tokens: Sequence[Token], gallery: Gallery) -> list[Token] | None:
     newest = gallery.newest
     if newest is None or any(t.has("IMG", "QUOTE") for t in tokens) or not begins(tokens, 0):
         return None
-    if tokens[0].text in ("draw", "generate", "create", "imagine", "design"):
+    if tokens[0].text in ("draw", "generate", "create", "imagine", "design") and not any(
+        t.text == "as" for t in tokens
+    ):
         return None
     people = [i.id for i in gallery.images if "person" in kinds(i.id, gallery, ())]
     if any(t.text in ("me", "him", "her", "he", "she", "his") for t in tokens):
@@ -506,6 +508,8 @@ def merged(drafts: Sequence[Draft]) -> list[Draft]:
 
 def _vague(first: Draft, second: Draft) -> bool:
     """Whether a step leaves to the next one what it wants: "recolor the kite, make it orange"."""
+    if first.task == second.task == "remove":
+        return len(second.instruction.replace("{image}", "").split()) < 5
     if first.task not in ("edit_color", "edit_texture", "edit_style", "edit_scene", "edit_motion"):
         return False
     tags = phrase_tags()

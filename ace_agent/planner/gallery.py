@@ -14,6 +14,10 @@ from ace_agent.planner.tables import rows, wordset
 _STOP = wordset("stop")
 
 
+_LACKS = dict.fromkeys(("day", "daytime", "daylight"), frozenset({"night", "dark", "moonl", "midni", "dusk"}))
+"""Words that fit a caption which does not say the opposite, when another caption does."""
+
+
 @cache
 def _neighbours() -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
@@ -119,6 +123,11 @@ class Gallery:
             return 1.0
         if len(word) > 4 and any(h.startswith(word[:5]) or word.startswith(h) for h in have if len(h) > 4):
             return 0.9
+        if (lacking := _LACKS.get(word)) is not None or (word.startswith("un") and len(word) > 5):
+            gone = lacking if lacking is not None else frozenset({word[2:6]})
+            shown = any(h.startswith(g) for h in have for g in gone)
+            elsewhere = any(h.startswith(g) for w in self.words.values() for h in w for g in gone)
+            return 0.8 if elsewhere and not shown else 0.0
         kin = _neighbours().get(word, frozenset())
         return 0.7 if any(h in kin for h in have) else 0.0
 
@@ -142,7 +151,7 @@ class Gallery:
             fit = sum(self.affinity(w, image.id) for w in wanted) / len(wanted)
             if fit >= 0.34:
                 have = self.words[image.id]
-                cover = sum(any(w == h for h in have) for w in wanted) / max(len(have), 1)
+                cover = sum(self.affinity(w, image.id) > 0 for w in wanted) / max(len(have), 1)
                 scored.append((round(fit, 3), round(cover, 3), order, image.id))
         scored.sort(reverse=True)
         return [s[-1] for s in scored]

@@ -81,7 +81,7 @@ def _style(
         created = _creates(tokens)
         if base and base != only and not created:
             return base, only
-        if other and not created:
+        if other and other != only and not created:
             return other, only
         return (only,)
     if len(spoken) < 2:
@@ -93,7 +93,7 @@ def _style(
             for i, t in enumerate(tokens)
             if t.has("STYLEWORD")
             and i + 1 < len(tokens)
-            and any(x.text in _FROM or x.text == "used" for x in tokens[i + 1 : i + 3])
+            and any(x.text in _FROM or x.text in ("used", "as", "like") for x in tokens[i + 1 : i + 3])
         ),
         None,
     )
@@ -120,10 +120,13 @@ def _style(
 
 
 def _creates(tokens: Sequence[Token]) -> bool:
-    if any(t.text in ("a", "an", "some", "two", "three") for t in tokens[:4]) and not any(
-        t.has("PRON") for t in tokens
-    ):
-        return True
+    """Whether a clause describes something new to draw, rather than a picture to redo."""
+    for at, token in enumerate(tokens):
+        if token.text in ("a", "an", "some", "two", "three"):
+            before = tokens[at - 1] if at else None
+            return before is None or before.has("VCREATE") or before.text in ("me", "of")
+        if token.has("PRON") and not any(t.text in (",", "draw") for t in tokens[at:]):
+            break
     return any(t.has("QUOTE") for t in tokens)
 
 

@@ -44,7 +44,7 @@ _TOKEN = re.compile(
     r"\x00(?P<quote>\d+)\x00"
     r"|(?P<id>@\s?-?\d+|#\d+)"
     r"|(?P<size>\d{2,5}\s*(?:x|×|by|\*)\s*\d{2,5}(?!\d))"
-    r"|(?P<word>\{image\d*\}|@(?:last|first)|b&w|b/w|w/o|w/|b/g|ctrl\+z|\d+(?:\.\d+)?%?(?:st|nd|rd|th|px|k)?(?![a-z])|\d+:\d+|"
+    r"|(?P<word>\{image\d*\}|@(?:last|first)|b&w|b/w|w/o|w/|b/g|ctrl\+z|\d+(?:\.\d+)?%?(?:st|nd|rd|th|px|k|s)?(?![a-z])|\d+:\d+|"
     r"[^\W\d_]+(?:['’][^\W\d_]+)*\d?)"
     r"|(?P<dash>\s-+\s|\.{2,}|…)"
     r"|(?P<punct>[,.;:!?\n()]|->|=>)"
@@ -129,6 +129,10 @@ def _word(lower: str, surface: str, lexicon: frozenset[str], near: frozenset[str
         tags.add("NUM")
     if mended in ORDINALS:
         tags.add("ORD")
+    if re.fullmatch(r"\d{2,4}s", mended):
+        tags.update(("DECADE", "STYLE"))
+    if surface.isupper() and len(surface.rstrip("-")) > 2:
+        tags.add("CAPS")
     return Token(
         mended, surface if mended == lower else mended + "-" * surface.endswith("-"), frozenset(tags)
     )

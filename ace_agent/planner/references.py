@@ -342,6 +342,19 @@ def by_recency(reader: Reader, at: int) -> Mention | None:
         if reader.text(end) == "before" and reader.text(end + 1) in ("that", "this", "it", "the", "last"):
             return None
         return Mention(end - start, (nth(reader, -1, "last") if reader.gallery.images else IT,))
+    if (
+        word == "before"
+        and reader.noun(at + 1)
+        and (determined or reader.text(at - 1) in ("from", "the", "in"))
+    ):
+        return Mention(at + 2 - start, (nth(reader, -2, "previous"),))
+    if (
+        word in ("old", "older")
+        and determined
+        and reader.has(at + 1, "PICTURE")
+        and not reader.gallery.match([word])
+    ):
+        return Mention(at + 2 - start, (nth(reader, 1, "old"),))
     if word in ("previous", "prior", "preceding", "penultimate", "earlier", "former"):
         end = at + 1
         if reader.text(end) in ("two", "2") and reader.noun(end + 1):

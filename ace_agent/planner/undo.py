@@ -16,6 +16,7 @@ _WEAK_UNDO = wordset("weak-undo")
 
 def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
     """The picture that an undo-like clause returns to, or None when the clause is no such thing."""
+    whole = {"undo everything", "undo all", "revert everything"} & {t.text for t in tokens}
     places = [i for i, t in enumerate(tokens) if t.has("UNDO")]
     if not places or places[0] > 3:
         return None
@@ -42,7 +43,11 @@ def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
         ):
             newest = gallery.newest
             return gallery.beside(target, -1) or target if target == newest else target
+        if target == gallery.newest and head in ("revert", "reverse", "roll back"):
+            return _earlier(gallery, 1)
         return target if target in gallery.known else _earlier(gallery, 1)
+    if whole:
+        return gallery.original
     counted = _steps_back(rest)
     if counted is not None:
         return _earlier(gallery, counted)
