@@ -25,14 +25,12 @@ def command(
     from ace_agent.cli.console import output, print_json
     from ace_agent.cli.opening import open_existing
     from ace_agent.cli.presenting import shown
-    from ace_agent.errors import InputError
-    from ace_agent.gallery import write_gallery
 
     agent = open_existing(workspace, conversation)
     file = file or Path(f"{agent.conversation}.html")
-    if file.exists() and not force:
-        raise InputError(f"{file} is there already", hint="choose another name, or --force")
-    path = write_gallery(agent, file)
+    from ace_agent.gallery import write_gallery
+
+    path = write_gallery(agent, file, force)
     if as_json:
         print_json({"conversation": agent.conversation, "path": str(path)})
     else:

@@ -90,7 +90,8 @@ def convert(source: str, dest: Path | None, force: bool) -> None:
     from ace_agent.cli.console import notices, output
     from ace_agent.engine.convert import convert as convert_checkpoint
 
-    with Progress(console=notices(), transient=True) as bar:
+    console = notices()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("getting ready", total=None)
 
         def show(done: int, total: int, file: str) -> None:

@@ -31,5 +31,13 @@ workspace = click.option(
 conversation = click.option(
     "-c", "--conversation", metavar="NAME", help="The conversation to work in; default: the latest."
 )
+model = click.option(
+    "--model", envvar="ACE_MODEL", default="ace-mini", show_default=True, metavar="NAME",
+    help="A name that `ace models` lists, or a folder.",
+)  # fmt: skip
+planner = click.option(
+    "--planner", envvar="ACE_PLANNER", default="auto", show_default=True, metavar="NAME",
+    help="auto, rules, or ollama:, openai:, anthropic: and a model's name.",
+)  # fmt: skip
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask; take the first answer to a question.")

@@ -25,7 +25,7 @@ from ace_agent.cli import options
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the plan as YAML."
 )
 @click.option("--force", is_flag=True, help="Write over the file that -o names.")
-@click.option("--planner", default="auto", show_default=True, metavar="NAME", help="As for a request.")
+@options.planner
 @options.conversation
 @options.workspace
 @options.as_json
@@ -89,6 +89,8 @@ def propose(
 
     from ace_agent.cli import console as consoles
     from ace_agent.cli.opening import open_agent
+    from ace_agent.cli.plans import asker
+    from ace_agent.cli.presenting import show_notes
     from ace_agent.cli.progress import duration
     from ace_agent.errors import InputError
     from ace_agent.plan_file import PlanFile
@@ -96,7 +98,10 @@ def propose(
     if output is not None and output.exists() and not force:
         raise InputError(f"{output} is there already", hint="choose another name, or --force")
     agent = open_agent(workspace, conversation, planner=planner)
-    plan = agent.propose(request, pictures)
+    notes: list[str] = []
+    console = consoles.notices()
+    plan = agent.propose(request, pictures, ask=asker(console, False), notes=notes)
+    show_notes(notes, console)
     document = PlanFile.new(plan)
     if output is not None:
         document.write(output)
@@ -108,4 +113,4 @@ def propose(
     )
     seconds = agent.estimate(plan)
     if seconds is not None:
-        consoles.notices().print(f"about {duration(seconds)}", style="dim")
+        console.print(f"about {duration(seconds)}", style="dim")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,17 @@ from rich.text import Text
 from ace_agent.cli.compare import side_by_side
 from ace_agent.cli.console import plain
 from ace_agent.cli.halfblocks import HalfBlocks, can_show
+from ace_agent.errors import InputError
 
 if TYPE_CHECKING:
     from ace_agent.agent import Picture, Turn
 
 
-def present(turn: Turn, paths: Sequence[Path | None], results: Console, notices: Console) -> None:
-    """Notices to one console; pictures, then a line with the path of each, to the other."""
+def present(turn: Turn, paths: Sequence[Path], results: Console, notices: Console) -> None:
+    """Notices to one console; pictures, then a line with the path of each that was written, to the other."""
     show_notes(turn.notes, notices)
     draw(turn.images, results)
-    for picture, path in zip(turn.images, paths, strict=True):
+    for picture, path in zip_longest(turn.images, paths):
         results.print(picture_line(picture, path), soft_wrap=True)
 
 
@@ -32,6 +34,7 @@ def show_notes(notes: Sequence[str], console: Console) -> None:
 
 def draw(pictures: Sequence[Picture], console: Console) -> None:
     """The pictures as half-blocks, several in one row; nothing where they could not be seen."""
+    pictures = [picture for picture in pictures if not picture.forgotten]
     if not pictures or not can_show(console):
         return
     if len(pictures) == 1:
@@ -41,6 +44,13 @@ def draw(pictures: Sequence[Picture], console: Console) -> None:
     for start in range(0, len(pictures), across):
         row = [(picture.id, picture.image) for picture in pictures[start : start + across]]
         console.print(side_by_side(row, console.width))
+
+
+def visible(picture: Picture) -> Picture:
+    """The picture; InputError for one that was forgotten."""
+    if picture.forgotten:
+        raise InputError(f"{picture.id} was forgotten", hint="it was erased for good; its number stays taken")
+    return picture
 
 
 def picture_line(picture: Picture, path: Path | None = None) -> Text:

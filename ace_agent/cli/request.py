@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import click
@@ -59,20 +60,8 @@ class RequestCommand(click.Command):
     metavar="PICTURE",
     help="White where the picture may change: a file, @4, or left, right, top, bottom, middle.",
 )
-@click.option(
-    "--model",
-    default="ace-mini",
-    show_default=True,
-    metavar="NAME",
-    help="A name of `ace models`, or a folder.",
-)
-@click.option(
-    "--planner",
-    default="auto",
-    show_default=True,
-    metavar="NAME",
-    help="auto, rules, or ollama:, openai:, anthropic: and a model.",
-)
+@options.model
+@options.planner
 @options.conversation
 @click.option("--new", is_flag=True, help="Start a new conversation; with -c, under that name.")
 @options.workspace
@@ -115,6 +104,7 @@ def command(
     destination.check(variations)
     agent = open_agent(workspace, conversation, model=model, planner=planner, new=new)
     console = notices()
+    began = time.time()
     with progress_bar(console) as progress:
         turn = agent.say(
             request,
@@ -129,7 +119,8 @@ def command(
             ask=asker(console, yes, progress),
             progress=progress,
         )
-    paths = destination.write(turn.images)
+    # An undo-like request leads back to an earlier turn, whose pictures were written then.
+    paths = destination.write(turn.images) if turn.created >= began else ()
     if as_json:
         print_json({"conversation": agent.conversation, **turn_record(turn, paths)})
     else:

@@ -13,6 +13,7 @@ from ace_agent.cli import options
 @click.argument("picture", metavar="FILE|@ID")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write what came out.")
 @click.option("--force", is_flag=True, help="Write over the file that -o names.")
+@options.model
 @options.conversation
 @options.workspace
 @options.as_json
@@ -22,6 +23,7 @@ def command(
     picture: str,
     output: Path | None,
     force: bool,
+    model: str,
     conversation: str | None,
     workspace: Path | None,
     as_json: bool,
@@ -32,25 +34,29 @@ def command(
     """
     from ace_agent.cli import console as consoles
     from ace_agent.cli.opening import open_agent
-    from ace_agent.cli.presenting import shown
+    from ace_agent.cli.presenting import show_notes, shown
     from ace_agent.cli.progress import progress_bar
     from ace_agent.cli.saving import Destination
-    from ace_agent.errors import InputError
     from ace_agent.pictures import encode_png, write_png
 
     if output is not None:
         Destination(output, force).check()
-    agent = open_agent(workspace, conversation)
-    recipe = Path(picture) if not picture.startswith("@") else agent.show(picture).recipe
-    if recipe is None:
-        raise InputError(f"{picture} was not made here, so it has no recipe")
+    agent = open_agent(workspace, conversation, model=model)
     with progress_bar(consoles.notices()) as progress:
-        again = agent.rerun(recipe, progress=progress)
+        again = agent.rerun(picture, progress=progress)
     if output is not None:
         write_png(output, encode_png(again.image, again.recipe), force=force)
+    show_notes(again.notes, consoles.notices())
     if as_json:
         written = None if output is None else str(output)
-        consoles.print_json({"identical": again.identical, "differing": again.differing, "path": written})
+        consoles.print_json(
+            {
+                "identical": again.identical,
+                "differing": again.differing,
+                "notes": again.notes,
+                "path": written,
+            }
+        )
     else:
         verdict = (
             "identical, bit for bit" if again.identical else f"different: {again.differing} pixels differ"

@@ -12,6 +12,7 @@ import click
 from ace_agent.cli import options
 
 if TYPE_CHECKING:
+    from ace_agent.mapping import FileReport
     from ace_agent.plan import Plan
 
 
@@ -74,13 +75,7 @@ def parse_variables(ctx: click.Context, param: click.Parameter, values: tuple[st
     help="Also let the plan read files here.",
 )
 @click.option("--ray", "use_ray", is_flag=True, help="With --each: spread it over a Ray cluster.")
-@click.option(
-    "--model",
-    default="ace-mini",
-    show_default=True,
-    metavar="NAME",
-    help="A name of `ace models`, or a folder.",
-)
+@options.model
 @options.conversation
 @options.workspace
 @click.option("--no-metadata", is_flag=True, help="Leave the recipe out of the files.")
@@ -182,9 +177,10 @@ def run_each(
     **_of_once: Any,
 ) -> int:
     """Run a plan over many pictures and report on each; the exit status."""
-    from rich.table import Table
+    from rich.text import Text
 
     from ace_agent.cli import console as consoles
+    from ace_agent.cli.console import plain
     from ace_agent.errors import InputError
     from ace_agent.mapping import map_plan
 
@@ -196,15 +192,29 @@ def run_each(
     if output is None:
         raise click.UsageError("--each needs a folder for the results: -o FOLDER")
     plan = read_plan(plan_file, variables)
+    console = consoles.output()
+
+    def tell(report: FileReport) -> None:
+        if not as_json:
+            console.print(
+                Text(f"{report.file}  {report.status}  {plain(report.message)}".rstrip()), soft_wrap=True
+            )
+
     reports = map_plan(
-        plan, files, output, template=template, resume=resume, retries=retries, force=force, allow=allow,
-        model=model, ray=use_ray, metadata=not no_metadata,
-    )  # fmt: skip
+        plan,
+        files,
+        output,
+        template=template,
+        folder=plan_file.parent,
+        resume=resume,
+        retries=retries,
+        force=force,
+        allow=allow,
+        model=model,
+        ray=use_ray,
+        metadata=not no_metadata,
+        report=tell,
+    )
     if as_json:
         consoles.print_json([asdict(report) | {"file": str(report.file)} for report in reports])
-    else:
-        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        for report in reports:
-            table.add_row(str(report.file), report.status, report.message)
-        consoles.output().print(table)
     return 1 if any(report.status == "failed" for report in reports) else 0

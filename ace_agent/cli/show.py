@@ -61,7 +61,7 @@ def command(
     """Show one picture and how it was made; @last when none is named."""
     from ace_agent.cli import console as consoles
     from ace_agent.cli.opening import open_existing
-    from ace_agent.cli.presenting import draw, picture_line
+    from ace_agent.cli.presenting import draw, picture_line, visible
     from ace_agent.cli.records import picture_record
     from ace_agent.cli.saving import Destination
     from ace_agent.errors import InputError
@@ -70,12 +70,13 @@ def command(
     if output is not None:
         destination.check()
     agent = open_existing(workspace, conversation)
-    found = agent.show(picture)
+    found = visible(agent.show(picture))
     other: Picture | None = None
     if compare is not None:
         other = agent.before(found.id) if compare == "before" else agent.show(compare)
         if other is None:
             raise InputError(f"{found.id} was made from no other picture", hint="name one: --compare @1")
+        visible(other)
     path = destination.write([found])[0] if output is not None else None
     if as_json:
         record = picture_record(found, path)

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 @contextmanager
 def open_store(workspace: Path | None) -> Iterator[Store]:
     """The store of a workspace. Raises InputError where there is none, MemoryError_ for what it refuses."""
+    from ace_agent.agent import open_store as open_at
     from ace_agent.agent import workspace_folder
     from ace_agent.errors import InputError, MemoryError_
-    from ace_memory import Store, StoreError
+    from ace_memory import StoreError
 
-    path = workspace_folder(workspace) / "memory.db"
-    if not path.exists():
-        raise InputError(f"nothing is stored in {path.parent}", hint="--workspace names another folder")
+    folder = workspace_folder(workspace)
+    if not (folder / "memory.db").exists():
+        raise InputError(f"nothing is stored in {folder}", hint="--workspace names another folder")
     try:
-        with Store(path) as store:
+        with open_at(folder) as store:
             yield store
     except StoreError as error:
         raise MemoryError_(error.message, error.hint) from error

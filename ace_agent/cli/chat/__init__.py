@@ -13,14 +13,8 @@ from ace_agent.cli import options
 @click.command("chat")
 @options.conversation
 @click.option("--new", is_flag=True, help="Start a new conversation; with -c, under that name.")
-@click.option(
-    "--model",
-    default="ace-mini",
-    show_default=True,
-    metavar="NAME",
-    help="A name of `ace models`, or a folder.",
-)
-@click.option("--planner", default="auto", show_default=True, metavar="NAME", help="As for a request.")
+@options.model
+@options.planner
 @click.option(
     "-o",
     "--output",

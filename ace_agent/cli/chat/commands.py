@@ -17,7 +17,7 @@ from ace_agent.cli.halfblocks import can_show
 from ace_agent.cli.history import history_table
 from ace_agent.cli.masks import FORMS, SIDES, parse_mask
 from ace_agent.cli.options import size_from
-from ace_agent.cli.presenting import draw, picture_line, show_notes, shown
+from ace_agent.cli.presenting import draw, picture_line, show_notes, shown, visible
 from ace_agent.cli.saving import Destination
 from ace_agent.cli.show import facts_table
 from ace_agent.errors import InputError
@@ -105,7 +105,7 @@ def history(session: Session, arguments: list[str]) -> None:
 
 @slash("show", "[@ID]", "Show a picture and how it was made.", image_ids)
 def show(session: Session, arguments: list[str]) -> None:
-    picture = session.agent.show(only(arguments, "picture") or "@last")
+    picture = visible(session.agent.show(only(arguments, "picture") or "@last"))
     draw([picture], session.results)
     session.results.print(facts_table(picture))
 
@@ -119,7 +119,7 @@ def compare(session: Session, arguments: list[str]) -> None:
     if before is None:
         raise InputError(f"{after.id} was made from no other picture", hint="name two: /compare @1 @2")
     if can_show(session.results):
-        pair = [(f"{picture.id} {picture.caption}".strip(), picture.image) for picture in (before, after)]
+        pair = [(f"{p.id} {p.caption}".strip(), visible(p).image) for p in (before, after)]
         session.results.print(side_by_side(pair, session.results.width))
     session.results.print(Text.assemble(picture_line(before), "  |  ", picture_line(after)))
 
@@ -224,24 +224,19 @@ def segmented(session: Session, what: str) -> Image.Image:
     return Image.fromarray(np.where(found, 255, 0).astype(np.uint8))
 
 
-@slash("attach", "FILE...|off", "Hand pictures over with the next request.")
+@slash(
+    "attach", "FILE...", "Take pictures into the conversation; the last one is what the next request edits."
+)
 def attach(session: Session, arguments: list[str]) -> None:
     if not arguments:
         raise InputError("attach what?", hint="/attach photo.jpg")
-    if arguments[0] in OFF:
-        session.settings.attached = []
-        session.tell("nothing attached")
-        return
     from ace_agent.pictures import read_picture
 
-    for name in arguments:
-        path = Path(name).expanduser()
-        picture = read_picture(path)
-        show_notes(picture.notices, session.notices)
-        session.settings.attached.append(path)
-        session.tell(
-            f"{path.name}, {picture.image.width} x {picture.image.height}, goes with the next request"
-        )
+    for path in [Path(name).expanduser() for name in arguments]:
+        show_notes(read_picture(path).notices, session.notices)
+        picture = session.agent.attach(path)
+        draw([picture], session.results)
+        session.results.print(picture_line(picture).append(f"  {path.name}"))
 
 
 @slash("save", "[@ID] [FILE]", "Write a picture to a file; default: ./ace-ID.png.", image_ids)
@@ -252,7 +247,7 @@ def save(session: Session, arguments: list[str]) -> None:
         raise InputError("this takes one picture and one file", hint="/save @3 night.png")
     destination = Destination(Path(files[0]).expanduser() if files else None)
     destination.check()
-    picture = session.agent.show(ids[0] if ids else "@last")
+    picture = visible(session.agent.show(ids[0] if ids else "@last"))
     session.tell(f"{picture.id}  {shown(destination.write([picture])[0])}")
 
 
@@ -261,10 +256,9 @@ def rerun(session: Session, arguments: list[str]) -> None:
     from ace_agent.cli.progress import progress_bar
 
     picture = session.agent.show(only(arguments, "picture") or "@last")
-    if picture.recipe is None:
-        raise InputError(f"{picture.id} was not made here, so it has no recipe")
     with progress_bar(session.notices) as progress:
-        again = session.agent.rerun(picture.recipe, progress=progress)
+        again = session.agent.rerun(picture.id, progress=progress)
+    show_notes(again.notes, session.notices)
     verdict = "identical, bit for bit" if again.identical else f"different: {again.differing} pixels differ"
     session.tell(f"{picture.id}  {verdict}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +17,11 @@ from ace_agent.cli.presenting import present
 from ace_agent.cli.progress import progress_bar
 from ace_agent.cli.saving import Destination
 from ace_agent.errors import AceError
+from ace_memory import StoreError
 
 if TYPE_CHECKING:
     from ace_agent.agent import Agent, Picture, Turn
-    from ace_agent.plan import Plan, Region
+    from ace_agent.plan import Plan
 
 
 class Quit(Exception):
@@ -30,12 +30,11 @@ class Quit(Exception):
 
 @dataclass
 class Settings:
-    """What `/seed`, `/size`, `/mask` and `/attach` set. A mask and attached pictures serve one request."""
+    """What `/seed`, `/size` and `/mask` set. A mask, the id of a picture, serves one request."""
 
     seed: int | None = None
     size: tuple[int, int] | None = None
-    mask: Region | str | None = None
-    attached: list[Path] = field(default_factory=list)
+    mask: str | None = None
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Session:
                 find(name).run(self, arguments)
             elif text:
                 self.say(text)
-        except AceError as error:
+        except (AceError, StoreError) as error:
             self.complain(error)
             return False
         return True
@@ -75,7 +74,6 @@ class Session:
         with progress_bar(self.notices) as progress:
             turn = self.agent.say(
                 request,
-                settings.attached,
                 mask=settings.mask,
                 seed=settings.seed,
                 size=settings.size,
@@ -94,9 +92,7 @@ class Session:
 
     def present(self, turn: Turn) -> None:
         """The pictures and their ids; with a folder to write to, their paths too."""
-        paths: Sequence[Path | None] = [None] * len(turn.images)
-        if self.output is not None:
-            paths = Destination(self.output).write(turn.images)
+        paths = () if self.output is None else Destination(self.output).write(turn.images)
         present(turn, paths, self.results, self.notices)
 
     def reopen(
@@ -112,7 +108,7 @@ class Session:
         self.agent = agent
         self.model, self.planner = model or self.model, planner or self.planner
 
-    def complain(self, error: AceError) -> None:
+    def complain(self, error: AceError | StoreError) -> None:
         """One line and the way out."""
         line = f"{error.message} ({error.hint})" if error.hint else error.message
         self.notices.print(Text(plain(line), style="red"))

@@ -1,0 +1,82 @@
+"""`ace plan` and `ace run`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from PIL import Image
+
+from ace_agent.plan_file import load_plan
+from tests.cli.conftest import Ace
+
+PLAN = """\
+version: 1
+vars:
+  sky: stormy
+steps:
+  - task: text_to_image
+    instruction: a red car under a ${sky} sky
+    seed: 3
+  - task: inpaint
+    instruction: a cat
+    images: [$1]
+    mask: {side: left}
+"""
+
+
+@pytest.fixture
+def plan(here: Path) -> str:
+    (here / "plan.yaml").write_text(PLAN)
+    return "plan.yaml"
+
+
+def test_a_request_is_planned_and_nothing_is_stored(ace: Ace, here: Path) -> None:
+    assert "text_to_image" in ace("plan", "a red car").stdout
+    ace("plan", "a red car", "-o", "car.yaml")
+    assert load_plan(here / "car.yaml").steps[0].task == "text_to_image"
+    assert "is there already" in ace("plan", "a red car", "-o", "car.yaml", status=1).stderr
+    assert json.loads(ace("conversations", "--json").stdout) == []
+
+
+def test_the_schema_accepts_a_plan(ace: Ace) -> None:
+    schema = json.loads(ace("plan", "--schema").stdout)
+    step = {"task": "text_to_image", "instruction": "a car"}
+    jsonschema.validate({"version": 1, "steps": [step]}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"version": 1, "steps": [step | {"surprise": 1}]}, schema)
+
+
+def test_a_plan_file_is_checked_with_line_numbers(ace: Ace, here: Path, plan: str) -> None:
+    assert "nothing wrong" in ace("plan", "--check", plan).stdout
+    (here / "bad.yaml").write_text(PLAN.replace("task: inpaint", "task: inpant").replace("$1", "$7"))
+    result = ace("plan", "--check", "bad.yaml", status=1)
+    assert "bad.yaml: line 8" in result.stdout and "inpaint" in result.stdout
+    assert json.loads(ace("plan", "--check", "bad.yaml", "--json", status=1).stdout)[0]["line"] == 8
+    assert "no file" in ace("plan", "--check", "gone.yaml", status=1).stderr
+    ace("plan", status=2)
+
+
+def test_a_plan_runs_with_its_variables(ace: Ace, here: Path, plan: str) -> None:
+    told = json.loads(ace("run", plan, "--var", "sky=pink", "-o", "out.png", "--json", "--yes").stdout)
+    assert [image["path"] for image in told["images"]] == ["out.png"]
+    assert told["plan"]["steps"][0]["instruction"] == "a red car under a pink sky"
+    assert "no variable 'sea'" in ace("run", plan, "--var", "sea=calm", status=1).stderr
+    ace("run", plan, "--var", "sky", status=2)
+    ace("run", status=2)
+
+
+def test_a_plan_may_read_files_of_its_folder_only(
+    ace: Ace, here: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    Image.new("RGB", (32, 32), "green").save(outside / "x.png")
+    text = f"version: 1\nsteps:\n  - {{task: restyle, instruction: oil, images: [{outside / 'x.png'}]}}\n"
+    from ace_agent.tasks import TASKS
+
+    task = next(row.id for row in TASKS.values() if row.family == "semantic" and row.mask != "required")
+    (here / "file.yaml").write_text(text.replace("restyle", task))
+    assert "--allow-path" in ace("run", "file.yaml", status=1).stderr
+    ace("run", "file.yaml", "--allow-path", str(outside))
