@@ -14,12 +14,6 @@ def ranks() -> dict[str, int]:
     return {word: rank for rank, word in enumerate(text.split())}
 
 
-@cache
-def ordinary() -> frozenset[str]:
-    """The ordinary words as a set."""
-    return frozenset(ranks())
-
-
 def stem(word: str) -> str:
     """A word without its commonest endings, so that ``dogs`` meets ``dog`` and ``snowy`` meets ``snow``."""
     for ending, least in (("'s", 2), ("ies", 4), ("sses", 4), ("es", 5), ("s", 3)):
@@ -82,29 +76,39 @@ def mend(word: str, lexicon: frozenset[str], near: Iterable[str] = ()) -> str:
     if word.endswith("s") and (stem(word) in known or stem(word) in lexicon or stem(word) in near):
         return word
     limit = slips(word)
+    if not limit:
+        return word
     best: tuple[float, str] = (limit + 1.0, word)
-    for words, bonus in ((near, 0.6), (lexicon, 0.5), (ordinary(), 0.0)):
+    for words, bonus in ((near, 0.6), (lexicon, 0.5)):
         pool = _by_length(words)
         for length in range(len(word) - limit, len(word) + limit + 1):
             for other in pool.get(length, ()):
                 if length < 3 or (other[0] != word[0] and other[1:2] != word[:1] and other[-1] != word[-1]):
                     continue
                 cost = distance(word, other, limit)
-                if cost > limit:
-                    continue
-                swap = sorted(word) == sorted(other)
-                first = other[0] != word[0]
-                rank = known.get(other, 30000) / 60000
-                doubled = _single(word) == _single(other)
-                score = (
-                    cost
-                    - bonus
-                    + 0.35 * first
-                    - 0.6 * swap
-                    - 0.4 * doubled
-                    - 0.2 * (len(other) > len(word))
-                    + rank
-                )
-                if score < best[0]:
-                    best = (score, other)
+                if cost <= limit:
+                    best = min(best, (_weigh(word, other, cost) - bonus, other))
+    for other in _one_slip(word):
+        if other in known and len(other) > 2:
+            best = min(best, (_weigh(word, other, 1), other))
     return best[1]
+
+
+def _weigh(word: str, other: str, cost: int) -> float:
+    """How unlikely it is that ``other`` was meant: swaps, doubled and missing letters are common slips."""
+    swap = sorted(word) == sorted(other)
+    doubled = _single(word) == _single(other)
+    first = other[0] != word[0]
+    rank = ranks().get(other, 30000) / 60000
+    return cost + 0.35 * first - 0.6 * swap - 0.4 * doubled - 0.2 * (len(other) > len(word)) + rank
+
+
+def _one_slip(word: str) -> set[str]:
+    """Every string one insertion, deletion, replacement or swap away."""
+    cuts = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    found = {a + b[1:] for a, b in cuts if b}
+    found.update(a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1)
+    found.update(a + c + b[1:] for a, b in cuts if b for c in letters)
+    found.update(a + c + b for a, b in cuts for c in letters)
+    return found
