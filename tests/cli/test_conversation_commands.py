@@ -132,3 +132,10 @@ def test_commands_on_nothing_say_how_to_begin(ace: Ace) -> None:
 
 def test_an_unknown_conversation_names_the_known_ones(talk: Ace) -> None:
     assert "there is cars" in talk("history", "-c", "trucks", status=1).stderr
+
+
+def test_a_gallery_is_one_page_and_never_written_over(talk: Ace, here: Path) -> None:
+    assert "./cars.html" in talk("gallery").stdout
+    assert "make it night" in (here / "cars.html").read_text()
+    assert "--force" in talk("gallery", status=1).stderr
+    assert told(talk, "gallery", "--force")["path"] == "cars.html"

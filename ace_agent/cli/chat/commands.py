@@ -248,7 +248,7 @@ def save(session: Session, arguments: list[str]) -> None:
     destination = Destination(Path(files[0]).expanduser() if files else None)
     destination.check()
     picture = visible(session.agent.show(ids[0] if ids else "@last"))
-    session.tell(f"{picture.id}  {shown(destination.write([picture])[0])}")
+    session.results.print(picture_line(picture, destination.write([picture])[0]), soft_wrap=True)
 
 
 @slash("rerun", "[@ID]", "Make a picture again from its recipe, and compare.", image_ids)
@@ -271,7 +271,7 @@ def export(session: Session, arguments: list[str]) -> None:
     path = Path(name).expanduser()
     if path.exists():
         raise InputError(f"{path} is there already", hint="choose another name")
-    session.tell(shown(session.agent.export(path)))
+    session.results.print(Text(shown(session.agent.export(path))), soft_wrap=True)
 
 
 @slash("resume", "", "Go on with the newest request that was stopped.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ace_agent.cli.chat.registry import completions
 
 if TYPE_CHECKING:
-    from prompt_toolkit.completion import CompleteEvent, Completion
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion
     from prompt_toolkit.document import Document
 
     from ace_agent.cli.chat.session import Session
@@ -41,24 +41,30 @@ def simple() -> Iterator[str]:
             return
 
 
-def edited(session: Session, history: Path) -> Iterator[str]:
-    """With line editing, history across sittings and completion."""
-    from prompt_toolkit import PromptSession
+def completer(session: Session) -> Completer:
+    """Slash commands, what may follow them, and picture ids."""
     from prompt_toolkit.completion import Completer, Completion
-    from prompt_toolkit.history import FileHistory, InMemoryHistory
-    from prompt_toolkit.output import ColorDepth
 
     class Words(Completer):
         def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
             text = document.text_before_cursor
-            word = text if text.startswith("/") and " " not in text else text.rpartition(" ")[2]
+            word = text.rpartition(" ")[2]
             for choice, meaning in completions(session, text):
                 yield Completion(choice, start_position=-len(word), display_meta=meaning)
+
+    return Words()
+
+
+def edited(session: Session, history: Path) -> Iterator[str]:
+    """With line editing, history across sittings and completion."""
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+    from prompt_toolkit.output import ColorDepth
 
     writable = os.access(history.parent, os.W_OK)
     prompt: PromptSession[str] = PromptSession(
         history=FileHistory(str(history)) if writable else InMemoryHistory(),
-        completer=Words(),
+        completer=completer(session),
         complete_while_typing=False,
         color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,
     )

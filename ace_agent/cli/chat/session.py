@@ -115,7 +115,7 @@ class Session:
 
     def tell(self, line: str) -> None:
         """One line to the person."""
-        self.results.print(Text(plain(line)), soft_wrap=True)
+        self.results.print(Text(plain(line)))
 
     def images(self) -> list[tuple[str, str]]:
         """(id, caption) of every picture, the latest first, for completion."""

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ace_agent.agent import Agent
 from ace_agent.cli.chat import commands  # noqa: F401  (fills the registry)
-from ace_agent.cli.chat.prompt import lines
+from ace_agent.cli.chat.prompt import completer, lines
 from ace_agent.cli.chat.session import Quit, Session
 from tests.cli.conftest import Ace
 from tests.tiny import TinyPipeline
@@ -155,10 +155,21 @@ def test_completion_knows_the_pictures(screen: Screen) -> None:
     assert [image for image, _ in screen.session.images()] == ["@1", "@last", "@first"]
 
 
-def test_the_prompt_edits_and_completes(
+def test_tab_completes_the_word_before_the_cursor(screen: Screen) -> None:
+    from prompt_toolkit.completion import CompleteEvent
+    from prompt_toolkit.document import Document
+
+    screen("a red car")
+    found = list(completer(screen.session).get_completions(Document("/goto @1"), CompleteEvent()))
+    assert [(item.text, item.start_position) for item in found] == [("@1", -2)]
+    found = list(completer(screen.session).get_completions(Document("/und"), CompleteEvent()))
+    assert [(item.text, item.start_position) for item in found] == [("/undo", -4)]
+
+
+def test_the_prompt_remembers_across_sittings(
     screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A typed line, with a tab, on a terminal that prompt_toolkit plays."""
+    """Lines typed on a terminal that prompt_toolkit plays; Ctrl-C gives up a line, Ctrl-D ends."""
     from prompt_toolkit.application import create_app_session
     from prompt_toolkit.input import create_pipe_input
     from prompt_toolkit.output import DummyOutput
@@ -167,9 +178,8 @@ def test_the_prompt_edits_and_completes(
     monkeypatch.setenv("TERM", "xterm-256color")
     history = tmp_path / "history"
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
-        keys.send_text("/und\t\r")
         keys.send_text("a red car\r")
         keys.send_text("half a line\x03")
         keys.send_text("\x04")
-        assert list(lines(screen.session, history)) == ["/undo", "a red car"]
+        assert list(lines(screen.session, history)) == ["a red car"]
     assert "a red car" in history.read_text()
