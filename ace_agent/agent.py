@@ -194,7 +194,7 @@ class Agent(Dialogue):
             raise InputError(f"turn {row.id} is done already")
         if alive(row.owner):
             raise InputError(f"turn {row.id} is still running in process {row.owner.split(':')[-1]}")
-        pipeline = self._loaded()
+        pipeline = self.pipeline
         self.store.set_status(row.id, "running", owner=owner_now())
         return self._execute(row, pipeline, self._tip(), [], progress)
 
@@ -216,7 +216,7 @@ class Agent(Dialogue):
         call, variation = call_of(recipe, self._stored)
         if wanted is None:
             wanted = self._made_by(recipe)
-        pipeline = self._loaded()
+        pipeline = self.pipeline
         if recipe["model"] != pipeline.name:
             raise InputError(
                 f"the picture was made by {recipe['model']}, not {pipeline.name}",
@@ -275,7 +275,7 @@ class Agent(Dialogue):
         check_known_masks(
             plan, {**{text: self._picture(row) for text, row in known.items()}, **inputs.pictures}
         )
-        pipeline = self._loaded()
+        pipeline = self.pipeline
         notes += inputs.notices
         if pipeline.name == "ace-mini" and any(
             inputs.kinds[name] == "image" and looks_like_a_photograph(image)
@@ -327,7 +327,9 @@ class Agent(Dialogue):
                 return question.choices[0].plan
             return question.choices[ask(question)].plan
 
-    def _loaded(self) -> Pipeline:
+    @property
+    def pipeline(self) -> Pipeline:
+        """The model, loaded now if it was not yet."""
         if self._pipeline is None:
             from ace_agent.engine.pipeline import ACEPipeline
 

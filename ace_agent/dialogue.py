@@ -63,7 +63,8 @@ class Dialogue:
         if self._talk is None:
             return []
         rows = self.store.turns(self._talk) if everything else self.store.path_to(self._tip())
-        return [turn_of(self.store, row) for row in rows]
+        numbers = self.store.numbers(self._talk)
+        return [turn_of(self.store, row, numbers[row.id]) for row in rows]
 
     @plainly
     def show(self, reference: str = "@last") -> Picture:
@@ -105,15 +106,16 @@ class Dialogue:
         recent = self.store.recent(self._tip(), RECENT)
         on_path = {row.id for row in recent}
         last = self._last()
+        numbers = self.store.numbers(self._talk)
         steps: dict[int, Any] = {}
         known = []
-        for image in self.store.images(self._talk)[-RECENT:]:
+        for image in self.store.latest_images(self._talk, RECENT):
             if image.sha256 is None:
                 continue
             if image.step is not None and image.step not in steps:
                 steps[image.step] = self.store.step(image.step)
             step = None if image.step is None else steps[image.step]
-            turn = 0 if image.turn is None else self.store.number_of(self.store.turn(image.turn))
+            turn = 0 if image.turn is None else numbers[image.turn]
             known.append(
                 KnownImage(
                     f"@{image.number}",
@@ -207,7 +209,7 @@ class Dialogue:
         """Every picture that a plan may name."""
         if self._talk is None:
             return set()
-        return {f"@{row.number}" for row in self.store.images(self._talk) if row.sha256 is not None}
+        return {f"@{number}" for number in self.store.image_numbers(self._talk)}
 
     def _image(self, reference: str) -> ImageRow:
         try:
@@ -226,7 +228,7 @@ class Dialogue:
     def _main(self, turn: int) -> ImageRow | None:
         """The picture that stands for a turn: the first variation of its last result."""
         row = self.store.turn(turn)
-        full = turn_of(self.store, row)
+        full = turn_of(self.store, row, 0)
         if full.images:
             last = full.images[-1].row
             return next(p.row for p in full.images if p.row.step == last.step)

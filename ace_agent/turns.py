@@ -98,8 +98,8 @@ class Turn:
     created: float
 
 
-def turn_of(store: Store, row: TurnRow) -> Turn:
-    """A stored turn with its pictures."""
+def turn_of(store: Store, row: TurnRow, number: int | None = None) -> Turn:
+    """A stored turn with its pictures; `number` spares counting the turns before it."""
     try:
         plan = Plan.from_json(row.plan)
         outputs = plan.outputs()
@@ -113,7 +113,7 @@ def turn_of(store: Store, row: TurnRow) -> Turn:
     results = [p for p in made if not outputs or positions[p.row.step or 0] in outputs]
     return Turn(
         id=row.id,
-        number=store.number_of(row),
+        number=store.number_of(row) if number is None else number,
         parent=row.parent,
         request=row.request,
         plan=plan,

@@ -108,6 +108,11 @@ class Store(Connection):
         sql = "SELECT count(*) AS n FROM turns WHERE conversation = ? AND id <= ?"
         return int(self.rows(sql, turn.conversation, turn.id)[0]["n"])
 
+    def numbers(self, conversation: int) -> dict[int, int]:
+        """The place of every turn in its conversation, from 1, by its id."""
+        rows = self.rows("SELECT id FROM turns WHERE conversation = ? ORDER BY id", conversation)
+        return {row["id"]: number for number, row in enumerate(rows, 1)}
+
     def begin_turn(
         self,
         conversation: int,
@@ -330,6 +335,16 @@ class Store(Connection):
         return self.records(
             Image, "SELECT * FROM images WHERE conversation = ? ORDER BY number", conversation
         )
+
+    def latest_images(self, conversation: int, limit: int) -> list[Image]:
+        """The newest ones, by number."""
+        sql = "SELECT * FROM images WHERE conversation = ? ORDER BY number DESC LIMIT ?"
+        return self.records(Image, sql, conversation, limit)[::-1]
+
+    def image_numbers(self, conversation: int) -> list[int]:
+        """Of every picture and mask that was not forgotten."""
+        sql = "SELECT number FROM images WHERE conversation = ? AND sha256 IS NOT NULL ORDER BY number"
+        return [row["number"] for row in self.rows(sql, conversation)]
 
     def turn_images(self, turn: int) -> list[Image]:
         """What was attached to and made in a turn, by number."""
