@@ -90,6 +90,7 @@ def command(
     from ace_agent.evaluation import benchmark, presets
     from ace_agent.evaluation.card import read_training
     from ace_agent.evaluation.dump import Dump
+    from ace_agent.evaluation.errors import EvaluationError
     from ace_agent.evaluation.suites import Suite
     from ace_agent.evaluation.wording import read_wording
 
@@ -104,6 +105,11 @@ def command(
     presets.check(preset, suite)
     for file in others:
         _read_report(file)
+    training = read_training(model)
+    if history is not None and "hours" not in training:
+        raise EvaluationError(
+            f"{model} does not say how long it was trained", "its folder needs a training.json with hours"
+        )
     writer = Dump(dump) if dump is not None else None
     answerer = _answerer(preset, model, baseline, references, not no_history, steps, guidance, batch)
     with Progress(console=notices(), transient=True, disable=as_json) as bar:
@@ -118,19 +124,18 @@ def command(
             batch=batch,
             progress=lambda _: bar.advance(asked),
         )
-    training = read_training(model)
-    if sheets is not None:
-        _write_sheets(outcome, sheets)
-    if card is not None:
-        _write_card(outcome, card, others, training, history)
-    if history is not None:
-        _add_to_history(outcome, history, training)
     if as_json:
         print_json(outcome.report.as_json())
     else:
         from ace_agent.evaluation.tables import show
 
         show(outcome.report, output())
+    if sheets is not None:
+        _write_sheets(outcome, sheets)
+    if history is not None:
+        _add_to_history(outcome, history, training)
+    if card is not None:
+        _write_card(outcome, card, others, training, history)
 
 
 def _answerer(
@@ -206,11 +211,6 @@ def _write_card(
 
 def _add_to_history(outcome: Outcome, history: Path, training: dict[str, float]) -> None:
     from ace_agent.evaluation.curves import Evaluation, append_history, plot_history, read_history
-    from ace_agent.evaluation.errors import EvaluationError
 
-    if "hours" not in training:
-        raise EvaluationError(
-            "the model does not say how long it was trained", "its folder needs a training.json with hours"
-        )
     append_history(history, Evaluation(training["hours"], outcome.report.figures()))
     plot_history(read_history(history)).save(history.with_suffix(".png"))

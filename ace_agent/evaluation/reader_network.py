@@ -2,8 +2,8 @@
 
 Legend: B pictures, H, W their sides, h, w = H / 8, W / 8 the grid on which objects are found.
 Objects are found at their centres (after CenterNet, arXiv 1904.07850): each grid cell says whether
-something is centred there, and which noun, colour and drawing style it has. One noun per place, told
-by a softmax: it learns nouns several times faster than an independent logit for each (measured: OBJ).
+something is centred there, and which noun, colour and drawing style it has. Nouns compete for a cell
+by a softmax, so that one threshold, the centre's, serves all of them.
 """
 
 from __future__ import annotations

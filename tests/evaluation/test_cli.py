@@ -45,7 +45,21 @@ def test_mistakes_are_found_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "wording.json").write_text('{"remove": ["Erase <that>."]}')
     assert isinstance(fails("--wording", str(tmp_path / "wording.json")), WordingError)
     assert isinstance(fails("--with", str(tmp_path / "absent.json")), EvaluationError)
+    untold = fails("--history", str(tmp_path / "history.jsonl"), "--model", str(tmp_path))
+    assert "how long" in str(untold)
     assert not (tmp_path / "dump").exists()
+
+
+def test_figures_are_kept_and_plotted_by_training_hours(tmp_path: Path) -> None:
+    history = tmp_path / "figures.jsonl"
+    for hours in (1, 2):
+        (tmp_path / "training.json").write_text(json.dumps({"hours": hours, "step": 9}))
+        arguments = ["--tasks", "remove", "--model", str(tmp_path), "--history", str(history)]
+        ran = CliRunner().invoke(command, [*BASELINE, "--baseline", "target", *arguments])
+        assert ran.exit_code == 0, ran.output
+    assert [json.loads(line)["hours"] for line in history.read_text().splitlines()] == [1, 2]
+    assert json.loads(history.read_text().splitlines()[0])["figures"] == {"remove": 1.0}
+    assert history.with_suffix(".png").stat().st_size > 1000
 
 
 def test_help_needs_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,147 @@
+"""Local edits in a row, each on the picture that the last one left: what is lost, and how much is touched.
+
+``python -m ace_agent.evaluation.drift --model ace-mini`` prints JSON. Every edit is composited as the
+executor does it, so what no edit touched must come back bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import click
+import numpy as np
+from PIL import Image
+
+from ace_agent import fidelity
+from ace_agent.data import edits
+from ace_agent.data.errors import Unfit
+from ace_agent.data.render import Renderer
+from ace_agent.data.sample import Turn
+from ace_agent.data.scene import Scene
+from ace_agent.data.sprites import Sprites
+from ace_agent.data.studio import Catalogue, Studio
+from ace_agent.data.tasks.editing import edit_turn
+from ace_agent.engine.lcu import ConditionUnit
+
+LOCAL_EDITS = (
+    edits.recolor,
+    edits.retexture,
+    edits.put_on_hat,
+    edits.add,
+    edits.remove,
+    edits.replace_object,
+    edits.write,
+    edits.unwrite,
+)
+EDITS = 8
+"""Edits in a row."""
+
+
+class LocalPipeline(Protocol):
+    """The part of `ACEPipeline` that is used here."""
+
+    def __call__(
+        self, prompt: str, image: Sequence[Image.Image] = ..., *, task: str | None = ...,
+        history: Sequence[ConditionUnit] = ..., seed: int | None = ...
+    ) -> Any: ...  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What a number of conversations showed.
+
+    Args:
+        identical: whether every pixel outside all found regions is the first picture's.
+        untouched: mean share of the picture outside all found regions of a conversation.
+        truly_untouched: the same for the regions that the edits ask for.
+        region_ratio: median over the edits of found region / region that truly changes.
+    """
+
+    conversations: int
+    edits: int
+    identical: bool
+    untouched: float
+    truly_untouched: float
+    region_ratio: float
+
+
+def measure(pipeline: LocalPipeline, conversations: int, *, seed: int = 0, size: int = 128) -> Drift:
+    """Hold ``conversations`` of `EDITS` local edits each, on held-out scenes."""
+    renderer = Renderer(Sprites.load(), size)
+    catalogue = Catalogue(renderer)
+    identical, untouched, truly, ratios = True, [], [], []
+    for index in range(conversations):
+        rng = random.Random(f"drift {seed} {index}")
+        turns = _conversation(renderer, catalogue, rng)
+        start = picture = Image.fromarray(turns[0].frames[0].image)
+        touched, asked = np.zeros((size, size), bool), np.zeros((size, size), bool)
+        history: list[ConditionUnit] = []
+        for number, turn in enumerate(turns):
+            made = pipeline(
+                turn.instruction, [picture], task=turn.task, history=tuple(history), seed=seed + number
+            )
+            region = fidelity.found_region(made.regions[0], picture, made.images[0])
+            history.append(ConditionUnit(turn.instruction, (picture,), (None,)))
+            picture = fidelity.composite(picture, made.images[0], region)
+            found, wanted = np.asarray(region) > 0, np.asarray(turn.region) > 0
+            ratios.append(found.sum() / wanted.sum())
+            touched |= found
+            asked |= wanted
+        same = (np.asarray(picture) == np.asarray(start)).all(-1)
+        identical &= bool(same[~touched].all())
+        untouched.append(float((~touched).mean()))
+        truly.append(float((~asked).mean()))
+    return Drift(
+        conversations,
+        EDITS,
+        identical,
+        float(np.mean(untouched)),
+        float(np.mean(truly)),
+        float(np.median(ratios)),
+    )
+
+
+def _conversation(renderer: Renderer, catalogue: Catalogue, rng: random.Random) -> list[Turn]:
+    while True:
+        studio = Studio(renderer, catalogue, random.Random(rng.getrandbits(64)), "held-out")
+        try:
+            return list(_edits(studio))
+        except Unfit:
+            continue
+
+
+def _edits(studio: Studio) -> Iterator[Turn]:
+    scene: Scene = studio.scene(2)
+    for _ in range(EDITS):
+
+        def attempt(scene: Scene = scene) -> tuple[Turn, Scene] | None:
+            try:
+                change = studio.pick(LOCAL_EDITS)(studio, scene)
+                if len(change.after.objects) > 3:
+                    return None
+                return edit_turn(studio, studio.render(scene), change, masked=0), change.after
+            except Unfit:
+                return None
+
+        turn, scene = studio.until(attempt, tries=60)
+        yield turn
+
+
+@click.command()
+@click.option("--model", default="ace-mini", show_default=True)
+@click.option("--conversations", type=click.IntRange(1), default=8, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def main(model: str, conversations: int, seed: int) -> None:
+    """Measure eight local edits in a row."""
+    from ace_agent.engine.pipeline import ACEPipeline
+
+    pipeline = ACEPipeline.from_pretrained(model)
+    click.echo(json.dumps(asdict(measure(pipeline, conversations, seed=seed)), indent=2))
+
+
+if __name__ == "__main__":
+    main()

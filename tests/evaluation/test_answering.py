@@ -1,0 +1,58 @@
+"""Several conversations in one packed pass are answered as each alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ace_agent.engine.pipeline import ACEPipeline
+from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
+from ace_agent.engine.transformer import ACETransformer
+from ace_agent.evaluation.answering import PipelineAnswerer
+from ace_agent.evaluation.presets import drawn
+from ace_agent.evaluation.suites import Suite
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> ACEPipeline:
+    torch.manual_seed(0)
+    tokenizer = WordTokenizer(["red", "car", "make", "it", "night", "a"])
+    model = ACETransformer(width=64, depth=2, heads=2, text_width=32)
+    encoder = MiniTextEncoder(len(tokenizer), vector=16, width=32, depth=1, heads=2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.02)
+    folder: Path = tmp_path_factory.mktemp("model")
+    return ACEPipeline(model, encoder, tokenizer, folder)
+
+
+def test_a_packed_batch_is_answered_as_each_alone(pipeline: ACEPipeline) -> None:
+    suite = Suite(("text_to_image", "remove", "fuse_layers", "chain:undo"), per_task=1)
+    conversations = [question.turns for question in drawn("scenes", suite)]
+    seeds = [1, 2, 3, 4]
+    together, alone = (
+        PipelineAnswerer(pipeline, batch=batch, references="given", steps=1, guidance=1.0).answer(
+            conversations, seeds
+        )
+        for batch in (4, 1)
+    )
+    called = [
+        pipeline(
+            turns[-1].instruction,
+            unit.current.images,
+            unit.current.masks,
+            task=turns[-1].task,
+            history=unit.history,
+            num_inference_steps=1,
+            guidance_scale=1.0,
+            seed=seed,
+            references=unit.current.references,
+        ).images[0]
+        for turns, seed in zip(conversations, seeds, strict=True)
+        for unit in [PipelineAnswerer(pipeline, references="given").unit(turns)]
+    ]
+    for packed, single, plain in zip(together, alone, called, strict=True):
+        assert np.abs(np.asarray(packed, np.int16) - np.asarray(single, np.int16)).max() <= 1
+        assert np.abs(np.asarray(plain, np.int16) - np.asarray(single, np.int16)).max() <= 1
+    assert not np.array_equal(np.asarray(together[0]), np.asarray(together[1]))
