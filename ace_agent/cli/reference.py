@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from ace_agent.cli import main
-from ace_agent.cli.group import COMMANDS
 
 WIDTH = 100
 HEAD = """# Commands
@@ -14,33 +15,24 @@ Written by `make docs` from the commands' own help; a test compares the two.
 """
 
 
-def help_of(command: click.Command, *names: str) -> str:
-    """The help text of one command, at a fixed width."""
-    ctx: click.Context | None = None
-    for name in ("ace", *names[:-1]):
-        ctx = click.Context(main, parent=ctx, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH)
-    if names:
-        ctx = click.Context(
-            command, parent=ctx, info_name=names[-1], max_content_width=WIDTH, terminal_width=WIDTH
-        )
-    assert ctx is not None
-    return command.get_help(ctx)
-
-
-def sections() -> list[tuple[str, str]]:
-    """(heading, help) of the main command and of every command that belongs to this package."""
-    found = [("ace", help_of(main))]
-    ctx = click.Context(main)
-    for name in COMMANDS:
-        command = main.get_command(ctx, name)
-        if command is not None:
-            found.append((f"ace {name}", help_of(command, name)))
-    return found
+def sections(
+    command: click.Command, name: str, parent: click.Context | None = None
+) -> Iterator[tuple[str, str]]:
+    """(heading, help at a fixed width) of a command and of those below it."""
+    ctx = click.Context(command, parent, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH)
+    yield ctx.command_path, command.get_help(ctx)
+    if isinstance(command, click.Group):
+        for below in command.list_commands(ctx):
+            found = command.get_command(ctx, below)
+            assert found is not None, f"{below} is listed"
+            yield from sections(found, below, ctx)
 
 
 def document() -> str:
     """The whole page."""
-    return HEAD + "".join(f"\n## {heading}\n\n```text\n{text}\n```\n" for heading, text in sections())
+    return HEAD + "".join(
+        f"\n## {heading}\n\n```text\n{text}\n```\n" for heading, text in sections(main, "ace")
+    )
 
 
 if __name__ == "__main__":
