@@ -8,12 +8,13 @@ may raise to stop.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from ace_agent.engine.schedule import TRAIN_STEPS, NoiseSchedule, trailing_grid
+from ace_agent.engine.schedule import TRAIN_STEPS, NoiseSchedule, signal, trailing_grid
 from ace_agent.errors import InputError
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
@@ -66,16 +67,35 @@ def guided(conditional: Denoiser, unconditional: Denoiser, scale: float, rescale
     return denoise
 
 
-def ddim_step(x: Tensor, eps: Tensor, sigma: Tensor, alpha: Tensor, now: Tensor, then: Tensor) -> Tensor:
-    """One deterministic DDIM step (arXiv 2010.02502, eta 0).
+@dataclass(frozen=True)
+class DDIMStep:
+    """Coefficients of one step, float32 scalars: the table's sigma and alpha for the clean estimate, and the
+    interpolated variance-preserving sigmas of this timestep and the next with what they leave of the signal.
 
-    `sigma` and `alpha` are the table's, for the clean estimate; `now` and `then` the interpolated
-    variance-preserving sigmas of this timestep and the next. The released code rounds fractional timesteps in
-    these two ways at once.
+    For a fractional timestep the two disagree; the released code rounds in these two ways at once.
     """
-    clean = (x - sigma * eps) / alpha
-    direction = (x - (1 - now**2).sqrt() * clean) / now
-    return (1 - then**2).sqrt() * clean + then * direction
+
+    sigma: Tensor
+    alpha: Tensor
+    now: Tensor
+    then: Tensor
+    signal_now: Tensor
+    signal_then: Tensor
+
+    def __call__(self, x: Tensor, eps: Tensor) -> Tensor:
+        """One deterministic DDIM step (arXiv 2010.02502, eta 0)."""
+        clean = (x - self.sigma * eps) / self.alpha
+        direction = (x - self.signal_now * clean) / self.now
+        return self.signal_then * clean + self.then * direction
+
+
+def ddim_steps(grid: Tensor, schedule: NoiseSchedule, device: torch.device) -> list[DDIMStep]:
+    """Steps from each timestep of the grid to the next, the last one to the clean estimate."""
+    sigmas, alphas = schedule.at_floor(grid)
+    _, preserving = schedule.interpolated_sigmas(grid)
+    now, then = preserving, torch.cat([preserving[1:], torch.zeros(1)])
+    columns = (sigmas, alphas, now, then, signal(now), signal(then))
+    return [DDIMStep(*row) for row in zip(*(column.to(device) for column in columns), strict=True)]
 
 
 def sample_ddim(
@@ -90,17 +110,12 @@ def sample_ddim(
     """The released loop: trailing grid, fractional timesteps, no clipping, the last step returns the clean
     estimate."""
     grid = trailing_grid(steps, faithful=faithful)
-    sigmas, alphas = schedule.at_floor(grid)
-    _, preserving = schedule.interpolated_sigmas(grid)
-    preserving = torch.cat([preserving, torch.zeros(1)])
     x = noise.float()
-    for step, timestep in enumerate(grid):
-        t = timestep.round().long().expand(len(x)).to(x.device)
-        eps = denoise(x, t).float()
-        table = (sigmas[step], alphas[step], preserving[step], preserving[step + 1])
-        x = ddim_step(x, eps, *(value.to(x.device) for value in table))
+    for number, step in enumerate(ddim_steps(grid, schedule, x.device)):
+        t = grid[number].round().long().expand(len(x)).to(x.device)
+        x = step(x, denoise(x, t).float())
         if callback is not None:
-            callback(step + 1, float(timestep), x)
+            callback(number + 1, float(grid[number]), x)
     return x
 
 

@@ -63,6 +63,15 @@ def prepared_size(width: int, height: int, max_tokens: int) -> tuple[int, int]:
     return int(width * scale) // UNIT * UNIT, int(height * scale) // UNIT * UNIT
 
 
+def check_mask(image: Image.Image, mask: Image.Image | None) -> None:
+    """Raises InputError for a mask of another size than its picture's."""
+    if mask is not None and mask.size != image.size:
+        raise InputError(
+            f"the mask is {mask.width}x{mask.height} but its picture {image.width}x{image.height}",
+            "draw the mask on the picture itself",
+        )
+
+
 def prepare_image(
     image: Image.Image, mask: Image.Image | None = None, *, max_tokens: int, task: str = ""
 ) -> PreparedImage:
@@ -72,11 +81,7 @@ def prepare_image(
     for inpainting and try-on the masked region is blanked, the whole picture if the mask is empty. Raises
     InputError for a picture under 16 px a side and a mask of another size.
     """
-    if mask is not None and mask.size != image.size:
-        raise InputError(
-            f"the mask is {mask.width}x{mask.height} but its picture {image.width}x{image.height}",
-            "draw the mask on the picture itself",
-        )
+    check_mask(image, mask)
     image = image.convert("RGB")
     mask = Image.new("L", image.size, 0) if mask is None else mask.convert("L")
     box = crop_box(*image.size)

@@ -25,6 +25,14 @@ def _sqrt(x: Tensor) -> Tensor:
     return x.double().sqrt().float()
 
 
+def _log(x: Tensor) -> Tensor:
+    return x.double().log().float()
+
+
+def _exp(x: Tensor) -> Tensor:
+    return x.double().exp().float()
+
+
 @dataclass(frozen=True)
 class NoiseSchedule:
     """x_t = alpha_t * x_0 + sigma_t * noise. All tables float32 [1000], on the CPU."""
@@ -47,12 +55,20 @@ class NoiseSchedule:
         return self.sigmas[index], self.alphas[index]
 
     def interpolated_sigmas(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
-        """Sigmas at fractional timesteps, log-linear in sigma / alpha: (variance exploding, variance
-        preserving)."""
-        table = (self.sigmas / self.alphas).log()
+        """Sigmas at fractional timesteps, log-linear: (variance exploding, variance preserving).
+
+        Each float32 operation of the released code is rounded once, as the square roots are: where sigma is
+        nearly 1, a last digit of it moves `signal` by a thousandth.
+        """
+        table = _log(_sqrt(self.sigmas**2 / (1 - self.sigmas**2)))
         low, high, weight = timesteps.floor().long(), timesteps.ceil().long(), timesteps.frac()
-        exploding = ((1 - weight) * table[low] + weight * table[high]).exp()
-        return exploding, (exploding**2 / (1 + exploding**2)).sqrt()
+        exploding = _exp((1 - weight) * table[low] + weight * table[high])
+        return exploding, _sqrt(exploding**2 / (1 + exploding**2))
+
+
+def signal(sigmas: Tensor) -> Tensor:
+    """What is left of the picture beside variance-preserving `sigmas`, float32."""
+    return _sqrt(1 - sigmas**2)
 
 
 @cache

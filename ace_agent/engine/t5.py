@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import torch
@@ -83,12 +84,15 @@ class T5TextEncoder:
         cache: TextCache | None = None,
         device: str = "cpu",
         dtype: torch.dtype = torch.bfloat16,
+        offload: bool = False,
     ) -> None:
+        """`offload` lets accelerate spread the model over device, memory and disk, as much as fits on each."""
         self.model_folder = model_folder
         self.tokenizer_folder = tokenizer_folder
         self.cache = cache
         self.device = device
         self.dtype = dtype
+        self.offload = offload
 
     def missing(self, texts: Sequence[str]) -> list[str]:
         """The texts for which the model would have to be loaded."""
@@ -114,19 +118,23 @@ class T5TextEncoder:
 
         logging.disable_progress_bar()
         tokenizer: Any = AutoTokenizer.from_pretrained(self.tokenizer_folder, local_files_only=True)
-        model: Any = T5EncoderModel.from_pretrained(
-            self.model_folder, dtype=self.dtype, local_files_only=True
-        )
-        model = model.to(self.device).eval()
         states = {}
-        for text in texts:
-            tokens = tokenizer(
-                text, max_length=MAX_TOKENS, padding="max_length", truncation=True, return_tensors="pt"
-            ).to(self.device)
-            hidden = model(tokens.input_ids, attention_mask=tokens.attention_mask).last_hidden_state[0]
-            states[text] = hidden[: int(tokens.attention_mask.sum())].cpu()
-            if self.cache is not None:
-                self.cache.write(text, states[text])
+        with TemporaryDirectory() as spill:
+            model: Any = T5EncoderModel.from_pretrained(
+                self.model_folder,
+                dtype=self.dtype,
+                local_files_only=True,
+                device_map="auto" if self.offload else self.device,
+                offload_folder=spill,
+            ).eval()
+            for text in texts:
+                tokens = tokenizer(
+                    text, max_length=MAX_TOKENS, padding="max_length", truncation=True, return_tensors="pt"
+                ).to(model.device)
+                hidden = model(tokens.input_ids, attention_mask=tokens.attention_mask).last_hidden_state[0]
+                states[text] = hidden[: int(tokens.attention_mask.sum())].cpu()
+                if self.cache is not None:
+                    self.cache.write(text, states[text])
         # The transformer takes this memory next.
         del model
         gc.collect()

@@ -1,0 +1,28 @@
+from pytest import raises
+
+from ace_agent.engine.memory import RELEASED_SIZES, available_memory, check_memory, estimate_memory
+from ace_agent.errors import ModelError
+
+
+def gigabytes(side: int, **options: object) -> float:
+    return estimate_memory(RELEASED_SIZES, side, **options).picture / 1e9  # type: ignore[arg-type]
+
+
+def test_needs_grow_with_size_and_shrink_with_the_savings():
+    assert 3 < gigabytes(512) < 5
+    assert 6 < gigabytes(1024) < 9
+    assert gigabytes(1024, tiling=True) < gigabytes(1024)
+    assert gigabytes(512, offload=True) < gigabytes(512)
+    assert gigabytes(512, images=9, offload=True) > gigabytes(512, images=1, offload=True)
+    need = estimate_memory(RELEASED_SIZES, 512)
+    assert need.peak == need.text > 9e9  # T5 alone, before the transformer
+
+
+def test_this_machine_has_some_memory():
+    assert 10**8 < available_memory() < 10**14
+
+
+def test_too_little_memory_is_one_line_with_a_remedy():
+    check_memory(5, 5, "a picture", "")
+    with raises(ModelError, match=r"a picture needs 9.0 GB of memory and 4.0 GB are free: use --offload"):
+        check_memory(9 * 10**9, 4 * 10**9, "a picture", "use --offload")

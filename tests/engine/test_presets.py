@@ -1,0 +1,63 @@
+from pathlib import Path
+
+from pytest import MonkeyPatch, fixture, raises
+
+from ace_agent.engine.presets import PRESETS, fetch, is_installed, model_folder, preset_folder
+from ace_agent.errors import ModelError
+
+
+@fixture(autouse=True)
+def own_models(tmp_path: Path, monkeypatch: MonkeyPatch) -> Path:
+    monkeypatch.setenv("ACE_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+def test_models_are_found_where_they_were_converted_to(own_models: Path):
+    assert not is_installed("ace-0.6b-512")
+    with raises(ModelError, match=r"is not on this machine: `ace models convert ace-0.6b-512` fetches it"):
+        model_folder("ace-0.6b-512")
+    folder = preset_folder("ace-0.6b-512")
+    folder.mkdir(parents=True)
+    assert not is_installed("ace-0.6b-512")  # a folder without its manifest is not whole
+    (folder / "checksums.json").write_text("{}")
+    assert model_folder("ace-0.6b-512") == folder == own_models / "ace-0.6b-512"
+
+
+def test_unknown_names_and_foreign_folders_are_refused(tmp_path: Path):
+    with raises(ModelError, match=r"no model called 'sdxl': one of ace-mini, ace-0.6b-512, ace-0.6b-1024"):
+        model_folder("sdxl")
+    with raises(ModelError, match="holds no converted model"):
+        model_folder(tmp_path)
+
+
+def test_without_network_the_way_out_is_named():
+    """The test environment is offline, as a laptop on a train is."""
+    with raises(ModelError, match="is not cached and the hub cannot be reached") as caught:
+        fetch("ace-0.6b-512")
+    assert "ace models convert FOLDER DEST" in caught.value.hint
+    with raises(ModelError, match="ships with ace-agent"):
+        fetch("ace-mini")
+
+
+def test_a_gated_or_renamed_repository_is_explained(monkeypatch: MonkeyPatch):
+    import httpx
+    import huggingface_hub
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    response = httpx.Response(404, request=httpx.Request("GET", "https://hub"))
+    for error, words in ((GatedRepoError, "is gated"), (RepositoryNotFoundError, "was renamed, removed")):
+
+        def refuse(*args: object, error: type[Exception] = error, **options: object) -> str:
+            raise error("no", response=response)
+
+        monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+        with raises(ModelError, match=words):
+            fetch("ace-0.6b-1024")
+
+
+def test_the_presets_are_the_released_ones():
+    assert PRESETS["ace-0.6b-1024"].repository == "scepter-studio/ACE-0.6B-1024px"
+    assert [(p.native_size, p.max_tokens, p.steps) for p in PRESETS.values()][1:] == [
+        (512, 1024, 20),
+        (1024, 4096, 50),
+    ]
