@@ -1,19 +1,30 @@
-"""How the fused kernels lay a row of C channels over powers of two."""
+"""How the fused kernels lay rows of C channels over powers of two, and over programs."""
 
 from __future__ import annotations
 
 import triton
+from torch import Tensor
+
+WARPS = 4
 
 
-def column_blocks(channels: int) -> dict[str, int]:
-    """C as C0 + C1, powers of two (C1 may be 0): 1152 is 1024 + 128, where one of 2048 would waste 44 %."""
+def blocks(channels: int) -> dict[str, int]:
+    """Constexprs of a kernel on rows of C channels.
+
+    C is C0 + C1, powers of two (C1 may be 0): 1152 is 1024 + 128, where one block of 2048 would waste 44 %. A
+    program takes several ROWS, so that its four warps load 8 to 16 bytes a thread also in a short C1.
+    """
     first = 2
     while first * 2 <= channels:
         first *= 2
     rest = channels - first
-    return {"C": channels, "C0": first, "C1": max(2, triton.next_power_of_2(rest)) if rest else 0}
+    rows = 1
+    while rows < 16 and rows * 2 * channels <= 8192:
+        rows *= 2
+    second = max(2, int(triton.next_power_of_2(rest))) if rest else 0
+    return {"C": channels, "C0": first, "C1": second, "ROWS": rows}
 
 
-def warps(channels: int) -> int:
-    """One warp for every 256 channels: a thread then loads 16 bytes of bfloat16 at a time."""
-    return min(16, triton.next_power_of_2(triton.cdiv(channels, 256)))
+def programs(x: Tensor) -> tuple[int]:
+    """The grid for all rows of `x`, `[N, C]`."""
+    return (-(-x.shape[0] // blocks(x.shape[1])["ROWS"]),)

@@ -92,12 +92,11 @@ def test_gradients_are_the_same_every_time():
 
 def test_segments_of_one_shape_are_one_call_without_copies():
     (group,) = groups_of(SAME_SHAPE.layout)
-    assert group.queries.index is None
-    assert group.keys is not None and group.keys.index is None
     x = torch.randn(20, 3, 18)
-    assert group.keys.take(x).data_ptr() == x.data_ptr()
-    assert len(groups_of(SHARED_PREFIX.layout)) == 1
+    assert group.keys_of(x).data_ptr() == x.data_ptr()
+    assert group.keys_of(x).shape == (4, 3, 5, 18)
     assert len(groups_of(SHARED_KEYS.layout)) == 1
+    assert len(groups_of(SHARED_PREFIX.layout)) == 1
 
 
 def test_slices_of_a_joint_projection_are_taken_as_they_are():

@@ -46,18 +46,21 @@ GRAD_Q = {
     "sm_80": Tile(128, 64, 8, 2),
     "sm_90": Tile(128, 64, 8, 2),
     "sm_100": Tile(128, 64, 8, 2),
-    "gfx942": Tile(128, 64, 8, 2),
+    "gfx942": Tile(128, 64, 8, 1),
     "interpreter": Tile(32, 32, 4, 1),
 }
 GRAD_KV = {
     "sm_80": Tile(32, 64, 4, 1),
     "sm_90": Tile(64, 128, 8, 1),
     "sm_100": Tile(64, 128, 8, 1),
-    "gfx942": Tile(32, 128, 8, 1),
+    "gfx942": Tile(32, 64, 4, 1),
     "interpreter": Tile(32, 32, 4, 1),
 }
 # float32 is multiplied exactly, without matrix instructions, so its tiles are small.
-EXACT = Tile(32, 32, 4, 1)
+EXACT = Tile(16, 16, 2, 1)
+DELTA_ROWS = 32
+# Keys of a masked tile at the end of a range: short texts then cost 32 keys, not 128, and few registers.
+TAIL = 32
 
 
 def pieces(width: int) -> tuple[int, int]:
@@ -91,6 +94,22 @@ def constants(tile: Tile, heads: int, width: int, dtype: torch.dtype, block: int
         "STAGES": tile.stages,
         "PRECISION": "ieee" if dtype is torch.float32 else "tf32",
     }
+
+
+def forward_constants(tile: Tile, shared: dict[str, Any]) -> dict[str, Any]:
+    """The constexprs that only the forward kernel has."""
+    spare = shared["D1"] > 0 and shared["D"] < shared["D0"] + shared["D1"]
+    return {
+        "TAIL": min(TAIL, shared["BN"]),
+        "TMA": tile.tma,
+        "WARP_SPECIALIZE": tile.warp_specialize,
+        "ONES": tile.ones and spare,
+    }
+
+
+def padded(width: int) -> int:
+    """The power of two that holds a head, for the kernel that multiplies nothing."""
+    return int(triton.next_power_of_2(width))
 
 
 def options(tile: Tile) -> dict[str, Any]:
@@ -133,9 +152,7 @@ def forward(q: Tensor, k: Tensor, v: Tensor, tables: Tables, scale: float) -> tu
         range_attention_fwd_kernel[(len(tables.tiles) * parts * heads,)](
             q, k, v, *(k_desc or (None, None)), *(v_desc or (None, None)), out, lse, tables.tiles,
             q.stride(0), k.stride(0), v.stride(0), num_queries, scale * LOG2_E.value,
-            PARTS=parts, TMA=k_desc is not None, WARP_SPECIALIZE=tile.warp_specialize,
-            ONES=tile.ones and width < shared["D0"] + shared["D1"] and shared["D1"] > 0,
-            **shared, **options(tile),
+            PARTS=parts, **forward_constants(tile, shared), **shared, **options(tile),
         )  # fmt: skip
     return out, lse
 
@@ -152,8 +169,8 @@ def backward(
     strides = (q.stride(0), k.stride(0), v.stride(0))
     scales = (scale * LOG2_E.value, scale)
     if num_queries:
-        range_attention_delta_kernel[(triton.cdiv(num_queries, 32) * heads,)](
-            out, grad, delta, num_queries, H=heads, D=width, WIDTH=triton.next_power_of_2(width), BM=32
+        range_attention_delta_kernel[(triton.cdiv(num_queries, DELTA_ROWS) * heads,)](
+            out, grad, delta, num_queries, H=heads, D=width, WIDTH=padded(width), BM=DELTA_ROWS
         )
     if len(tables.tiles):
         tile = _tile(GRAD_Q, q)

@@ -60,14 +60,13 @@ def _forward_step(
     MASKED: tl.constexpr, TMA: tl.constexpr, ONES: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """One tile of keys: scores, running maximum and sum, and their product with the values."""
-    # A partial tile never comes through TMA: it would carry rows of the next segment, and 0 * NaN is NaN.
-    if TMA and not MASKED:
+    if TMA:
         k0 = tl.reshape(k0_desc.load([start, head, 0]), [BN, D0])
     else:
         k0 = _columns(K, start, count, k_stride, 0, D0, D, BN, MASKED)
     scores = tl.dot(q0, tl.trans(k0), input_precision=PRECISION)
     if D1 > 0:
-        if TMA and not MASKED:
+        if TMA:
             k1 = tl.reshape(k1_desc.load([start, head, D0]), [BN, D1])
         else:
             k1 = _columns(K, start, count, k_stride, D0, D1, D, BN, MASKED)
@@ -77,14 +76,14 @@ def _forward_step(
     new_highest = tl.maximum(highest, tl.max(scores, 1) * scale_log2)
     p = tl.exp2(scores * scale_log2 - new_highest[:, None])
     shrink = tl.exp2(highest - new_highest)
-    if TMA and not MASKED:
+    if TMA:
         v0 = tl.reshape(v0_desc.load([start, head, 0]), [BN, D0])
     else:
         v0 = _columns(V, start, count, v_stride, 0, D0, D, BN, MASKED)
     weights = p.to(v0.dtype)
     acc0 = tl.dot(weights, v0, acc0 * shrink[:, None], input_precision=PRECISION)
     if D1 > 0:
-        if TMA and not MASKED:
+        if TMA:
             v1 = tl.reshape(v1_desc.load([start, head, D0]), [BN, D1])
         else:
             v1 = _columns(V, start, count, v_stride, D0, D1, D, BN, MASKED)
@@ -100,7 +99,7 @@ def _forward_step(
 def range_attention_fwd_kernel(
     Q, K, V, k0_desc, k1_desc, v0_desc, v1_desc, OUT, LSE, TILES, q_stride, k_stride, v_stride, num_queries,
     scale_log2, H: tl.constexpr, D: tl.constexpr, D0: tl.constexpr, D1: tl.constexpr, BM: tl.constexpr,
-    BN: tl.constexpr, PARTS: tl.constexpr, STAGES: tl.constexpr, TMA: tl.constexpr,
+    BN: tl.constexpr, TAIL: tl.constexpr, PARTS: tl.constexpr, STAGES: tl.constexpr, TMA: tl.constexpr,
     WARP_SPECIALIZE: tl.constexpr, ONES: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """One program: BM rows of one query tile, one head.
@@ -133,21 +132,26 @@ def range_attention_fwd_kernel(
 
     a_tiles = a_rows // BN
     b_tiles = b_rows // BN
+    # First what full tiles leave of either range, in small masked ones. They never come through TMA, which
+    # would carry rows of the next segment: their weight is 0, but 0 * NaN is NaN. Last instead of first, this
+    # loop crashes the compiler (triton 3.9, sm_100) once the main loop is warp-specialised.
+    a_rest = tl.cdiv(a_rows - a_tiles * BN, TAIL)
+    b_rest = tl.cdiv(b_rows - b_tiles * BN, TAIL)
+    for i in tl.range(0, a_rest + b_rest, num_stages=1):
+        start = tl.where(i < a_rest, a_tiles * BN + i * TAIL, b_tiles * BN + (i - a_rest) * TAIL)
+        rest = tl.where(i < a_rest, a_rows, b_rows) - start
+        start += tl.where(i < a_rest, a_begin, b_begin)
+        acc0, acc1, total, highest = _forward_step(
+            q0, q1, acc0, acc1, total, highest, K, V, k0_desc, k1_desc, v0_desc, v1_desc, start, rest, head,
+            k_stride, v_stride, scale_log2, D, D0, D1, TAIL, True, False, ONES, PRECISION,
+        )  # fmt: skip
+
     for i in tl.range(0, a_tiles + b_tiles, num_stages=STAGES, warp_specialize=WARP_SPECIALIZE):
         start = tl.where(i < a_tiles, a_begin + i * BN, b_begin + (i - a_tiles) * BN)
         acc0, acc1, total, highest = _forward_step(
             q0, q1, acc0, acc1, total, highest, K, V, k0_desc, k1_desc, v0_desc, v1_desc, start, BN, head,
             k_stride, v_stride, scale_log2, D, D0, D1, BN, False, TMA, ONES, PRECISION,
         )  # fmt: skip
-    for part in tl.range(0, 2, num_stages=1):
-        start = tl.where(part == 0, a_begin + a_tiles * BN, b_begin + b_tiles * BN)
-        rest = tl.where(part == 0, a_rows - a_tiles * BN, b_rows - b_tiles * BN)
-        if rest > 0:
-            acc0, acc1, total, highest = _forward_step(
-                q0, q1, acc0, acc1, total, highest, K, V, k0_desc, k1_desc, v0_desc, v1_desc, start, rest,
-                head, k_stride, v_stride, scale_log2, D, D0, D1, BN, True, TMA, ONES, PRECISION,
-            )  # fmt: skip
-
     if ONES:
         total = tl.sum(tl.where((D0 + tl.arange(0, D1) == D)[None, :], acc1, 0.0), 1)
     empty = total == 0.0

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
-"""Gate and residual in Triton: one program a row, the gate read by the row's sample."""
+"""Gate and residual in Triton: the gate is read by each row's sample."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ace_kernels.columns import column_blocks, warps
+from ace_kernels.columns import WARPS, blocks, programs
 from ace_kernels.indexed_sum import indexed_sums
 
 
 @triton.jit
 def gate_residual_fwd_kernel(
-    X, Y, GATE, INDEX, OUT, x_stride, y_stride, gate_stride, C: tl.constexpr, C0: tl.constexpr,
-    C1: tl.constexpr, RESIDUAL: tl.constexpr,
+    X, Y, GATE, INDEX, OUT, x_stride, y_stride, gate_stride, num_rows, C: tl.constexpr, C0: tl.constexpr,
+    C1: tl.constexpr, ROWS: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
     """X + GATE * Y, or without RESIDUAL GATE * Y, which is the gradient of y for a gradient Y."""
-    row = tl.program_id(0).to(tl.int64)
-    sample = tl.load(INDEX + row).to(tl.int64)
-    X += row * x_stride
-    Y += row * y_stride
-    OUT += row * C
-    GATE += sample * gate_stride
-    a = tl.arange(0, C0)
-    out0 = tl.load(GATE + a).to(tl.float32) * tl.load(Y + a).to(tl.float32)
-    if RESIDUAL:
-        out0 += tl.load(X + a).to(tl.float32)
-    tl.store(OUT + a, out0.to(OUT.dtype.element_ty))
-    if C1 > 0:
-        b = C0 + tl.arange(0, C1)
-        gate = tl.load(GATE + b, mask=b < C, other=0.0).to(tl.float32)
-        out1 = gate * tl.load(Y + b, mask=b < C, other=0.0).to(tl.float32)
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    valid = row < num_rows
+    sample = tl.load(INDEX + row, mask=valid, other=0).to(tl.int64)
+    x = X + row[:, None] * x_stride
+    y = Y + row[:, None] * y_stride
+    gate = GATE + sample[:, None] * gate_stride
+    out = OUT + row[:, None] * C
+    for half in tl.static_range(0, 2 if C1 > 0 else 1):
+        if half == 0:
+            column = tl.arange(0, C0)[None, :]
+            mask = valid[:, None]
+        else:
+            column = C0 + tl.arange(0, C1)[None, :]
+            mask = valid[:, None] & (column < C)
+        value = tl.load(gate + column, mask=mask, other=0.0).to(tl.float32)
+        value *= tl.load(y + column, mask=mask, other=0.0).to(tl.float32)
         if RESIDUAL:
-            out1 += tl.load(X + b, mask=b < C, other=0.0).to(tl.float32)
-        tl.store(OUT + b, out1.to(OUT.dtype.element_ty), mask=b < C)
+            value += tl.load(x + column, mask=mask, other=0.0).to(tl.float32)
+        tl.store(out + column, value.to(OUT.dtype.element_ty), mask=mask)
 
 
 def forward(x: Tensor, y: Tensor, gate: Tensor, index: Tensor) -> Tensor:
@@ -52,8 +53,8 @@ def backward(grad: Tensor, y: Tensor, gate: Tensor, index: Tensor) -> tuple[Tens
 def _launch(x: Tensor, y: Tensor, gate: Tensor, index: Tensor, *, residual: bool) -> Tensor:
     out = torch.empty(y.shape, dtype=y.dtype, device=y.device)
     if y.shape[0]:
-        gate_residual_fwd_kernel[(y.shape[0],)](
-            x, y, gate, index, out, x.stride(0), y.stride(0), gate.stride(0),
-            **column_blocks(y.shape[1]), RESIDUAL=residual, num_warps=warps(y.shape[1]),
+        gate_residual_fwd_kernel[programs(y)](
+            x, y, gate, index, out, x.stride(0), y.stride(0), gate.stride(0), y.shape[0],
+            **blocks(y.shape[1]), RESIDUAL=residual, num_warps=WARPS,
         )  # fmt: skip
     return out

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
-"""RMSNorm, head split and rotation in Triton: one program a row, on pairs of channels."""
+"""RMSNorm, head split and rotation in Triton: a few rows a program, on pairs of channels."""
 
 from __future__ import annotations
 
@@ -8,103 +8,103 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ace_kernels.columns import column_blocks, warps
-
-# Programs of the backward pass; each adds up the weight's gradient over its rows, then the sums are added.
-PROGRAMS = 512
+from ace_kernels.columns import WARPS, blocks, programs
 
 
 @triton.jit
-def _turn(x, COS, SIN, FIRST: tl.constexpr, WIDTH: tl.constexpr, C: tl.constexpr, D: tl.constexpr,
-          BACK: tl.constexpr):  # fmt: skip
-    """Channels FIRST to FIRST + WIDTH of one row, every pair turned by its angle, or back."""
-    pair = FIRST // 2 + tl.arange(0, WIDTH // 2)
-    even, odd = tl.split(tl.reshape(x, [WIDTH // 2, 2]))
-    cos = tl.load(COS + pair % (D // 2), mask=pair < C // 2, other=1.0)
-    sin = tl.load(SIN + pair % (D // 2), mask=pair < C // 2, other=0.0)
+def _turn(
+    x, cos, sin, valid, FIRST: tl.constexpr, WIDTH: tl.constexpr, C: tl.constexpr, D: tl.constexpr,
+    ROWS: tl.constexpr, BACK: tl.constexpr,
+):  # fmt: skip
+    """Channels FIRST to FIRST + WIDTH of some rows, every pair turned by its angle, or back."""
+    pair = FIRST // 2 + tl.arange(0, WIDTH // 2)[None, :]
+    mask = valid[:, None] & (pair < C // 2)
+    c = tl.load(cos + pair % (D // 2), mask=mask, other=1.0)
+    s = tl.load(sin + pair % (D // 2), mask=mask, other=0.0)
     if BACK:
-        sin = -sin
-    return tl.reshape(tl.join(even * cos - odd * sin, even * sin + odd * cos), [WIDTH])
+        s = -s
+    even, odd = tl.split(tl.reshape(x, [ROWS, WIDTH // 2, 2]))
+    return tl.reshape(tl.join(even * c - odd * s, even * s + odd * c), [ROWS, WIDTH])
 
 
 @triton.jit
 def rms_norm_rope_fwd_kernel(
-    X, WEIGHT, COS, SIN, OUT, INVERSE, x_stride, eps, C: tl.constexpr, C0: tl.constexpr, C1: tl.constexpr,
-    D: tl.constexpr, NORM: tl.constexpr, ROPE: tl.constexpr,
+    X, WEIGHT, COS, SIN, OUT, INVERSE, x_stride, num_rows, eps, C: tl.constexpr, C0: tl.constexpr,
+    C1: tl.constexpr, ROWS: tl.constexpr, D: tl.constexpr, NORM: tl.constexpr, ROPE: tl.constexpr,
 ):  # fmt: skip
-    row = tl.program_id(0).to(tl.int64)
-    X += row * x_stride
-    OUT += row * C
-    a = tl.arange(0, C0)
-    x0 = tl.load(X + a).to(tl.float32)
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    valid = row < num_rows
+    a = tl.arange(0, C0)[None, :]
+    b = C0 + tl.arange(0, C1 if C1 > 0 else 2)[None, :]
+    mask0 = valid[:, None]
+    mask1 = mask0 & (b < C)
+    x = X + row[:, None] * x_stride
+    out = OUT + row[:, None] * C
+
+    x0 = tl.load(x + a, mask=mask0, other=0.0).to(tl.float32)
     if C1 > 0:
-        b = C0 + tl.arange(0, C1)
-        x1 = tl.load(X + b, mask=b < C, other=0.0).to(tl.float32)
+        x1 = tl.load(x + b, mask=mask1, other=0.0).to(tl.float32)
     if NORM:
-        squares = tl.sum(x0 * x0, 0)
+        squares = tl.sum(x0 * x0, 1)
         if C1 > 0:
-            squares += tl.sum(x1 * x1, 0)
+            squares += tl.sum(x1 * x1, 1)
         inverse = tl.rsqrt(squares / C + eps)
-        tl.store(INVERSE + row, inverse)
-        x0 = x0 * inverse * tl.load(WEIGHT + a).to(tl.float32)
+        tl.store(INVERSE + row, inverse, mask=valid)
+        x0 *= inverse[:, None] * tl.load(WEIGHT + a).to(tl.float32)
         if C1 > 0:
-            x1 = x1 * inverse * tl.load(WEIGHT + b, mask=b < C, other=0.0).to(tl.float32)
+            x1 *= inverse[:, None] * tl.load(WEIGHT + b, mask=b < C, other=0.0).to(tl.float32)
     if ROPE:
-        COS += row * (D // 2)
-        SIN += row * (D // 2)
-        x0 = _turn(x0, COS, SIN, 0, C0, C, D, False)
+        cos = COS + row[:, None] * (D // 2)
+        sin = SIN + row[:, None] * (D // 2)
+        x0 = _turn(x0, cos, sin, valid, 0, C0, C, D, ROWS, False)
         if C1 > 0:
-            x1 = _turn(x1, COS, SIN, C0, C1, C, D, False)
-    tl.store(OUT + a, x0.to(OUT.dtype.element_ty))
+            x1 = _turn(x1, cos, sin, valid, C0, C1, C, D, ROWS, False)
+    tl.store(out + a, x0.to(OUT.dtype.element_ty), mask=mask0)
     if C1 > 0:
-        tl.store(OUT + b, x1.to(OUT.dtype.element_ty), mask=b < C)
+        tl.store(out + b, x1.to(OUT.dtype.element_ty), mask=mask1)
 
 
 @triton.jit
 def rms_norm_rope_bwd_kernel(
-    GRAD, X, WEIGHT, COS, SIN, INVERSE, DX, DWEIGHT, x_stride, rows, C: tl.constexpr, C0: tl.constexpr,
-    C1: tl.constexpr, D: tl.constexpr, NORM: tl.constexpr, ROPE: tl.constexpr, PROGRAMS: tl.constexpr,
+    GRAD, X, WEIGHT, COS, SIN, INVERSE, DX, DWEIGHT, x_stride, num_rows, C: tl.constexpr, C0: tl.constexpr,
+    C1: tl.constexpr, ROWS: tl.constexpr, D: tl.constexpr, NORM: tl.constexpr, ROPE: tl.constexpr,
 ):  # fmt: skip
-    a = tl.arange(0, C0)
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    valid = row < num_rows
+    a = tl.arange(0, C0)[None, :]
+    b = C0 + tl.arange(0, C1 if C1 > 0 else 2)[None, :]
+    mask0 = valid[:, None]
+    mask1 = mask0 & (b < C)
+    x = X + row[:, None] * x_stride
+    grad = GRAD + row[:, None] * C
+    dx = DX + row[:, None] * C
+
+    g0 = tl.load(grad + a, mask=mask0, other=0.0).to(tl.float32)
     if C1 > 0:
-        b = C0 + tl.arange(0, C1)
+        g1 = tl.load(grad + b, mask=mask1, other=0.0).to(tl.float32)
+    if ROPE:
+        cos = COS + row[:, None] * (D // 2)
+        sin = SIN + row[:, None] * (D // 2)
+        g0 = _turn(g0, cos, sin, valid, 0, C0, C, D, ROWS, True)
+        if C1 > 0:
+            g1 = _turn(g1, cos, sin, valid, C0, C1, C, D, ROWS, True)
     if NORM:
-        w0 = tl.load(WEIGHT + a).to(tl.float32)
-        dw0 = tl.zeros([C0], tl.float32)
+        inverse = tl.load(INVERSE + row, mask=valid, other=0.0)[:, None]
+        n0 = tl.load(x + a, mask=mask0, other=0.0).to(tl.float32) * inverse
+        dweight = DWEIGHT + tl.program_id(0).to(tl.int64) * C
+        tl.store(dweight + a, tl.sum(g0 * n0, 0)[None, :])
+        g0 *= tl.load(WEIGHT + a).to(tl.float32)
+        along = tl.sum(g0 * n0, 1)
         if C1 > 0:
-            w1 = tl.load(WEIGHT + b, mask=b < C, other=0.0).to(tl.float32)
-            dw1 = tl.zeros([C1], tl.float32)
-    for number in tl.range(tl.program_id(0), rows, PROGRAMS):
-        # An interpreted loop counts in plain integers, which know no 64-bit type.
-        row = number + tl.zeros([], tl.int64)
-        g0 = tl.load(GRAD + row * C + a).to(tl.float32)
-        if C1 > 0:
-            g1 = tl.load(GRAD + row * C + b, mask=b < C, other=0.0).to(tl.float32)
-        if ROPE:
-            g0 = _turn(g0, COS + row * (D // 2), SIN + row * (D // 2), 0, C0, C, D, True)
-            if C1 > 0:
-                g1 = _turn(g1, COS + row * (D // 2), SIN + row * (D // 2), C0, C1, C, D, True)
-        if NORM:
-            inverse = tl.load(INVERSE + row)
-            n0 = tl.load(X + row * x_stride + a).to(tl.float32) * inverse
-            dw0 += g0 * n0
-            g0 *= w0
-            along = tl.sum(g0 * n0, 0)
-            if C1 > 0:
-                n1 = tl.load(X + row * x_stride + b, mask=b < C, other=0.0).to(tl.float32) * inverse
-                dw1 += g1 * n1
-                g1 *= w1
-                along += tl.sum(g1 * n1, 0)
-                g1 = (g1 - n1 * (along / C)) * inverse
-            g0 = (g0 - n0 * (along / C)) * inverse
-        tl.store(DX + row * C + a, g0.to(DX.dtype.element_ty))
-        if C1 > 0:
-            tl.store(DX + row * C + b, g1.to(DX.dtype.element_ty), mask=b < C)
-    if NORM:
-        DWEIGHT += tl.program_id(0) * C
-        tl.store(DWEIGHT + a, dw0)
-        if C1 > 0:
-            tl.store(DWEIGHT + b, dw1, mask=b < C)
+            n1 = tl.load(x + b, mask=mask1, other=0.0).to(tl.float32) * inverse
+            tl.store(dweight + b, tl.sum(g1 * n1, 0)[None, :], mask=b < C)
+            g1 *= tl.load(WEIGHT + b, mask=b < C, other=0.0).to(tl.float32)
+            along += tl.sum(g1 * n1, 1)
+            g1 = (g1 - n1 * (along / C)[:, None]) * inverse
+        g0 = (g0 - n0 * (along / C)[:, None]) * inverse
+    tl.store(dx + a, g0.to(DX.dtype.element_ty), mask=mask0)
+    if C1 > 0:
+        tl.store(dx + b, g1.to(DX.dtype.element_ty), mask=mask1)
 
 
 def forward(
@@ -115,9 +115,9 @@ def forward(
     out = torch.empty((rows, num_heads, channels // num_heads), dtype=x.dtype, device=x.device)
     inverse = torch.ones(rows, dtype=torch.float32, device=x.device)
     if rows:
-        rms_norm_rope_fwd_kernel[(rows,)](
-            x, weight, cos, sin, out, inverse, x.stride(0), eps, **column_blocks(channels), D=out.shape[2],
-            NORM=weight is not None, ROPE=cos is not None, num_warps=warps(channels),
+        rms_norm_rope_fwd_kernel[programs(x)](
+            x, weight, cos, sin, out, inverse, x.stride(0), rows, eps, **blocks(channels), D=out.shape[2],
+            NORM=weight is not None, ROPE=cos is not None, num_warps=WARPS,
         )  # fmt: skip
     return out, inverse
 
@@ -128,14 +128,12 @@ def backward(
     """Gradients of x and weight; `grad` is `[N, H, D]`, contiguous."""
     rows, channels = x.shape
     dx = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    programs = min(rows, PROGRAMS)
     partial = None
     if weight is not None:
-        partial = torch.empty((programs, channels), dtype=torch.float32, device=x.device)
+        partial = torch.empty((*programs(x), channels), dtype=torch.float32, device=x.device)
     if rows:
-        rms_norm_rope_bwd_kernel[(programs,)](
-            grad, x, weight, cos, sin, inverse, dx, partial, x.stride(0), rows, **column_blocks(channels),
-            D=grad.shape[2], NORM=weight is not None, ROPE=cos is not None, PROGRAMS=programs,
-            num_warps=warps(channels),
+        rms_norm_rope_bwd_kernel[programs(x)](
+            grad, x, weight, cos, sin, inverse, dx, partial, x.stride(0), rows, **blocks(channels),
+            D=grad.shape[2], NORM=weight is not None, ROPE=cos is not None, num_warps=WARPS,
         )  # fmt: skip
     return dx, None if partial is None else partial.sum(0)
