@@ -267,11 +267,15 @@ class Agent(Dialogue):
             if isinstance(answer, Plan):
                 plan = answer
                 check(plan, images=self._ids(), inputs=inputs.count, files=files)
-        parent = tip if plan.goto is None else self._image(plan.goto).turn
+        parent = tip if plan.goto is None else self._turn_of(plan.goto)
         if not plan.steps:
             self.goto(plan.goto or "@last")
             return turn_of(self.store, self.store.turn(self._tip() or 0))
         known = self._named(plan)
+        if plan.goto is not None and "@last" in known:
+            known["@last"] = self._image(plan.goto)
+        if progress is not None and self._pipeline is None:
+            progress(Progress(1, len(plan.steps), 0.0, None, "loading the model"))
         check_known_masks(
             plan, {**{text: self._picture(row) for text, row in known.items()}, **inputs.pictures}
         )

@@ -58,11 +58,15 @@ class Dialogue:
     # Looking
 
     @plainly
-    def turns(self, everything: bool = False) -> list[Turn]:
-        """The turns that lead to the tip; `everything`: the whole tree, oldest first."""
+    def turns(self, everything: bool = False, limit: int = -1) -> list[Turn]:
+        """The turns that lead to the tip; `everything`: the whole tree, oldest first. `limit`: the latest
+        ones."""
         if self._talk is None:
             return []
-        rows = self.store.turns(self._talk) if everything else self.store.path_to(self._tip())
+        if everything:
+            rows = self.store.turns(self._talk)[-limit if limit >= 0 else 0 :]
+        else:
+            rows = self.store.recent(self._tip(), limit)
         numbers = self.store.numbers(self._talk)
         return [turn_of(self.store, row, numbers[row.id]) for row in rows]
 
@@ -168,9 +172,7 @@ class Dialogue:
     def goto(self, reference: str) -> Picture:
         """Move the tip to the turn that made or brought in a picture."""
         row = self._image(reference)
-        if row.turn is None:
-            raise InputError(f"{reference} belongs to no turn", "it was attached; name it in a request")
-        self.store.move_tip(row.conversation, row.turn)
+        self.store.move_tip(row.conversation, self._turn_of(reference))
         self._moved()
         return Picture(row, self.store)
 
@@ -224,6 +226,13 @@ class Dialogue:
         if found is None:
             raise InputError("there is no picture yet", 'make one: ace "a red car in a meadow"')
         return found
+
+    def _turn_of(self, reference: str) -> int:
+        """The turn that made or brought in a picture."""
+        turn = self._image(reference).turn
+        if turn is None:
+            raise InputError(f"{reference} belongs to no turn", "it was attached; name it in a request")
+        return turn
 
     def _main(self, turn: int) -> ImageRow | None:
         """The picture that stands for a turn: the first variation of its last result."""

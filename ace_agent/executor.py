@@ -289,10 +289,13 @@ class _Clock:
     expected: float | None
     report: Report | None
     started: float = field(default_factory=time.perf_counter)
+    shown: float = 0.0
 
     def tick(self, share: float) -> None:
         if self.report is None:
             return
+        # A second look that the first one asks for makes the whole longer; the bar does not go back for it.
+        self.shown = share = max(self.shown, share)
         elapsed = time.perf_counter() - self.started
         fraction = self.finished + self.own * share
         left = self.expected

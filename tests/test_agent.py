@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ace_agent.agent import Agent, Progress, conversations, import_conversation, workspace_folder
-from ace_agent.errors import Cancelled, InputError, MemoryError_, PlanError
+from ace_agent.errors import Cancelled, InputError, MemoryError_, ModelError, PlanError
 from ace_agent.pictures import read_recipe
 from ace_agent.plan import Plan, Region
 from ace_agent.planner import Choice, Question
@@ -226,6 +226,46 @@ def test_going_back_and_branching(agent: Agent) -> None:
     assert other.show().id == "@4" and agent.show().id == "@1"
     with pytest.raises(MemoryError_, match="already"):
         agent.branch("other")
+
+
+def test_going_back_and_on_in_one_plan(agent: Agent) -> None:
+    for request in ("a red fox", "make it night", "make it night"):
+        agent.say(request)
+    turn = agent.run(plan(step("edit_style", "@last"), goto="@2"))
+    assert turn.plan.steps[0].images == ("@2",)
+    assert [turn.number for turn in agent.turns()] == [1, 2, 4]
+    assert not turn.notes, "leaving one's own branch is no surprise"
+    assert [turn.number for turn in agent.turns(limit=2)] == [2, 4]
+    assert [turn.number for turn in agent.turns(everything=True, limit=3)] == [2, 3, 4]
+    agent.attach(photo())
+    with pytest.raises(InputError, match="belongs to no turn"):
+        agent.run(plan(step("edit_style", "@1"), goto="@5"))
+
+
+def test_stores_that_cannot_be_used_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "memory.db").write_bytes(b"no database, but long enough to look like a file " * 30)
+    with pytest.raises(MemoryError_, match="--workspace"):
+        Agent(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(MemoryError_, match="--workspace"):
+        Agent(tmp_path / "file")
+    with pytest.raises(ModelError, match="no model"):
+        Agent(tmp_path / "w", model="nothing-here").run(CREATE)
+    assert conversations(tmp_path / "w") == []
+
+
+def test_a_disk_that_fills_up_loses_nothing(agent: Agent) -> None:
+    """The second step's picture finds no room: the turn is kept, and goes on when there is."""
+    agent.say("a red fox")
+    pages = agent.store.rows("PRAGMA page_count")[0]["page_count"] + 40
+    agent.store.rows(f"PRAGMA max_page_count = {pages}")
+    grow = plan(step("edit_color", "@1", seed=1), step("edit_style", "$1", seed=2, size=[1500, 1500]))
+    with pytest.raises(MemoryError_, match=r"full.*nothing stored was lost"):
+        agent.run(grow)
+    assert agent.show().id == "@1"
+    assert len(agent.unfinished()) == 1 and len(agent.unfinished()[0].made) == 1
+    agent.store.rows("PRAGMA max_page_count = 1073741823")
+    assert agent.resume().status == "done" and agent.show().id == "@3"
 
 
 def test_an_attached_picture_is_the_last_until_another_is_made(agent: Agent) -> None:
