@@ -20,6 +20,8 @@ from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, Prepared
 from ace_agent.engine.generation import Picture, SamplingOptions, generate
 from ace_agent.engine.lcu import ConditionUnit, LongContextConditionUnit, Reference, contiguous_history
 from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR, rows_of
+from ace_agent.engine.presets import MANIFEST
+from ace_agent.engine.released import ReleasedPipeline
 from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.errors import InputError, ModelError
@@ -79,15 +81,28 @@ class ACEPipeline:
         self.default_guidance = 2.0
 
     @classmethod
-    def from_pretrained(cls, model: str | Path = MINI, *, device: str = "auto", dtype: str = "auto") -> Self:
-        """Load ace-mini by name, or a folder laid out like it.
+    def from_pretrained(
+        cls,
+        model: str | Path = MINI,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        offload: bool = False,
+        vae_tiling: bool = False,
+    ) -> Self | ReleasedPipeline:
+        """Load ace-mini by name or from a folder laid out like it, or the released model by a preset's name or from the
+        folder that `ace models convert` made.
+
+        `offload` and `vae_tiling` save the released model memory; ace-mini needs neither.
 
         Raises:
             ModelError: the folder is missing, incomplete or of another model.
         """
         folder = WEIGHTS / MINI if str(model) == MINI else Path(model)
-        if not (folder / "transformer" / "config.json").is_file():
-            raise ModelError(f"there is no model in {folder}", "`ace models` lists what can run")
+        if not (folder / "transformer" / "config.json").is_file() or (folder / MANIFEST).is_file():
+            return ReleasedPipeline.from_pretrained(
+                model, device=device, dtype=dtype, offload=offload, vae_tiling=vae_tiling
+            )
         place = _device(device)
         kind = torch.float32 if dtype == "auto" else _DTYPES[dtype]
         try:
