@@ -14,12 +14,12 @@ from ace_agent.cli.halfblocks import HalfBlocks
 GAP = 2
 
 
-def side_by_side(pictures: Sequence[tuple[str, Image.Image]], width: int) -> RenderableType:
-    """Captioned pictures in one row of `width` columns; where too narrow, one below another."""
+def side_by_side(pictures: Sequence[tuple[str, Image.Image]], width: int, rows: int = 24) -> RenderableType:
+    """Captioned pictures in a row of `width` columns, `rows` lines at most; where too narrow, one below another."""
     each = (width - GAP * (len(pictures) - 1)) // len(pictures)
     stacked = each < 16
     table = Table.grid(padding=(0, 0 if stacked else GAP, 0, 0))
-    cells = [HalfBlocks(image, columns=width if stacked else each, rows=24) for _, image in pictures]
+    cells = [HalfBlocks(image, columns=width if stacked else each, rows=rows) for _, image in pictures]
     captions = [Text(caption, overflow="ellipsis", no_wrap=True) for caption, _ in pictures]
     if stacked:
         for caption, cell in zip(captions, cells, strict=True):

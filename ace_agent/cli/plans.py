@@ -70,15 +70,23 @@ def edit_plan(plan: Plan) -> Plan | None:
 
 @dataclass(frozen=True)
 class Confirm:
-    """Asks before a plan runs, if there is someone to ask and something worth asking."""
+    """Asks before a plan runs, if there is someone to ask and something worth asking.
+
+    `show` also shows a plan that needs no question, with the seconds it should take.
+    """
 
     console: Console
     yes: bool = False
     bar: ProgressBar | None = None
+    show: bool = False
 
     def __call__(self, plan: Plan, seconds: float | None) -> bool | Plan:
         long = len(plan.steps) > 1 or (seconds is not None and seconds > LONG)
         if self.yes or not long or not interactive():
+            if self.show:
+                self.console.print(plan_table(plan))
+                if seconds is not None:
+                    self.console.print(f"about {duration(seconds)}", style="dim")
             return True
         with paused(self.bar):
             return self._ask(plan, seconds)

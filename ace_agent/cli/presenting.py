@@ -12,7 +12,8 @@ from rich.text import Text
 
 from ace_agent.cli.compare import side_by_side
 from ace_agent.cli.console import plain
-from ace_agent.cli.halfblocks import HalfBlocks, can_show
+from ace_agent.cli.halfblocks import can_show
+from ace_agent.cli.pixels import best, rows_for
 from ace_agent.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,17 +34,17 @@ def show_notes(notes: Sequence[str], console: Console) -> None:
 
 
 def draw(pictures: Sequence[Picture], console: Console) -> None:
-    """The pictures as half-blocks, several in one row; nothing where they could not be seen."""
+    """The pictures, several in one row; nothing where they could not be seen."""
     pictures = [picture for picture in pictures if not picture.forgotten]
     if not pictures or not can_show(console):
         return
     if len(pictures) == 1:
-        console.print(HalfBlocks(pictures[0].image))
+        console.print(best(pictures[0].image, console))
         return
     across = max(1, min(4, console.width // 20))
     for start in range(0, len(pictures), across):
         row = [(picture.id, picture.image) for picture in pictures[start : start + across]]
-        console.print(side_by_side(row, console.width))
+        console.print(side_by_side(row, console.width, rows_for(console)))
 
 
 def visible(picture: Picture) -> Picture:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ace_agent.cli.compare import side_by_side
 from ace_agent.cli.halfblocks import HalfBlocks
+from ace_agent.cli.pixels import best, rows_for
 
 
 def render(picture: HalfBlocks, *, width: int = 60, **console: object) -> str:
@@ -62,3 +63,12 @@ def test_a_narrow_window_puts_one_below_the_other() -> None:
     lines = render(side_by_side(pictures, 20), width=20).splitlines()
     assert lines[0].startswith("@1")
     assert any(line.startswith("@2") for line in lines[1:])
+
+
+def test_a_picture_is_never_higher_than_the_window() -> None:
+    file = StringIO()
+    console = Console(
+        file=file, width=60, height=12, force_terminal=True, color_system="truecolor", _environ={}
+    )
+    console.print(best(Image.new("RGB", (50, 50)), console))
+    assert file.getvalue().count("\n") == rows_for(console) == 8

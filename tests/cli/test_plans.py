@@ -85,3 +85,9 @@ def test_a_question_shows_its_choices(monkeypatch: pytest.MonkeyPatch) -> None:
     question = Question("Which dog?", (Choice("the left one", ONE), Choice("the right one", TWO)))
     assert Ask(screen)(question) == 1
     assert "the right one" in file.getvalue()
+
+
+def test_a_chat_shows_the_plan_it_does_not_ask_about() -> None:
+    screen, file = console()
+    assert Confirm(screen, show=True)(ONE, 2.0) is True
+    assert "a red car" in file.getvalue() and "about 2.0 s" in file.getvalue()

@@ -17,6 +17,7 @@ from ace_agent.cli.halfblocks import can_show
 from ace_agent.cli.history import history_table
 from ace_agent.cli.masks import FORMS, SIDES, parse_mask
 from ace_agent.cli.options import size_from
+from ace_agent.cli.pixels import rows_for
 from ace_agent.cli.presenting import draw, picture_line, show_notes, shown, visible
 from ace_agent.cli.saving import Destination
 from ace_agent.cli.show import facts_table
@@ -120,7 +121,7 @@ def compare(session: Session, arguments: list[str]) -> None:
         raise InputError(f"{after.id} was made from no other picture", hint="name two: /compare @1 @2")
     if can_show(session.results):
         pair = [(f"{p.id} {p.caption}".strip(), visible(p).image) for p in (before, after)]
-        session.results.print(side_by_side(pair, session.results.width))
+        session.results.print(side_by_side(pair, session.results.width, rows_for(session.results)))
     session.results.print(Text.assemble(picture_line(before), "  |  ", picture_line(after)))
 
 

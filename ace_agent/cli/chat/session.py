@@ -77,7 +77,7 @@ class Session:
                 mask=settings.mask,
                 seed=settings.seed,
                 size=settings.size,
-                confirm=Confirm(self.notices, self.yes, progress),
+                confirm=Confirm(self.notices, self.yes, progress, show=True),
                 ask=asker(self.notices, self.yes, progress),
                 progress=progress,
             )
