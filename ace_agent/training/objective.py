@@ -23,8 +23,7 @@ from ace_agent.training.stream import Example
 class ObjectiveOptions:
     """Noise levels and weights of the loss."""
 
-    time_mean: float = 0.4  # of logit(t), t = 1 is noise
-    time_spread: float = 1.0
+    time_low: float = 0.02  # noise levels are uniform from here to 1
     time_floor: float = 0.05  # the velocity loss divides by t squared
     changed_weight: float = 4.0  # extra weight of pixels that differ from the base image
     pointer_weight: float = 0.1
@@ -41,10 +40,13 @@ class Loss:
 
 
 def draw_times(count: int, options: ObjectiveOptions, generator: torch.Generator) -> Tensor:
-    """Logit-normal times, stratified over the batch (arXiv 2403.03206)."""
+    """Uniform times, stratified over the batch.
+
+    Logit-normal times around 0.6 (arXiv 2403.03206) left t < 0.3 a tenth of the samples: after 15,000 of them pictures
+    still came out grainy, because the last steps of sampling are made there.
+    """
     strata = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
-    normal = torch.special.ndtri(strata.clamp(1e-4, 1 - 1e-4))
-    return torch.sigmoid(options.time_mean + options.time_spread * normal)
+    return options.time_low + (1 - options.time_low) * strata
 
 
 def flow_loss(
