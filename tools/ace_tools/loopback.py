@@ -1,0 +1,122 @@
+"""What stands before the server on HTTP: who may ask, how much, and how many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+HOST = "127.0.0.1"
+NAMES = ("127.0.0.1", "localhost", "[::1]")
+MAX_BODY = 1_000_000
+"""Bytes of a request: the longest plan is far smaller, and pictures come by path."""
+MAX_REQUESTS = 32
+"""Requests at once, streams that wait for news included."""
+BODY_SECONDS = 10.0
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Guard:
+    """An ASGI app before another.
+
+    Any page of the user's browser can reach a port of this machine, so a request must name this machine
+    (against DNS rebinding), come from no other origin and bear the token.
+    """
+
+    def __init__(
+        self, app: App, token: str, *, max_body: int = MAX_BODY, max_requests: int = MAX_REQUESTS
+    ) -> None:
+        self._app = app
+        self._token = token.encode()
+        self._max_body = max_body
+        self._max_requests = max_requests
+        self._requests = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        refused = self._refused({key.lower(): value for key, value in scope["headers"]})
+        if refused is not None:
+            await _answer(send, *refused)
+            return
+        if self._requests >= self._max_requests:
+            await _answer(send, 503, f"{self._requests} requests are open already; try again in a moment")
+            return
+        self._requests += 1
+        try:
+            await self._pass_on(scope, receive, send)
+        finally:
+            self._requests -= 1
+
+    def _refused(self, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
+        """Status and reason of a request that is not let in."""
+        host = headers.get(b"host", b"").decode("latin-1")
+        if _name(f"//{host}") not in NAMES:
+            return 421, f"this server answers to {HOST} and localhost only"
+        origin = headers.get(b"origin")
+        if origin is not None and _name(origin.decode("latin-1")) not in NAMES:
+            return 403, "requests from web pages of other origins are not answered"
+        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self._token):
+            return 401, "send the token that the server printed: Authorization: Bearer TOKEN"
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self._max_body:
+            return 413, f"a request may have {self._max_body:,} bytes"
+        return None
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the whole body, which need not be what its header says, then hand it on."""
+        body = b""
+        more = True
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while more:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        return
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
+                    if len(body) > self._max_body:
+                        await _answer(send, 413, f"a request may have {self._max_body:,} bytes")
+                        return
+        except TimeoutError:
+            await _answer(send, 408, f"the request took longer than {BODY_SECONDS:.0f} seconds to arrive")
+            return
+        given = [body]
+
+        async def again() -> Message:
+            if given:
+                return {"type": "http.request", "body": given.pop(), "more_body": False}
+            return await receive()
+
+        await self._app(scope, again, send)
+
+
+def _name(url: str) -> str:
+    """The host of a URL, `[::1]` with its brackets; empty for what is no URL."""
+    try:
+        name = urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+    return f"[{name}]" if ":" in name else name
+
+
+async def _answer(send: Send, status: int, reason: str) -> None:
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if status == 503:
+        headers.append((b"retry-after", b"2"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"error": reason}).encode()})

@@ -1,0 +1,127 @@
+"""The one thread that a model runs in: calls queue for it, and any of them can be stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from ace_agent.executor import Progress, Report
+from ace_agent.making import Pipeline
+
+T = TypeVar("T")
+Job = Callable[[Report], T]
+
+
+class Stopped(KeyboardInterrupt):
+    """Raised inside a job whose caller has gone. The agent marks the turn as stopped, as for Ctrl-C."""
+
+
+class StoppedError(Exception):
+    """What a job that was stopped ends with; it may cross threads and event loops, an interrupt may not."""
+
+
+class LazyPipeline:
+    """A pipeline that is loaded when it is first asked anything, so that a refused call never waits for it."""
+
+    def __init__(self, load: Callable[[], Pipeline]) -> None:
+        self._load = load
+
+    @cached_property
+    def _loaded(self) -> Pipeline:
+        return self._load()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._loaded, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._loaded(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Queued(Generic[T]):
+    """A job that waits, runs or is done."""
+
+    future: Future[T]
+    stopped: threading.Event
+
+    def stop(self) -> None:
+        """Take it out of the queue, or end it at its next denoising step; nothing if it is done."""
+        self.stopped.set()
+        self.future.cancel()
+
+
+class Worker:
+    """A model and its thread. Jobs run one at a time, in the order in which they came.
+
+    One thread for all, and not a lock: torch keeps a pool of threads for every thread that computes.
+    """
+
+    def __init__(self, load: Callable[[], Pipeline]) -> None:
+        self.pipeline = cast(Pipeline, LazyPipeline(load))
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ace-model")
+
+    def run(self, job: Job[T], report: Report | None = None) -> T:
+        """Wait for a job's turn and its result. An interrupt of the waiting thread stops it."""
+        queued = self.start(job, report)
+        try:
+            return queued.future.result()
+        finally:
+            queued.stop()
+
+    async def arun(self, job: Job[T], report: Report | None = None) -> T:
+        """The same without blocking the event loop. A cancelled job that runs already ends at its next
+        denoising step; until then the jobs behind it wait."""
+        queued = self.start(job, report)
+        try:
+            return await asyncio.wrap_future(queued.future)
+        finally:
+            queued.stop()
+
+    def start(self, job: Job[T], report: Report | None = None) -> Queued[T]:
+        """Put a job at the end of the queue."""
+        stopped = threading.Event()
+
+        def tick(progress: Progress) -> None:
+            if stopped.is_set():
+                raise Stopped
+            if report is not None:
+                report(progress)
+
+        def work() -> T:
+            if stopped.is_set():
+                raise StoppedError("the call was stopped before it began")
+            try:
+                return job(tick)
+            except KeyboardInterrupt:
+                raise StoppedError("the call was stopped") from None
+
+        return Queued(self._thread.submit(work), stopped)
+
+
+_shared: weakref.WeakValueDictionary[tuple[str, str, str], Worker] = weakref.WeakValueDictionary()
+_sharing = threading.Lock()
+
+
+def shared_worker(model: str | Path, device: str, dtype: str) -> Worker:
+    """The worker of a model; toolkits of one process that want the same one share its weights and queue."""
+
+    def load() -> Pipeline:
+        from ace_agent.engine.pipeline import ACEPipeline
+
+        return cast(Pipeline, ACEPipeline.from_pretrained(model, device=device, dtype=dtype))
+
+    with _sharing:
+        key = (str(model), device, dtype)
+        worker = _shared.get(key)
+        if worker is None:
+            worker = _shared[key] = Worker(load)
+        return worker
