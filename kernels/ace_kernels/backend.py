@@ -18,23 +18,25 @@ VARIABLE = "ACE_KERNELS_BACKEND"
 OLDEST_TRITON = (3, 4)
 
 
-def choose(device: torch.device, forced: str | None) -> Backend:
-    """The backend for tensors on `device`: the argument, else the environment variable, else the fastest.
+def choose(x: Tensor, forced: str | None) -> Backend:
+    """The backend for `x`: the argument, else the environment variable, else the fastest that can.
 
     Raises:
-        ArgumentError: an unknown name.
+        ArgumentError: an unknown name, or a dtype that the forced backend does not have.
         BackendError: a backend that cannot run on this device or in this installation.
     """
     name, source = (forced, "backend") if forced is not None else (os.environ.get(VARIABLE), VARIABLE)
     if not name:
-        return _fastest(device.type)
+        return _fastest(x)
     if name not in BACKENDS:
         raise ArgumentError(f"{source}: wanted one of {', '.join(BACKENDS)}, got {name!r}")
-    if name == "cpu" and device.type != "cpu":
-        raise BackendError(f"{source}: the cpu backend wants tensors on the CPU, got {device}")
+    if name == "cpu" and x.device.type != "cpu":
+        raise BackendError(f"{source}: the cpu backend wants tensors on the CPU, got {x.device}")
     if name == "triton":
+        if x.dtype is torch.float64:
+            raise ArgumentError(f"{source}: the triton backend has no torch.float64, use reference")
         problem = triton_problem()
-        if problem is None and device.type == "cpu" and not interpreted():
+        if problem is None and x.device.type == "cpu" and not interpreted():
             problem = "tensors on the CPU need TRITON_INTERPRET=1"
         if problem is not None:
             raise BackendError(f"{source}: the triton backend cannot run here: {problem}")
@@ -57,18 +59,22 @@ def interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
-def _fastest(device_type: str) -> Backend:
-    if device_type != "cuda":
-        return "cpu" if device_type == "cpu" else "reference"
+def _fastest(x: Tensor) -> Backend:
+    if x.device.type != "cuda" or x.dtype is torch.float64:
+        return "cpu" if x.device.type == "cpu" else "reference"
     problem = triton_problem()
     if problem is None:
         return "triton"
-    warnings.warn(f"ace_kernels runs its slow reference on this GPU: {problem}", stacklevel=4)
+    _notice(problem)
     return "reference"
 
 
-@torch.compiler.assume_constant_result
 @cache
+def _notice(problem: str) -> None:
+    warnings.warn(f"ace_kernels runs its slow reference on this GPU: {problem}", stacklevel=4)
+
+
+@torch.compiler.assume_constant_result
 def triton_problem() -> str | None:
     """Why Triton cannot be used, or None."""
     try:

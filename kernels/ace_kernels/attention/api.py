@@ -15,6 +15,8 @@ from ace_kernels.plan import RangePlan, Tables
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 MIN_WIDTH, MAX_WIDTH = 8, 128
+# Inside a tile of up to 128 rows addresses have 32 bits.
+MAX_ROW_STRIDE = 2**24
 
 
 def range_attention(
@@ -46,14 +48,10 @@ def range_attention(
         BackendError: a backend that cannot run here.
     """
     _check(q, k, v, plan, scale)
-    chosen = choose(q.device, backend)
+    chosen = choose(q, backend)
     factor = q.shape[-1] ** -0.5 if scale is None else scale
     if chosen == "reference":
         return reference.range_attention(q, k, v, plan, factor)
-    if chosen == "triton" and q.dtype is torch.float64:
-        raise ArgumentError(
-            "q: wanted float16, bfloat16 or float32 for the triton backend, got torch.float64"
-        )
     if traced():
         tables = [as_fake(t, q) for t in plan.tables[:4]]
         return torch.ops.ace_kernels.range_attention(q, k, v, *tables, plan.block, factor, chosen)[0]
@@ -81,6 +79,8 @@ def _check(q: Tensor, k: Tensor, v: Tensor, plan: RangePlan, scale: float | None
                 f"{name}: wanted heads and their channels contiguous (strides [any, {x.shape[2]}, 1]), "
                 f"got strides {list(x.stride())}; call .contiguous()"
             )
+        if x.stride(0) > MAX_ROW_STRIDE:
+            raise ArgumentError(f"{name}: wanted rows at most {MAX_ROW_STRIDE} apart, got {x.stride(0)}")
     if plan.num_queries != q.shape[0] or plan.num_keys != k.shape[0]:
         raise ArgumentError(
             f"plan: wanted one for {q.shape[0]} queries and {k.shape[0]} keys, "

@@ -36,7 +36,7 @@ def gate_residual(x: Tensor, y: Tensor, gate: Tensor, index: Tensor, *, backend:
     check_like("y", y, x)
     check_parameter("gate", gate, x, ("S", x.shape[1]))
     check_index(index, x)
-    chosen = choose(x.device, backend)
+    chosen = choose(x, backend)
     if chosen == "reference" or (chosen == "cpu" and traced()):
         return reference.gate_residual(x, y, gate, index)
     if traced():

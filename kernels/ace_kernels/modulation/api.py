@@ -44,7 +44,7 @@ def layer_norm_modulate(
     check_parameter("shift", shift, x, ("S", x.shape[1]))
     check_parameter("scale", scale, x, (shift.shape[0], x.shape[1]))
     check_index(index, x)
-    chosen = choose(x.device, backend)
+    chosen = choose(x, backend)
     if chosen == "reference" or (chosen == "cpu" and traced()):
         return reference.layer_norm_modulate(x, shift, scale, index, eps)
     if traced():

@@ -44,7 +44,7 @@ def rms_norm_rope(
         BackendError: a backend that cannot run here.
     """
     _check(x, weight, rope, num_heads)
-    chosen = choose(x.device, backend)
+    chosen = choose(x, backend)
     cos = sin = None
     if rope is not None:
         cos, sin = as_fake(rope.cos, x), as_fake(rope.sin, x)

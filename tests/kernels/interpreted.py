@@ -1,0 +1,197 @@
+"""Every Triton kernel against its reference, run by Triton's interpreter.
+
+Not collected with the rest: whether a kernel is interpreted is fixed when it is decorated, so this needs a
+process of its own with TRITON_INTERPRET=1, which `test_interpreter.py` starts. bfloat16 is left out because
+the interpreter's `tl.dot` multiplies its bit patterns (triton issue 11584).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ace_kernels import (
+    ArgumentError,
+    RangePlan,
+    RopeTable,
+    Segment,
+    gate_residual,
+    layer_norm_modulate,
+    range_attention,
+    rms_norm_rope,
+)
+from ace_kernels.attention import triton as launch
+
+SLOW = pytest.mark.slow
+SIZES = (1, 17, 63, 65, 130)
+# Of the reference's largest number; measured: 6e-7 and 7e-4.
+TOLERANCE = {torch.float32: 2e-6, torch.float16: 2e-3}
+
+
+def self_attention() -> RangePlan:
+    """One sample of each size."""
+    segments, row = [], 0
+    for size in SIZES:
+        segments.append(Segment((row, row + size), (row, row + size)))
+        row += size
+    return RangePlan.build(segments, row, row, block=64)
+
+
+def turn_causal(frames: int, tokens: int = 7) -> RangePlan:
+    """Frame after frame sees itself and those before it; two targets share them all as a prefix."""
+    ends = [tokens * (i + 1) for i in range(frames)]
+    segments = [Segment((end - tokens, end), (0, end)) for end in ends]
+    prefix = ends[-1]
+    for target in range(2):
+        own = (prefix + 9 * target, prefix + 9 * target + 9)
+        segments.append(Segment(own, (0, prefix), own))
+    return RangePlan.build(segments, prefix + 18, prefix + 18, block=16)
+
+
+def cross_attention() -> RangePlan:
+    """Frames and their texts: one empty, two that overlap, one read by nobody."""
+    texts = [(0, 20), (20, 20), (10, 41), (41, 58)]
+    segments = [Segment((13 * i, 13 * i + 13), text, (30, 50)) for i, text in enumerate(texts)]
+    segments.append(Segment((52, 60), (5, 5), (9, 9)))
+    return RangePlan.build(segments, 60, 64, block=32)
+
+
+def agree(got: list[Tensor], want: list[Tensor], dtype: torch.dtype) -> None:
+    for mine, theirs in zip(got, want, strict=True):
+        assert mine.isfinite().all(), "an output was not written"
+        error = (mine.double() - theirs).abs().max() / theirs.abs().max().clamp(min=1e-3)
+        assert error < TOLERANCE[dtype]
+
+
+def check_attention(plan: RangePlan, width: int, dtype: torch.dtype, heads: int = 1) -> None:
+    torch.manual_seed(0)
+    rows = (plan.num_queries, plan.num_keys, plan.num_keys)
+    inputs = [torch.randn(n, heads, width).to(dtype).requires_grad_() for n in rows]
+    exact = [x.detach().double().requires_grad_() for x in inputs]
+    out = range_attention(*inputs, plan, backend="triton")
+    want = range_attention(*exact, plan, backend="reference")
+    grad = torch.randn(out.shape).to(dtype)
+    grads = torch.autograd.grad(out, inputs, grad)
+    again = torch.autograd.grad(range_attention(*inputs, plan, backend="triton"), inputs, grad)
+    assert all(torch.equal(a, b) for a, b in zip(grads, again, strict=True)), (
+        "gradients are not deterministic"
+    )
+    agree([out, *grads], [want, *torch.autograd.grad(want, exact, grad.double())], dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("width", [72, *(pytest.param(w, marks=SLOW) for w in (18, 20, 24, 64, 128))])
+def test_attention_at_odd_sizes(width, dtype):
+    check_attention(self_attention(), width, dtype)
+
+
+@pytest.mark.parametrize("frames", [3, *(pytest.param(n, marks=SLOW) for n in (1, 2, 4, 5, 6, 7, 8, 9))])
+def test_attention_to_a_shared_prefix(frames):
+    check_attention(turn_causal(frames), 18, torch.float32, heads=2)
+
+
+@pytest.mark.parametrize("width", [24, 72])
+def test_attention_to_empty_and_overlapping_ranges(width):
+    check_attention(cross_attention(), width, torch.float16, heads=2)
+
+
+@pytest.mark.parametrize(
+    "tile",
+    [
+        launch.Tile(64, 64, 4, 1, tma=True),
+        launch.Tile(32, 64, 4, 1, tma=True, ones=True),
+        launch.Tile(16, 32, 4, 1, ones=True),
+    ],
+    ids=["tma", "tma-ones", "ones"],
+)
+def test_the_forward_kernels_variants(tile, monkeypatch):
+    """What sm_90 and sm_100 run; NaN in one segment must not reach the next through a tile they share."""
+    monkeypatch.setitem(launch.FORWARD, "interpreter", tile)
+    torch.manual_seed(0)
+    plan = RangePlan.build(
+        [Segment((0, 70), (0, 70)), Segment((70, 80), (70, 75), (3, 68))], 80, 80, block=64
+    )
+    q, k, v = torch.randn(3, 80, 2, 72).unbind()
+    v[75:] = float("nan")
+    out = range_attention(q, k, v, plan, backend="triton")
+    want = range_attention(*(x.double() for x in (q, k, v)), plan, backend="reference")
+    agree([out], [want], torch.float32)
+
+
+def test_rows_beyond_32_bits_are_addressed():
+    """The last row of each tensor lies 2**31 numbers from the first; only the pages in use exist."""
+    apart = 2**24
+    room = [np.empty(131 * apart, np.float16) for _ in range(2)]
+    torch.manual_seed(0)
+    q, k = (torch.from_numpy(r).as_strided((130, 1, 18), (apart, 18, 1)) for r in room)
+    q.copy_(torch.randn(130, 1, 18))
+    k.copy_(torch.randn(130, 1, 18))
+    plan = RangePlan.build([Segment((0, 128), (0, 4)), Segment((128, 130), (120, 130))], 130, 130, block=32)
+    out = range_attention(q, k, k, plan, backend="triton")
+    want = range_attention(*(x.double() for x in (q, k, k)), plan, backend="reference")
+    agree([out], [want], torch.float16)
+
+
+def fused(dtype: torch.dtype, count: int, channels: int) -> dict[str, tuple]:
+    torch.manual_seed(0)
+    x, y = (torch.randn(count, channels).to(dtype) for _ in range(2))
+    shift, scale = (torch.randn(3, channels).to(dtype) for _ in range(2))
+    weight = torch.randn(channels).to(dtype)
+    index = torch.randint(0, 3, (count,), dtype=torch.int32)
+    rope = RopeTable.build(torch.randint(0, 50, (count, 3)), channels // 2)
+    return {
+        "modulate": (lambda b, *t: layer_norm_modulate(*t, index, backend=b), (x, shift, scale)),
+        "gate": (lambda b, *t: gate_residual(*t, index.long(), backend=b), (x, y, shift)),
+        "norm_rope": (lambda b, *t: rms_norm_rope(*t, rope, num_heads=2, backend=b), (x, weight)),
+        "norm": (lambda b, *t: rms_norm_rope(*t, None, num_heads=2, backend=b), (x, weight)),
+        "rope": (lambda b, x: rms_norm_rope(x, None, rope, num_heads=2, backend=b), (x,)),
+    }
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize(
+    ("count", "channels"),
+    [(17, 36), *(pytest.param(*shape, marks=SLOW) for shape in ((1, 64), (65, 144), (37, 1152)))],
+)
+@pytest.mark.parametrize("name", fused(torch.float32, 1, 8))
+def test_fused_operations(name, count, channels, dtype):
+    run, tensors = fused(dtype, count, channels)[name]
+    inputs = [x.requires_grad_() for x in tensors]
+    exact = [x.detach().double().requires_grad_() for x in tensors]
+    got, want = run("triton", *inputs), run("reference", *exact)
+    grad = torch.randn(got.shape).to(dtype)
+    mine = torch.autograd.grad(got, inputs, grad)
+    agree([got, *mine], [want, *torch.autograd.grad(want, exact, grad.double())], dtype)
+
+
+def test_registered_operations_compile_without_graph_break():
+    """The path of torch.compile on a GPU: every operation is one node, forward and backward."""
+    torch._dynamo.reset()
+    plan, dtype = cross_attention(), torch.float32
+    rows = (plan.num_queries, plan.num_keys, plan.num_keys)
+    qkv = [torch.randn(n, 2, 16) for n in rows]
+    runs = [
+        (lambda b, *t: range_attention(*t, plan, backend=b), qkv),
+        *fused(dtype, 9, 36).values(),
+    ]
+    inputs = [[x.requires_grad_() for x in tensors] for _, tensors in runs]
+
+    def step(inputs: list[list[Tensor]]) -> list[Tensor]:
+        return [run("triton", *tensors) * 2 for (run, _), tensors in zip(runs, inputs, strict=True)]
+
+    compiled = torch.compile(step, fullgraph=True, backend="aot_eager")
+    everything = [x for tensors in inputs for x in tensors]
+    results = []
+    for function in (compiled, step):
+        out = function(inputs)
+        loss = torch.stack([x.square().sum() for x in out]).sum()
+        results.append([*out, *torch.autograd.grad(loss, everything)])
+    for mine, theirs in zip(*results, strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_float64_is_refused():
+    with pytest.raises(ArgumentError, match=r"the triton backend has no torch\.float64"):
+        gate_residual(*torch.zeros(3, 2, 4).double(), torch.zeros(2, dtype=torch.int32), backend="triton")
