@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ace_agent.engine.checkpoints import WEIGHT_SUFFIXES, check_tensors, convert_transformer, read_tensors
-from ace_agent.engine.presets import MANIFEST, PRESETS, Preset, fetch, preset_folder
+from ace_agent.engine.presets import MANIFEST, PRESETS, Preset, check_disk, fetch, preset_folder
 from ace_agent.errors import InputError, ModelError
 
 INDEX = "model_index.json"
@@ -348,12 +348,7 @@ def convert(
     staging = _Staging(target.with_name(f"{target.name}.partial"), fingerprint)
     left = [piece for piece in pieces if not staging.has(piece.path)]
     needed = sum(piece.bytes for piece in left)
-    free = shutil.disk_usage(target.parent).free
-    if needed > free:
-        raise ModelError(
-            f"{target.parent} has {free / 1e9:.1f} GB free and {needed / 1e9:.1f} GB are needed",
-            "free some space, or give a DEST on another disk",
-        )
+    check_disk(target.parent, needed, "the converted model")
     total = sum(piece.bytes for piece in pieces)
     done = total - needed
     for piece in left:

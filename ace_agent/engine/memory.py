@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ace_agent.engine.presets import MANIFEST
+from ace_agent.engine.presets import MANIFEST, find_preset
 from ace_agent.errors import ModelError
 
 TOKEN_SIDE = 16
@@ -77,6 +77,13 @@ def estimate_memory(
     else:
         picture = sizes.transformer + sizes.first_stage + max(denoising, decoding)
     return MemoryNeed(sizes.text_encoder + OVERHEAD, picture + OVERHEAD)
+
+
+def preset_memory(name: str) -> dict[int, MemoryNeed]:
+    """Need of a preset for an edit of one picture, by the picture's side; empty for ace-mini, which fits anywhere."""
+    if find_preset(name).repository is None:
+        return {}
+    return {side: estimate_memory(RELEASED_SIZES, side) for side in (512, 1024)}
 
 
 def available_memory(device: str = "cpu") -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,15 +118,16 @@ def model_folder(model: str | Path) -> Path:
     return folder
 
 
-def fetch(name: str, *, progress: Callable[[str], None] | None = None) -> Path:
+def fetch(name: str) -> Path:
     """Download a released checkpoint into Hugging Face's cache; an interrupted download goes on where it stopped.
 
-    Returns the folder of the snapshot. Raises ModelError with the way out when the hub says no.
+    Returns the folder of the snapshot. Raises ModelError with the way out when the hub says no or the disk is full.
     """
     preset = find_preset(name)
     if preset.repository is None:
         raise ModelError(f"{name} ships with ace-agent", "there is nothing to fetch")
     from huggingface_hub import snapshot_download
+    from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -135,9 +136,10 @@ def fetch(name: str, *, progress: Callable[[str], None] | None = None) -> Path:
         RepositoryNotFoundError,
     )
 
-    if progress is not None:
-        progress(f"fetching {preset.repository} ({preset.download / 1e9:.0f} GB)")
     page = f"https://huggingface.co/{preset.repository}"
+    here = Path(HF_HUB_CACHE)
+    if not (here / f"models--{preset.repository.replace('/', '--')}").is_dir():
+        check_disk(here, preset.download, f"fetching {preset.repository}")
     try:
         return Path(snapshot_download(preset.repository, allow_patterns=["models/*"]))
     except GatedRepoError as error:
@@ -159,3 +161,14 @@ def fetch(name: str, *, progress: Callable[[str], None] | None = None) -> Path:
         raise ModelError(
             f"fetching {preset.repository} stopped: {reason}", "run it again to go on"
         ) from error
+
+
+def check_disk(folder: Path, needed: int, what: str) -> None:
+    """Raises ModelError when the disk that `folder` is or will be on has fewer than `needed` bytes free."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise ModelError(
+            f"{what} needs {needed / 1e9:.1f} GB of disk and {there} has {free / 1e9:.1f} GB free",
+            "free some space, or use another disk (a DEST there; HF_HOME for what is fetched)",
+        )

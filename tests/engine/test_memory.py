@@ -1,6 +1,12 @@
 from pytest import raises
 
-from ace_agent.engine.memory import RELEASED_SIZES, available_memory, check_memory, estimate_memory
+from ace_agent.engine.memory import (
+    RELEASED_SIZES,
+    available_memory,
+    check_memory,
+    estimate_memory,
+    preset_memory,
+)
 from ace_agent.errors import ModelError
 
 
@@ -16,6 +22,13 @@ def test_needs_grow_with_size_and_shrink_with_the_savings():
     assert gigabytes(512, images=9, offload=True) > gigabytes(512, images=1, offload=True)
     need = estimate_memory(RELEASED_SIZES, 512)
     assert need.peak == need.text > 9e9  # T5 alone, before the transformer
+
+
+def test_the_list_of_models_has_two_sizes():
+    needs = preset_memory("ace-0.6b-512")
+    assert list(needs) == [512, 1024]
+    assert needs[512].picture < needs[1024].picture
+    assert preset_memory("ace-mini") == {}
 
 
 def test_this_machine_has_some_memory():

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 from pytest import MonkeyPatch, fixture, raises
@@ -9,6 +10,8 @@ from ace_agent.errors import ModelError
 @fixture(autouse=True)
 def own_models(tmp_path: Path, monkeypatch: MonkeyPatch) -> Path:
     monkeypatch.setenv("ACE_MODELS", str(tmp_path / "models"))
+    usage = type(shutil.disk_usage("/"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 0, 10**12))
     return tmp_path / "models"
 
 
@@ -53,6 +56,17 @@ def test_a_gated_or_renamed_repository_is_explained(monkeypatch: MonkeyPatch):
         monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
         with raises(ModelError, match=words):
             fetch("ace-0.6b-1024")
+
+
+def test_a_full_disk_is_said_before_anything_is_fetched(tmp_path: Path, monkeypatch: MonkeyPatch):
+    import huggingface_hub
+
+    usage = type(shutil.disk_usage("/"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12, 5 * 10**9))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", None)
+    with raises(ModelError, match=r"needs 21.8 GB of disk and .* has 5.0 GB free"):
+        fetch("ace-0.6b-512")
 
 
 def test_the_presets_are_the_released_ones():
