@@ -12,7 +12,7 @@ from typing import Any, cast
 from PIL import Image
 
 from ace_agent.dialogue import Dialogue, alive, owner_now
-from ace_agent.errors import AceError, Cancelled, InputError
+from ace_agent.errors import AceError, Cancelled, InputError, PlanError
 from ace_agent.executor import Executor, Progress, Report, bind, check_known_masks
 from ace_agent.inputs import (
     Handed,
@@ -265,8 +265,12 @@ class Agent(Dialogue):
             if answer is False:
                 raise Cancelled("nothing was done")
             if isinstance(answer, Plan):
-                plan = answer
+                plan = answer.with_variables()
                 check(plan, images=self._ids(), inputs=inputs.count, files=files)
+                for text in set(plan.files()) - set(inputs.pictures):
+                    raise PlanError(
+                        f"{text} was not part of the plan", "attach it first, and name it by its id"
+                    )
         parent = tip if plan.goto is None else self._turn_of(plan.goto)
         if not plan.steps:
             self.goto(plan.goto or "@last")

@@ -21,6 +21,8 @@ from ace_agent.turns import Picture, Turn
 
 MAX_SIDE = 512
 """Larger pictures are embedded smaller; the page is for looking."""
+SHOWN = 320
+"""Widest that a picture is shown; the same as in the style below."""
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8885; --soft: #8881; --mark: #c2410c; }
@@ -143,7 +145,7 @@ def _figure(picture: Picture) -> str:
     if picture.recipe is not None:
         recipe = _details("recipe", json.dumps(picture.recipe, indent=1, ensure_ascii=False))
     alt = html.escape(picture.caption or picture.source or picture.kind, quote=True)
-    image = f'<img src="{_data_uri(picture.image)}" alt="{alt}" width="{picture.size[0]}">'
+    image = f'<img src="{_data_uri(picture.image)}" alt="{alt}" width="{min(picture.size[0], SHOWN)}">'
     return f"<figure>{image}<figcaption>{html.escape(told)}</figcaption>{recipe}</figure>"
 
 

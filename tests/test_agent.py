@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -308,12 +307,19 @@ def test_questions(agent: Agent) -> None:
     assert turn.notes == ["Which dog? Took 'the left one'."]
 
 
-def test_a_refused_plan_stores_nothing(agent: Agent) -> None:
+def test_a_refused_plan_stores_nothing(agent: Agent, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         agent.say("a red fox", confirm=lambda plan, seconds: False)
     assert agent.turns(everything=True) == []
-    edited = agent.say("a red fox", confirm=lambda plan, seconds: NIGHT if False else CREATE)
-    assert edited.status == "done"
+    other = plan({"task": "text_to_image", "instruction": "a blue fox"})
+    edited = agent.say("a red fox", confirm=lambda proposed, seconds: other)
+    assert edited.plan.steps[0].instruction == "a blue fox"
+    photo().save(tmp_path / "new.png")
+    reaching = plan(step("edit_scene", str(tmp_path / "new.png")))
+    for refuse in (agent.say, lambda request, confirm: agent.run(CREATE, confirm=confirm)):
+        with pytest.raises(PlanError):
+            refuse("a red fox", confirm=lambda proposed, seconds: reaching)
+    assert len(agent.turns(everything=True)) == 1
 
 
 def test_ctrl_c_leaves_the_conversation_and_resume_makes_the_same_bits(tmp_path: Path) -> None:
@@ -434,10 +440,8 @@ def test_nothing_imports_torch_before_a_model_runs(tmp_path: Path) -> None:
         "import ace_agent.plan_file;"
         "assert 'torch' not in sys.modules"
     )
-    start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-c", script],
         check=True,
         env={"ACE_WORKSPACE": str(tmp_path), "PYTHONPATH": ".:memory:kernels"},
     )
-    assert time.perf_counter() - start < 10
