@@ -203,7 +203,7 @@ class CopyHead(nn.Module):
     x0 = s * base + w * warped + (1 - s - w) * paint, with (s, w) per pixel. Without a base image s = 0.
     """
 
-    def __init__(self, width: int, patch: int, channels: tuple[int, int, int] = (32, 64, 128)) -> None:
+    def __init__(self, width: int, patch: int, channels: tuple[int, int, int] = (48, 64, 128)) -> None:
         super().__init__()
         c0, c1, c2 = channels
         self.patch = patch
@@ -215,6 +215,7 @@ class CopyHead(nn.Module):
         self.coarse = nn.Linear(width, self.coarse_features * coarse)
         self.vector = nn.Sequential(nn.SiLU(), nn.Linear(width, 128), nn.SiLU())
         self.enter = nn.Conv2d(4 * 12 + self.fine_features, c0, 3, padding=1)
+        self.block0 = ModulatedBlock(c0, 128)
         self.down1 = nn.Conv2d(c0, c1, 3, padding=1, stride=2)
         self.block1 = ModulatedBlock(c1, 128)
         self.down2 = nn.Conv2d(c1, c2, 3, padding=1, stride=2)
@@ -224,8 +225,10 @@ class CopyHead(nn.Module):
         self.block3 = ModulatedBlock(c1, 128)
         self.up0 = nn.Conv2d(c1, c0, 1)
         self.block4 = ModulatedBlock(c0, 128)
+        self.norm = nn.GroupNorm(8, c0)
+        self.modulation = nn.Linear(128, 2 * c0)
         self.leave = nn.Conv2d(c0, 4 * 6, 3, padding=1)
-        for layer in (self.patch_out, self.leave):
+        for layer in (self.patch_out, self.leave, self.modulation):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(cast(Tensor, layer.bias))
 
@@ -252,16 +255,16 @@ class CopyHead(nn.Module):
             return F.pixel_shuffle(layer(tokens).transpose(1, 2).unflatten(2, grid), factor)
 
         inputs = torch.cat([noisy, base, warped, mask, mass, known.expand_as(mask)], dim=1)
-        skip0 = self.enter(
-            torch.cat([F.pixel_unshuffle(inputs, 2), spread(self.fine, self.patch // 2)], dim=1)
-        )
         film = self.vector(vector)
+        fine = torch.cat([F.pixel_unshuffle(inputs, 2), spread(self.fine, self.patch // 2)], dim=1)
+        skip0 = self.block0(self.enter(fine), film)
         skip1 = self.block1(self.down1(F.silu(skip0)), film)
         deep = self.join(torch.cat([self.down2(F.silu(skip1)), spread(self.coarse, self.patch // 8)], dim=1))
         deep = self.block2(deep, film)
         middle = self.block3(skip1 + F.interpolate(self.up1(deep), scale_factor=2), film)
         top = self.block4(skip0 + F.interpolate(self.up0(middle), scale_factor=2), film)
-        out = F.pixel_shuffle(self.leave(F.silu(top)), 2)
+        scale, shift = self.modulation(film)[:, :, None, None].chunk(2, dim=1)
+        out = F.pixel_shuffle(self.leave(F.silu(self.norm(top) * (1 + scale) + shift)), 2)
         skip, gain = (factor[:, None, None, None] for factor in precondition(t))
         paint = skip * noisy + gain * (spread(self.patch_out, self.patch) + out[:, :3])
         source = (out[:, 3:4] + 1.0).masked_fill(known == 0, -1e4)

@@ -1,4 +1,5 @@
-"""Train ace-mini on the scene world, or export its moving average as the package's weights.
+"""Train ace-mini on the scene world (what `ace train --scenes` does), or export its moving average as the package's
+weights.
 
 python -m ace_agent.training.mini train runs/mini --minutes 100
 python -m ace_agent.training.mini export runs/mini ace_agent/weights/ace-mini
@@ -6,10 +7,13 @@ python -m ace_agent.training.mini export runs/mini ace_agent/weights/ace-mini
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 import random
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -20,8 +24,10 @@ from ace_agent.engine.generation import SamplingOptions, generate
 from ace_agent.engine.text import MiniTextEncoder, WordTokenizer, build_words
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.errors import InputError
-from ace_agent.training.stream import Split, draw, prepare_sample
-from ace_agent.training.trainer import Trainer, TrainingOptions
+from ace_agent.training.mini_subject import MiniSubject
+from ace_agent.training.processes import Processes
+from ace_agent.training.stream import SceneStream, Split, draw, prepare_sample
+from ace_agent.training.trainer import Limits, Trainer, TrainingOptions, last_checkpoint
 
 SHEET_TASKS = 48
 
@@ -52,8 +58,17 @@ def scene_words(samples: int = 3000) -> list[str]:
     return sorted(word for word in words if len(word) > 1)
 
 
-def new_trainer(run: Path, options: TrainingOptions, *, width: int, depth: int, heads: int) -> Trainer:
-    """A fresh run, or the start of a resumed one: the words are kept beside the run."""
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the transformer."""
+
+    width: int = 256
+    depth: int = 8
+    heads: int = 4
+
+
+def new_subject(run: Path, options: TrainingOptions, shape: Shape) -> MiniSubject:
+    """Untrained networks; the words are kept beside the run."""
     torch.manual_seed(options.seed)
     start = run / "words.pt"
     if start.exists():
@@ -69,12 +84,47 @@ def new_trainer(run: Path, options: TrainingOptions, *, width: int, depth: int, 
     with torch.no_grad():
         encoder.words.weight.normal_()
         encoder.words.weight[len(tokenizer) - len(words) :] = vectors
-    model = ACETransformer(width=width, depth=depth, heads=heads, text_width=256)
-    return Trainer(run, model, encoder, tokenizer, options)
+    model = ACETransformer(width=shape.width, depth=shape.depth, heads=shape.heads, text_width=256)
+    return MiniSubject(model, encoder, tokenizer, options.objective)
 
 
-def write_sheet(trainer: Trainer, file: Path) -> None:
-    """Validation samples, uncurated: inputs, answer, and what the moving average makes of them."""
+def train_on_scenes(
+    run: Path,
+    options: TrainingOptions,
+    shape: Shape,
+    limits: Limits,
+    *,
+    processes: Processes | None = None,
+    tasks: tuple[str, ...] | None = None,
+    tell: Callable[[str], None] = click.echo,
+) -> tuple[Trainer, bool]:
+    """Start or resume a run. Returns its trainer, and False if it was told to stop before its end."""
+    processes = processes or Processes()
+    subject = new_subject(run, options, shape)
+    for network in subject.networks.values():
+        network.to(processes.device)
+    trainer = Trainer(run, subject, options, processes)
+    resumed = trainer.resume()
+    if processes.is_first:
+        tell(f"resumed at step {trainer.step}" if resumed else "a new run")
+    stream = SceneStream(
+        subject.tokenizer,
+        options.seed,
+        options.stream,
+        patch=subject.model.patch,
+        tasks=tasks,
+        part=(processes.rank, processes.count),
+    )
+
+    def observe() -> None:
+        with trainer.averaged():
+            write_sheet(subject, run / "samples" / f"{trainer.step:07d}.png")
+
+    return trainer, trainer.run(stream, limits, observe=observe)
+
+
+def write_sheet(subject: MiniSubject, file: Path) -> None:
+    """Validation samples, uncurated: inputs, answer, and what the model makes of them."""
     import numpy as np
     from PIL import Image, ImageDraw
 
@@ -82,13 +132,13 @@ def write_sheet(trainer: Trainer, file: Path) -> None:
     rng = random.Random("sheet")
     tasks = list(TASK_WEIGHTS)[:SHEET_TASKS]
     samples = [draw(world, rng, task, "validation") for task in tasks]
-    requests = [prepare_sample(sample, trainer.tokenizer) for sample in samples]
-    null = trainer.tokenizer("")
+    requests = [prepare_sample(sample, subject.tokenizer) for sample in samples]
+    null = subject.tokenizer("")
     options = SamplingOptions(steps=8, guidance=1.5)
     pictures = []
     for i in range(0, len(requests), 8):
         part = requests[i : i + 8]
-        made = generate(trainer.average, trainer.average_encoder, part, [[7]] * len(part), null, options)
+        made = generate(subject.model, subject.encoder, part, [[7]] * len(part), null, options)
         pictures += [one[0] for one in made]
     cell, columns = 128, 3
     rows = -(-len(samples) // columns)
@@ -107,11 +157,12 @@ def write_sheet(trainer: Trainer, file: Path) -> None:
     sheet.save(file)
 
 
-def export(trainer: Trainer, folder: Path) -> None:
+def export(trainer: Trainer, subject: MiniSubject, folder: Path) -> None:
     """The moving average in float16, in diffusers' folder layout."""
-    trainer.average.half().save_pretrained(folder / "transformer")
-    trainer.average_encoder.half().save_pretrained(folder / "text_encoder")
-    trainer.tokenizer.save(folder / "tokenizer")
+    with trainer.averaged():
+        copy.deepcopy(subject.model).half().save_pretrained(folder / "transformer")
+        copy.deepcopy(subject.encoder).half().save_pretrained(folder / "text_encoder")
+    subject.tokenizer.save(folder / "tokenizer")
     facts = {"step": trainer.step, "samples": trainer.samples, "hours": round(trainer.seconds / 3600, 2)}
     (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
 
@@ -121,35 +172,57 @@ def main() -> None:
     """Train ace-mini."""
 
 
+_SHAPE = [
+    click.option("--width", default=256),
+    click.option("--depth", default=8),
+    click.option("--heads", default=4),
+]
+
+
+def _with_shape(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_SHAPE):
+        command = option(command)
+    return command
+
+
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--minutes", default=100.0, help="Wall clock of this launch; the run resumes where it stood.")
-@click.option("--width", default=256)
-@click.option("--depth", default=8)
-@click.option("--heads", default=4)
+@click.option(
+    "--decay-minutes", default=0.0, help="Let the rate go to zero over the last of them (decayed.pt)."
+)
+@_with_shape
 @click.option("--sheet-minutes", default=20.0, help="Minutes between sample sheets.")
 @click.option("--seed", default=0)
 def train(
-    run: Path, minutes: float, width: int, depth: int, heads: int, sheet_minutes: float, seed: int
+    run: Path,
+    minutes: float,
+    decay_minutes: float,
+    width: int,
+    depth: int,
+    heads: int,
+    sheet_minutes: float,
+    seed: int,
 ) -> None:
     """Start or resume a run."""
-    trainer = new_trainer(run, TrainingOptions(seed=seed), width=width, depth=depth, heads=heads)
-    click.echo(f"resumed at step {trainer.step}" if trainer.resume() else "a new run")
-    trainer.run(minutes, sheet_minutes=sheet_minutes, sheet=write_sheet)
+    limits = Limits(minutes=minutes, decay_minutes=decay_minutes, observe_minutes=sheet_minutes)
+    train_on_scenes(run, TrainingOptions(seed=seed), Shape(width, depth, heads), limits)
 
 
 @main.command("export")
 @click.argument("run", type=click.Path(path_type=Path, exists=True))
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--width", default=256)
-@click.option("--depth", default=8)
-@click.option("--heads", default=4)
+@_with_shape
 def export_command(run: Path, folder: Path, width: int, depth: int, heads: int) -> None:
-    """Write the package's weights from a run's moving average."""
-    trainer = new_trainer(run, TrainingOptions(), width=width, depth=depth, heads=heads)
-    if not trainer.resume():
+    """Write the package's weights from a run's moving average, from its furthest checkpoint."""
+    options = TrainingOptions()
+    subject = new_subject(run, options, Shape(width, depth, heads))
+    trainer = Trainer(run, subject, options)
+    checkpoint = last_checkpoint(run)
+    if checkpoint is None or not trainer.resume(checkpoint):
         raise InputError(f"no checkpoint in {run}", "train first")
-    export(trainer, folder)
+    export(trainer, subject, folder)
+    click.echo(f"{folder}: the average of {checkpoint} at step {trainer.step}")
 
 
 if __name__ == "__main__":
