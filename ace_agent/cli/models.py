@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
@@ -13,7 +13,11 @@ from ace_agent.cli import options
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model by name, for people. `side` in pixels; `mend` says how to get it when it is not installed."""
+    """A model by name, for people. `side` in pixels; `mend` says how to get it when it is not installed.
+
+    `disk` in bytes once converted; `memory` in bytes for an edit of one picture, by the picture's side in pixels: the
+    larger of the text encoder's stage and the picture's, and the picture's alone. Both 0 and empty for ace-mini.
+    """
 
     name: str
     installed: bool
@@ -21,10 +25,13 @@ class KnownModel:
     licence: str
     description: str
     mend: str
+    disk: int = 0
+    memory: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def known_models() -> Iterator[KnownModel]:
     """Every model that has a name, the shipped one first. Nothing is loaded."""
+    from ace_agent.engine.memory import preset_memory
     from ace_agent.engine.presets import PRESETS, is_installed, preset_folder
 
     for preset in PRESETS.values():
@@ -36,8 +43,16 @@ def known_models() -> Iterator[KnownModel]:
             if ships
             else f"ace models convert {preset.name} (fetches {preset.download / 1e9:.0f} GB)"
         )
+        memory = {side: (need.peak, need.picture) for side, need in preset_memory(preset.name).items()}
         yield KnownModel(
-            preset.name, installed, preset.native_size, preset.licence, where, "" if installed else mend
+            preset.name,
+            installed,
+            preset.native_size,
+            preset.licence,
+            where,
+            "" if installed else mend,
+            preset.converted,
+            memory,
         )
 
 
@@ -47,6 +62,18 @@ def shipped(name: str) -> bool:
 
     folder = Path(ace_agent.__file__).parent / "weights" / name
     return any(folder.rglob("*.safetensors"))
+
+
+def cost(model: KnownModel) -> str:
+    """Licence, disk and memory in one line."""
+    facts = [f"licence: {model.licence}"]
+    if model.disk:
+        facts.append(f"{model.disk / 1e9:.0f} GB of disk")
+    for side, (peak, picture) in model.memory.items():
+        facts.append(
+            f"{peak / 1e9:.1f} GB of memory at {side} px ({picture / 1e9:.1f} when the text is known)"
+        )
+    return "; ".join(facts)
 
 
 @click.group("models", invoke_without_command=True)
@@ -72,6 +99,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         mark = "[green]ok[/]" if model.installed else "[yellow]--[/]"
         where = model.description if model.installed else f"not here: {model.mend}"
         table.add_row(mark, f"[bold]{model.name}[/]", f"{model.side} px", where)
+        table.add_row("", "", "", f"[dim]{cost(model)}[/]")
     output().print(table)
 
 

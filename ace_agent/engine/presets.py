@@ -28,7 +28,7 @@ class Preset:
     converted: int
 
 
-_HUB_LICENCE = "its authors' (see the model's page); T5 v1.1: Apache-2.0"
+_HUB_LICENCE = "weights: as on the model's page; ACE's code and T5 v1.1: Apache-2.0"
 
 # Sizes: transformer 2.44 GB and first stage 0.33 GB in float32; T5 v1.1 XXL's encoder has 4.76 G parameters, in float32
 # on the hub and in bfloat16 once converted, the precision it runs in.

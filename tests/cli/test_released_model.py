@@ -36,3 +36,13 @@ def test_from_a_checkpoint_to_a_picture_and_its_edit(
 
     said = ace("a red fox", "--model", "hub", status=1)
     assert "holds no converted model" in said and "ace models convert" in said
+
+
+def test_models_are_listed_with_what_they_cost(tmp_path: Path, own_workspace: Path) -> None:
+    listed = " ".join(CliRunner().invoke(main, ["models"]).output.split())
+    assert (
+        "12 GB of disk" in listed
+        and "GB of memory at 512 px" in listed
+        and "GB of memory at 1024 px" in listed
+    )
+    assert "licence: Apache-2.0" in listed
