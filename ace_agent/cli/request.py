@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from ace_agent.cli import options
+from ace_agent.cli.group import COMMANDS
 
 
 class RequestCommand(click.Command):
@@ -105,7 +109,7 @@ def command(
     agent = open_agent(workspace, conversation, model=model, planner=planner, new=new)
     console = notices()
     began = time.time()
-    with progress_bar(console) as progress:
+    with progress_bar(console) as progress, nearest_command(request):
         turn = agent.say(
             request,
             pictures,
@@ -134,3 +138,17 @@ def refuse_loose_words(request: str, pictures: tuple[Path, ...]) -> None:
         raise click.UsageError(
             f'{words[0]!r} is no file; if it is part of the request: ace "{request} {" ".join(words)}"'
         )
+
+
+@contextmanager
+def nearest_command(request: str) -> Iterator[None]:
+    """Where one word means nothing to the planner, it may be a command with a slip in it."""
+    from ace_agent.errors import PlanError
+
+    try:
+        yield
+    except PlanError as error:
+        near = difflib.get_close_matches(request, COMMANDS, n=1, cutoff=0.75)
+        if not near:
+            raise
+        raise PlanError(error.message, f"did you mean: ace {near[0]}") from None

@@ -74,6 +74,7 @@ def test_an_undo_like_request_goes_back_and_writes_nothing_new(ace: Ace, here: P
         (["a cat", "--mask", "box 1 2 3"], 1, "four numbers"),
         (["remove the tent", "empty.png"], 1, "empty"),
         (["remove the tent", "text.png"], 1, "text.png"),
+        (["histroy"], 1, "did you mean: ace history"),
         (["a cat", "--planner", "nobody"], 1, "nobody"),
     ],
 )

@@ -91,9 +91,8 @@ def goto(session: Session, arguments: list[str]) -> None:
 def branch(session: Session, arguments: list[str]) -> None:
     if not 1 <= len(arguments) <= 2:
         raise InputError("a branch needs a name", hint="/branch night-version")
-    other = session.agent.branch(arguments[0], at=arguments[1] if len(arguments) == 2 else None)
-    session.reopen(conversation=other.conversation)
-    session.tell(f"now in {other.conversation}")
+    session.agent = session.agent.branch(arguments[0], at=arguments[1] if len(arguments) == 2 else None)
+    session.tell(f"now in {session.agent.conversation}")
 
 
 @slash("history", "[all]", "What was said and made; all: also what was undone.", lambda session: ("all",))
@@ -162,7 +161,7 @@ def model_names(session: Session) -> Iterable[str]:
 def model(session: Session, arguments: list[str]) -> None:
     name = only(arguments, "model")
     if name is not None:
-        session.reopen(model=name)
+        session.use_model(name)
     session.tell(f"model {session.model}; there is {', '.join(model_names(session))}, or a folder")
 
 
@@ -175,7 +174,7 @@ def model(session: Session, arguments: list[str]) -> None:
 def planner(session: Session, arguments: list[str]) -> None:
     name = only(arguments, "planner")
     if name is not None:
-        session.reopen(planner=name)
+        session.use_planner(name)
     session.tell(f"planner {session.planner}")
 
 

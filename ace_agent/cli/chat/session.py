@@ -95,18 +95,27 @@ class Session:
         paths = () if self.output is None else Destination(self.output).write(turn.images)
         present(turn, paths, self.results, self.notices)
 
-    def reopen(
-        self, *, model: str | None = None, planner: str | None = None, conversation: str | None = None
-    ) -> None:
-        """Go on with another model, planner or conversation; the old one stays if that cannot be had."""
-        agent = open_agent(
+    def use_model(self, model: str) -> None:
+        """Go on with another model. Raises ModelError, and keeps this one, where it is not installed."""
+        from ace_agent.engine.presets import model_folder
+
+        if not Path(model).is_dir():
+            model_folder(model)
+        self.agent = open_agent(self.workspace, self.agent.conversation, model=model, planner=self.planner)
+        self.model = model
+
+    def use_planner(self, planner: str) -> None:
+        """Go on with another planner. Raises PlanError, and keeps this one, where there is none of that name."""
+        from ace_agent.planner.choice import make_planner
+
+        self.agent = open_agent(
             self.workspace,
-            conversation or self.agent.conversation,
-            model=model or self.model,
-            planner=planner or self.planner,
+            self.agent.conversation,
+            model=self.model,
+            planner=make_planner(planner),
+            pipeline=self.agent.pipeline,
         )
-        self.agent = agent
-        self.model, self.planner = model or self.model, planner or self.planner
+        self.planner = planner
 
     def complain(self, error: AceError | StoreError) -> None:
         """One line and the way out."""

@@ -140,8 +140,14 @@ def test_attach_save_show_rerun_export(screen: Screen, tmp_path: Path) -> None:
 
 
 def test_another_planner_or_model_can_fail_without_losing_this_one(screen: Screen) -> None:
-    assert "planner rules" in screen("/planner")
-    assert "ace-mini" in screen("/model")
+    agent = screen.session.agent
+    assert "no planner" in screen("/planner nobody")
+    assert "no model" in screen("/model nothing")
+    assert "ace models convert" in screen("/model ace-0.6b-512")
+    assert screen.session.agent is agent
+    assert "planner rules" in screen("/planner rules")
+    assert "model ace-mini" in screen("/model ace-mini")
+    assert screen.session.agent is not agent
 
 
 def test_quit(screen: Screen) -> None:
