@@ -13,15 +13,34 @@ def make_planner(name: str = "auto") -> Planner:
     """A planner by its name.
 
     Args:
-        name: ``rules``; ``embedded``, the language model with the rules' references; ``both``, the two halves together;
-            ``auto``, both where the language model is at hand and else the rules; or ``provider:model`` for any chat
-            model of LangChain's ``init_chat_model``.
+        name: ``rules``; ``embedded``, the language model with the rules' references; ``both``, the two halves
+            together; ``auto``, both where the language model and its adapter are at hand and else the rules; or
+            ``provider:model`` for any chat model of LangChain's ``init_chat_model``.
+
+    Planners with a language model have ``warm()``, which begins to load it in the background.
 
     Raises:
-        PlanError: for a name that is none of these, or a provider that is not installed.
+        PlanError: for a name that is none of these.
+        ModelError: for a provider that is not installed.
     """
-    if name in ("rules", "auto"):
+    if name == "auto":
+        from ace_agent.planner.weights import available
+
+        name = "both" if available() else "rules"
+    if name == "rules":
         from ace_agent.planner.rules import RulePlanner
 
         return RulePlanner()
+    if name in ("embedded", "both"):
+        from ace_agent.planner.language_model import LanguageModelPlanner
+
+        if name == "embedded":
+            return LanguageModelPlanner()
+        from ace_agent.planner.hybrid import HybridPlanner
+
+        return HybridPlanner(LanguageModelPlanner())
+    if ":" in name:
+        from ace_agent.planner.langchain import ChatPlanner
+
+        return ChatPlanner(name)
     raise PlanError(f"there is no planner {name!r}", f"take one of {', '.join(NAMES)}, or provider:model")

@@ -365,9 +365,10 @@ def _leans(current: Sequence[Token]) -> bool:
         return False
     head = row[0].text
     if head == "where" and len(row) < 7:
-        return True
+        return not any(t.text == "," for t in row)
     if head in ("keep", "keeping", "preserve", "preserving", "retain"):
-        return any(t.text in ("face", "identity", "likeness", "features") for t in row)
+        kept = ("face", "identity", "likeness", "features")
+        return any(t.text in kept or t.has(*_SIDES) for t in row)
     if len(row) < 2 or head not in wordset("leaning-heads") or any(t.has("VFILL", "VADD") for t in row[1:]):
         return False
     if any(t.has("VCREATE") and t.text != "draw" for t in row[1:]):

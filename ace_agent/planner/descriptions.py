@@ -197,10 +197,10 @@ def by_caption(reader: Reader, at: int) -> Mention | None:
             any(not gallery.fits(w) for w in said) or reader.text(end) in ONE or reader.has(end, "STYLE")
         ):
             continue
-        ranked = gallery.match(said)
-        if not ranked:
+        picked = gallery.pick(said)
+        if picked is None:
             continue
-        return Mention(_more(reader, end + 1, said) - start, (ranked[0],))
+        return Mention(_more(reader, end + 1, said) - start, (picked,))
     # words after the noun: "the one with the red car"
     typed = determined and reader.has(at, *TYPES)
     if (

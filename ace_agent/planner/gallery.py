@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 
 from ace_agent.planner import Context, KnownImage
@@ -48,10 +48,15 @@ class Gallery:
 
     Args:
         context: the conversation's images, oldest first, its tip and how many pictures came with the request.
+        answers: phrases that fit several pictures, and the one each is to mean.
+
+    ``doubts`` collects the phrases met that fit several pictures equally well, with those pictures, newest first.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, answers: Mapping[str, str] | None = None) -> None:
         self.context = context
+        self.doubts: dict[str, tuple[str, ...]] = {}
+        self.answers: dict[str, str] = dict(answers or {})
         pictures = tuple(i for i in context.images if i.kind != "mask")
         self.images: tuple[KnownImage, ...] = tuple(i for i in pictures if i.on_path) or pictures
         self.masks: tuple[KnownImage, ...] = tuple(i for i in context.images if i.kind == "mask")
@@ -155,6 +160,22 @@ class Gallery:
                 scored.append((round(fit, 3), round(cover, 3), order, image.id))
         scored.sort(reverse=True)
         return [s[-1] for s in scored]
+
+    def pick(self, phrase: Iterable[str]) -> str | None:
+        """The picture that a phrase means: the answer given, else the best fit; equal fits are noted as a doubt."""
+        said = list(phrase)
+        ranked = self.match(said)
+        if not ranked:
+            return None
+        key = " ".join(said)
+        if key in self.answers:
+            return self.answers[key]
+        even = [i for i in self.rivals(said) if len(self.words[i]) == len(self.words[ranked[0]])]
+        if len(even) > 1 and all(
+            set(self.words[a]) != set(self.words[b]) for a in even for b in even if a != b
+        ):
+            self.doubts[key] = tuple(even)
+        return ranked[0]
 
     def rivals(self, phrase: Iterable[str]) -> list[str]:
         """The images that fit a phrase equally well: more than one means the phrase is ambiguous."""

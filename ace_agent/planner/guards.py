@@ -7,7 +7,7 @@ import unicodedata
 
 from ace_agent.errors import PlanError
 from ace_agent.planner import english
-from ace_agent.planner.lexicon import single_words
+from ace_agent.planner.lexicon import single_words, slang
 from ace_agent.planner.reading import LONGEST_REQUEST, plain
 from ace_agent.planner.tables import rows, wordset
 
@@ -39,6 +39,8 @@ def check_text(request: str) -> str:
 def check_purpose(text: str) -> None:
     """Raises PlanError when a request wants something that has nothing to do with making pictures."""
     bare = re.sub(r'"[^"]*"', '""', text)
+    if gibberish(bare) and not re.search(r"@\d|\"", bare):
+        raise PlanError("the request makes no sense to this planner", _WAY_OUT)
     if re.fullmatch(rf"(?:{'|'.join(rows('talk'))})[\s!.?,]*", bare, re.IGNORECASE):
         raise PlanError("that asks for no picture", _WAY_OUT)
     if any(re.search(pattern, bare, re.IGNORECASE) for pattern in rows("elsewhere")):
@@ -46,22 +48,26 @@ def check_purpose(text: str) -> None:
 
 
 def gibberish(text: str) -> bool:
-    """Whether most words of a text are no words of any language the planner knows."""
+    """Whether most words of a text are no words that the planner knows, nor slips of any."""
     words = re.findall(r"[^\W\d_]+", re.sub(r'"[^"]*"', "", text).lower())
     if not words:
         return True
-    known = english.ranks()
-    lexicon = single_words()
-    good = sum(
-        w in known
-        or w in lexicon
-        or english.stem(w) in known
-        or (len(w) > 3 and english.mend(w, lexicon) != w)
-        for w in words
-        if len(w) > 2 or w in wordset("short-words")
+    long = [w for w in words if len(w) > 2]
+    good = sum(_worded(w) for w in long)
+    short = any(w in wordset("short-words") for w in words if len(w) <= 2)
+    return len(long) - good > good or (good == 0 and not short)
+
+
+def _worded(word: str) -> bool:
+    known = (
+        word in english.ranks()
+        or english.stem(word) in english.ranks()
+        or word in single_words()
+        or word in slang()
     )
-    strange = sum(len(w) > 2 for w in words) - good
-    return good == 0 or strange > good
+    if known or not re.search("[aeiouy]", word):
+        return known
+    return len(word) > 3 and english.mend(word, single_words()) != word
 
 
 def refuse(text: str) -> PlanError:

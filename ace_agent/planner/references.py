@@ -377,7 +377,13 @@ def by_origin(reader: Reader, at: int) -> Mention | None:
         end = at + 1
         if reader.noun(end):
             end += 1
-        elif not determined or reader.text(end) in wordset("original-parts"):
+        elif reader.text(end) in wordset("original-parts") or (
+            not determined
+            and not (
+                reader.text(start) in ("original", "initial")
+                and reader.text(start - 1) in ("on", "in", "from", "to", "use", "take")
+            )
+        ):
             return None
         end = tail(reader, end)
         if gallery.original is None:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ace_agent.errors import PlanError
-from ace_agent.planner import Context, guards, wording
+from ace_agent.planner import Choice, Context, Question, guards, wording
 from ace_agent.planner.classifier import classify
 from ace_agent.planner.clauses import Clause, split
 from ace_agent.planner.descriptions import find_mentions
-from ace_agent.planner.drafts import ANALYSIS, Draft, chosen_by_name, draft, facts_of, first_named, merged
+from ace_agent.planner.drafts import ANALYSIS, Draft, draft, facts_of, first_named, merged
 from ace_agent.planner.gallery import Gallery
 from ace_agent.planner.kinds import kinds
 from ace_agent.planner.reading import Token, read
+from ace_agent.planner.readings import chosen_by_name
 from ace_agent.planner.settings import Settings, take
 from ace_agent.planner.tables import wordset
 from ace_agent.planner.talk import heard
 from ace_agent.planner.undo import undo_target
+from ace_agent.planner.vocabulary import reword
 from ace_agent.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -39,6 +41,26 @@ class _State:
     prefix: tuple[Token, ...] = ()
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """What the rules make of a request before it becomes a plan."""
+
+    drafts: tuple[Draft, ...]
+    goto: str | None
+    settings: Settings
+    gallery: Gallery
+
+    @property
+    def doubts(self) -> dict[str, tuple[str, ...]]:
+        """Phrases that fit several pictures equally well, with those pictures."""
+        return self.gallery.doubts
+
+    @property
+    def sure(self) -> bool:
+        """Whether every step's task was loud and clear."""
+        return all(item.sure for item in self.drafts)
+
+
 class RulePlanner:
     """Plans by rules alone: clauses, a weighted pattern table, references by order, relation and caption.
 
@@ -56,24 +78,51 @@ class RulePlanner:
 
         Raises:
             PlanError: in one line, why there is no plan and what to say instead.
+            Question: when a phrase fits several pictures equally well; the newest is the first choice.
+        """
+        proposal = self.propose(request, context)
+        plan = finish(proposal.drafts, proposal.goto, proposal.settings, context)
+        if proposal.doubts:
+            raise self._question(request, context, proposal)
+        return plan
+
+    def _question(self, request: str, context: Context, proposal: Proposal) -> Question:
+        phrase, ids = next(iter(proposal.doubts.items()))
+        known = {image.id: image.caption for image in context.images}
+        choices = []
+        for id_ in ids:
+            answered = self.propose(request, context, {phrase: id_})
+            plan = finish(answered.drafts, answered.goto, answered.settings, context)
+            choices.append(Choice(f"{id_}, {known[id_]}", plan))
+        return Question(f"which picture is {phrase!r}?", tuple(choices))
+
+    def propose(self, request: str, context: Context, answers: Mapping[str, str] | None = None) -> Proposal:
+        """The steps of a request before they are checked, and how sure each is; for planners that build on these.
+
+        Args:
+            request: what the person wrote.
+            context: the conversation's pictures.
+            answers: phrases that fit several pictures, and the one each is to mean.
+
+        Raises PlanError as :meth:`plan` does.
         """
         text = guards.check_text(request)
         guards.check_purpose(text)
-        gallery = Gallery(context)
+        gallery = Gallery(context, answers)
         tokens = read(text, gallery.vocabulary)
         if not tokens:
             raise guards.refuse(text)
+        guards.check_purpose(" ".join(t.text for t in tokens))  # again, with slips mended
         tokens, settings = take(tokens)
-        clauses = split(find_mentions(tokens, gallery))
         state = _State()
-        clauses = heard(clauses)
+        clauses = heard(split(find_mentions(tokens, gallery)))
         for at, clause in enumerate(clauses):
             self._clause(clause, gallery, state, alone=len(clauses) == 1, final=at == len(clauses) - 1)
         if not state.drafts and state.goto is None and state.chosen and state.going:
             state.goto = state.chosen
         if not state.drafts and state.goto is None:
             state = self._fallback(text, clauses, gallery)
-        return finish(merged(state.drafts), state.goto, settings, context)
+        return Proposal(tuple(merged(state.drafts)), state.goto, settings, gallery)
 
     def _clause(self, clause: Clause, gallery: Gallery, state: _State, *, alone: bool, final: bool) -> None:
         tokens = (*state.prefix, *clause.tokens)
@@ -102,6 +151,8 @@ class RulePlanner:
             state.chosen, state.going = by_name, True
             return
         drafts = draft(tokens, gallery, state.drafts, state.chosen)
+        if tokens[0].text in wordset("questions") and any(d.weight < 7 for d in drafts):
+            drafts = []  # a question about the world, not about a picture
         if len(drafts) == 1 and _already(drafts[0], gallery):
             state.chosen = drafts[0].base
             return
@@ -174,7 +225,7 @@ def finish(drafts: Sequence[Draft], goto: str | None, settings: Settings, contex
         steps.append(
             Step(
                 task=item.task,
-                instruction=item.instruction[:2000],
+                instruction=reword(item.instruction, context.vocabulary, context.note)[:2000],
                 images=item.images,
                 mask=item.mask if row.mask != "none" else None,
                 size=sized,

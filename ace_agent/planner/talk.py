@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from ace_agent.planner.clauses import Clause, begins
 from ace_agent.planner.reading import Token
@@ -13,10 +14,23 @@ from ace_agent.planner.tables import wordset
 def talks(tokens: Sequence[Token]) -> bool:
     """Whether a clause tells something rather than wishes it."""
     words = [w for t in tokens for w in t.text.split()]
-    if not words or tokens[0].has("IMG") or begins(tokens, 0):
+    if not words or (tokens[0].has("IMG") and tokens[0].text not in ("it", "this", "that")):
         return False
+    better = {"better", "nicer", "improved", "great", "good", "nice"} & set(words)
+    if (
+        words[0] in ("it", "this", "that")
+        and words[1:2] in (["could"], ["would"])
+        and words[2:3] == ["be"]
+        and better
+    ):
+        return True
+    if words[0] not in ("i", "we") and begins(tokens, 0):
+        return False
+    if words[1:2] and words[1] in ("need", "want", "have", "made", "use") and "for" in words[2:4]:
+        return True  # "we need this for a flyer"
+    pairs = {f"{a} {b}" for a, b in pairwise(words)} | set(words)
     reported = any(w in wordset("reporting-verbs") for w in words[:6])
-    if not reported and any(w in wordset("wishing-words") for w in words):
+    if not reported and pairs & wordset("wishing-words"):
         return False
     return words[0] in wordset("talk-heads") and any(w in wordset("telling-verbs") for w in words[:9])
 
@@ -32,12 +46,15 @@ def heard(clauses: Sequence[Clause]) -> list[Clause]:
         return list(clauses)
     kept: list[Clause] = []
     topic: tuple[Token, ...] = ()
+    whole: tuple[Token, ...] = ()
     for clause, wish in zip(clauses, wishes, strict=True):
         if wish:
-            kept.append(_named(clause, topic))
-            topic = ()
+            kept.append(_named(clause, topic, whole))
+            topic = whole = ()
         else:
             topic = _topic(clause.tokens) or topic
+            start = next((k for k, t in enumerate(clause.tokens) if t.text in ("a", "an", "some")), None)
+            whole = clause.tokens[start:] if start is not None else whole
     return kept
 
 
@@ -69,10 +86,12 @@ def _topic(tokens: Sequence[Token]) -> tuple[Token, ...]:
     return ()
 
 
-def _named(clause: Clause, topic: tuple[Token, ...]) -> Clause:
+def _named(clause: Clause, topic: tuple[Token, ...], whole: tuple[Token, ...]) -> Clause:
     """The clause with the topic in place of a bare "one", "it" or "them" after a verb that adds or takes away."""
     if not topic or len(clause.tokens) > 5:
         return clause
+    if len(clause.tokens) == 2 and clause.tokens[0].has("VCREATE") and clause.tokens[1].has("PRON"):
+        return replace(clause, tokens=(clause.tokens[0], *whole))
     for at, token in enumerate(clause.tokens):
         if (
             at

@@ -20,6 +20,11 @@ def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
     places = [i for i, t in enumerate(tokens) if t.has("UNDO")]
     if not places or places[0] > 3:
         return None
+    if any(t.has("MOSAIC", "UNMOSAIC", "DEFECT") for t in tokens) and tokens[places[0]].text in (
+        "undo",
+        "reverse",
+    ):
+        return None
     head = tokens[places[0]].text
     rest = [t for i, t in enumerate(tokens) if i != places[0]]
     named = [t for t in rest if t.has("IMG") and not t.has("PRON")]

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from ace_agent.planner.lexicon import phrase_tags
 from ace_agent.planner.reading import Token, spell
 from ace_agent.planner.tables import wordset
 from ace_agent.tasks import TASKS
@@ -102,14 +101,53 @@ def _place(task: str, text: str) -> str:
     return f"{text} {preposition} {{image}}" if preposition else f"{text}: {{image}}"
 
 
-def known_nouns(text: str, vocabulary: frozenset[str]) -> tuple[str, ...]:
-    """Words of an instruction that are things to draw, yet not in the image model's vocabulary."""
-    if not vocabulary:
-        return ()
-    tags = phrase_tags()
-    unknown = []
-    for word in re.findall(r"[a-z]+(?:-[a-z]+)*", text.lower()):
-        kinds = tags.get(word, frozenset())
-        if kinds & {"ANIMAL", "THING", "GARMENT"} and word not in vocabulary:
-            unknown.append(word)
-    return tuple(dict.fromkeys(unknown))
+PHRASES: Mapping[str, str] = {
+    **TEMPLATES,
+    "degrade": "Lower the quality of {image}: {text}.",
+    "segment_to_image": 'Following the segmentation {image}, develop a real-life image of "{text}".',
+    "depth_to_image": 'Use the depth map {image} and the caption "{text}" to create an image.',
+    "pose_to_image": 'Translate this posture {image} into a coloured image of "{text}".',
+    "edge_to_image": 'Convert the edge map {image} into a picture of "{text}".',
+    "contour_to_image": 'From the contour {image} create "{text}".',
+    "scribble_to_image": '"{text}", generate the image that corresponds to the scribble {image}.',
+    "doodle_to_image": 'Make the doodle {image} into "{text}".',
+    "colorize": "Make {image} colourful: {text}.",
+    "restore": "Restore {image}: {text}.",
+    **dict.fromkeys(
+        ("edit_color", "edit_texture", "edit_motion", "edit_scene", "edit_face", "edit_general", "replace"),
+        "{text} in {image}.",
+    ),
+    "edit_style": "Change {image} to {text}.",
+    "add": "Add {text} to {image}.",
+    "remove": "Remove {text} from {image}.",
+    "render_text": "Put the text {text} in {image}.",
+    "remove_text": "Wipe the lettering from {image}: {text}.",
+    "inpaint": 'Refashion the mask portion of {image} in accordance with "{text}".',
+    "outpaint": "Widen {image}: {text}.",
+    "extract_foreground": "Cut {text} out of {image}.",
+    "fuse_layers": "Fuse {image} with {image1}: {text}.",
+    "subject_reference": "{image}, the same subject: {text}.",
+    "face_reference": "{image}, the same person: {text}.",
+    "style_reference": "Edit {image} in the style of {image1}: {text}.",
+    "try_on": "Change the cloth in {image} to the one in {image1}: {text}.",
+    "face_swap": "Put the face of {image1} on the person in {image}: {text}.",
+    "multi_control": 'Follow {image} and {image1}: "{text}".',
+}
+"""An instruction of each task around the telling words that a model wrote for it."""
+
+
+def phrase(task: str, text: str, images: int) -> str:
+    """A model's telling words as an instruction: "small dog on the left" -> "Add small dog on the left to {image}."."""
+    text = text.strip().rstrip(".")
+    if TASKS[task].max_images == 0:
+        return text
+    if not text:
+        return TEMPLATES.get(task, "Edit {image}.")
+    if task == "style_reference" and images < 2:
+        return f"{text} in the style of {{image}}."
+    form = PHRASES[task]
+    if "{text}" not in form:
+        form = f"{form[:-1]}: {{text}}."
+    words = form.replace("{text}", text)
+    words = re.sub(r"\{image(\d)\}", lambda m: m[0] if int(m[1]) < images else "it", words)
+    return words[:1].upper() + words[1:]

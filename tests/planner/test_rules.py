@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from ace_agent.errors import PlanError
 from ace_agent.plan import Plan, Region, problems
-from ace_agent.planner import Context, KnownImage
+from ace_agent.planner import Context, KnownImage, Question
 from ace_agent.planner.rules import RulePlanner, needs_planning
 
 PICTURES = ("a lighthouse at dusk", "a dog on a beach", "a pencil sketch of the dog")
@@ -20,8 +21,8 @@ def context(*captions: str, inputs: int = 0) -> Context:
         KnownImage(f"@{n}", "mask" if c.startswith("mask") else "image", c, n)
         for n, c in enumerate(captions, 1)
     )
-    newest = [i.id for i in images if i.kind == "image"]
-    return Context(images, newest[-1] if newest else None, tuple(newest), inputs)
+    path = tuple(i.id for i in images if i.kind == "image")
+    return Context(images, path[-1] if path else None, path, inputs)
 
 
 def plan(request: str, *captions: str, inputs: int = 0) -> Plan:
@@ -141,6 +142,46 @@ def test_an_edit_without_a_picture_is_refused() -> None:
 )
 def test_plain_requests_need_no_language_model(request_: str, needed: bool) -> None:
     assert needs_planning(request_) is needed
+
+
+def test_two_equally_fitting_pictures_are_a_question() -> None:
+    with pytest.raises(Question) as asked:
+        RulePlanner().plan("make the dog picture blue", context("a dog on sand", "a dog in snow", "a cat"))
+    labels = [choice.label for choice in asked.value.choices]
+    assert labels == ["@2, a dog in snow", "@1, a dog on sand"]
+    assert [choice.plan.steps[0].images for choice in asked.value.choices] == [("@2",), ("@1",)]
+
+
+def test_nouns_are_put_in_the_model_s_words_and_strange_ones_are_said() -> None:
+    notes: list[str] = []
+    known = replace(context("a meadow"), vocabulary=frozenset({"dog", "seal"}), note=notes.append)
+    (step,) = RulePlanner().plan("add a pup and a walrus", known).steps
+    assert step.instruction == "Add a dog and a walrus to {image}."
+    assert notes == ["the model has never seen a 'walrus'; the nearest it knows: seal"]
+
+
+def test_quoted_text_is_left_alone() -> None:
+    known = replace(context("a meadow"), vocabulary=frozenset({"dog"}))
+    (step,) = RulePlanner().plan('write "my pup" on it', known).steps
+    assert '"my pup"' in step.instruction
+
+
+def test_undone_pictures_do_not_count_in_the_order() -> None:
+    images = (
+        KnownImage("@1", "image", "a hill", 1),
+        KnownImage("@2", "image", "a hill at night", 2, on_path=False),
+        KnownImage("@3", "image", "a hill in fog", 3),
+    )
+    known = Context(images, "@3", ("@1", "@3"))
+    (step,) = RulePlanner().plan("add a tree to the second picture", known).steps
+    assert step.images == ("@3",)
+    assert RulePlanner().plan("undo", known).goto == "@1"
+
+
+def test_a_mask_that_comes_with_the_request_is_left_to_the_agent() -> None:
+    known = replace(context("a meadow"), mask=True)
+    (step,) = RulePlanner().plan("fill the masked area with a pond", known).steps
+    assert (step.task, step.mask) == ("inpaint", None)
 
 
 def test_importing_the_rules_pulls_in_no_model() -> None:

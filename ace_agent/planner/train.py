@@ -1,0 +1,278 @@
+"""Training the planner's adapter: LoRA (arXiv 2106.09685) on SmolLM2-135M, on the corpus, resumable.
+
+``ace train-planner --hours 4`` on two idle cores sees about 35,000 requests. The state (adapter, optimiser, clock,
+position in the corpus) is saved every few minutes; the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ace_agent.errors import InputError, ModelError
+from ace_agent.planner.corpus import Example, examples
+from ace_agent.planner.language import prompt
+from ace_agent.planner.weights import base_folder
+
+CHUNK = 960
+"""Requests drawn at a time and sorted by length into batches; a resumed run starts its chunk again."""
+_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the adapter is trained.
+
+    Args:
+        hours: wall clock over all runs; the learning rate follows a cosine over it.
+        rank: rank of the adapter; alpha is twice that.
+        rate: highest learning rate of AdamW.
+        batch: requests a step.
+        seed: of the corpus and of the adapter's first weights.
+        save_minutes: how often the state is saved.
+    """
+
+    hours: float = 4.0
+    rank: int = 16
+    rate: float = 1e-3
+    batch: int = 8
+    seed: int = 0
+    save_minutes: float = 10.0
+
+
+@dataclass
+class State:
+    """How far a run is: whole chunks done, steps, requests seen, seconds trained, and a running mean of the loss."""
+
+    chunk: int = 0
+    steps: int = 0
+    seen: int = 0
+    seconds: float = 0.0
+    loss: float = 0.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is told after every few steps. `fraction` is of the whole training, seconds are what is left."""
+
+    fraction: float
+    seconds_left: float
+    steps: int
+    seen: int
+    loss: float
+
+
+def train(
+    out: Path,
+    settings: Settings = Settings(),
+    *,
+    threads: int | None = None,
+    most_steps: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> State:
+    """Trains the adapter into a folder, going on with what is there.
+
+    Args:
+        out: folder of the adapter (``adapter_config.json``, ``adapter_model.safetensors``, float16, 9.8 MB at rank 16)
+            and, until it is done, of the run's state.
+        settings: how; a folder begun with other settings is refused.
+        threads: CPU threads; None: torch's own number.
+        most_steps: stop after so many steps of this run, saving the state; None: when the hours are over.
+        progress: told how far it is.
+
+    Returns:
+        the state at the end.
+
+    Raises:
+        ModelError: when the base model or peft is missing.
+        InputError: when the folder belongs to another run.
+    """
+    run = _Run(out, settings, threads)
+    run.load()
+    done_here = 0
+    saved = time.monotonic()
+    while run.state.seconds < settings.hours * 3600:
+        for batch in run.batches():
+            started = time.monotonic()
+            run.step(batch)
+            now = time.monotonic()
+            run.state.seconds += now - started
+            done_here += 1
+            if progress is not None and run.state.steps % 10 == 0:
+                progress(run.progress())
+            enough = most_steps is not None and done_here >= most_steps
+            if enough or run.state.seconds >= settings.hours * 3600:
+                run.save()
+                if run.state.seconds >= settings.hours * 3600:
+                    run.finish()
+                return run.state
+            if now - saved > settings.save_minutes * 60:
+                run.save()
+                saved = now
+        run.state.chunk += 1
+    run.finish()
+    return run.state
+
+
+class _Run:
+    """Model, optimiser and position of one training."""
+
+    def __init__(self, out: Path, settings: Settings, threads: int | None) -> None:
+        try:
+            import torch
+            from peft import LoraConfig, get_peft_model
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers.utils import logging
+        except ImportError as error:
+            raise ModelError("training the planner needs peft and transformers", str(error)) from error
+        if threads:
+            torch.set_num_threads(threads)
+        logging.disable_progress_bar()
+        torch.manual_seed(settings.seed)
+        folder = base_folder()
+        self.out, self.settings, self.state = out, settings, State()
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(str(folder))
+        base = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+        config = LoraConfig(
+            r=settings.rank,
+            lora_alpha=2 * settings.rank,
+            target_modules=list(_TARGETS),
+            task_type="CAUSAL_LM",
+        )
+        self.model: Any = get_peft_model(base, config)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(
+            self.parameters, lr=settings.rate, betas=(0.9, 0.98), weight_decay=0.0
+        )
+
+    @property
+    def _state_folder(self) -> Path:
+        return self.out / "training"
+
+    def load(self) -> None:
+        """Takes up a saved state, if there is one."""
+        import torch
+
+        folder = self._state_folder
+        if not (folder / "state.json").is_file():
+            if (self.out / "adapter_model.safetensors").is_file():
+                raise InputError(f"{self.out} already holds a finished adapter", "train into another folder")
+            return
+        kept = json.loads((folder / "state.json").read_text("utf-8"))
+        if kept["settings"] != asdict(self.settings):
+            raise InputError(
+                f"{self.out} was begun with other settings", "give the same ones, or another folder"
+            )
+        self.state = State(**kept["state"])
+        stored = torch.load(folder / "weights.pt", weights_only=True)
+        self.model.load_state_dict(stored["adapter"], strict=False)
+        self.optimiser.load_state_dict(stored["optimiser"])
+
+    def save(self) -> None:
+        """Saves the state; an interrupted save leaves the one before."""
+        import torch
+
+        self.out.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix="saving-", dir=self.out))
+        adapter = {n: p.detach() for n, p in self.model.named_parameters() if p.requires_grad}
+        torch.save({"adapter": adapter, "optimiser": self.optimiser.state_dict()}, work / "weights.pt")
+        kept = {"settings": asdict(self.settings), "state": asdict(self.state)}
+        (work / "state.json").write_text(json.dumps(kept), "utf-8")
+        old = self.out / "training-old"
+        shutil.rmtree(old, ignore_errors=True)
+        if self._state_folder.exists():
+            self._state_folder.rename(old)
+        work.rename(self._state_folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def finish(self) -> None:
+        """Writes the adapter in float16 and clears the training state."""
+        import torch
+        from safetensors.torch import load_file, save_file
+
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.model.save_pretrained(str(self.out), save_embedding_layers=False)
+        file = self.out / "adapter_model.safetensors"
+        save_file({k: v.to(torch.float16) for k, v in load_file(str(file)).items()}, str(file))
+        (self.out / "README.md").unlink(missing_ok=True)  # peft's, full of blanks
+        settings = json.loads((self.out / "adapter_config.json").read_text("utf-8"))
+        settings["base_model_name_or_path"] = (
+            "HuggingFaceTB/SmolLM2-135M-Instruct"  # not this machine's cache
+        )
+        (self.out / "adapter_config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+        shutil.rmtree(self._state_folder, ignore_errors=True)
+
+    def batches(self) -> Iterator[list[tuple[list[int], list[int]]]]:
+        """The batches of the current chunk, requests of like length together, in a mixed order."""
+        import random
+
+        drawn = islice(examples("train", self.settings.seed + self.state.chunk), CHUNK)
+        encoded = sorted((encode(self.tokenizer, e) for e in drawn), key=lambda e: len(e[0]) + len(e[1]))
+        size = self.settings.batch
+        groups = [encoded[at : at + size] for at in range(0, len(encoded), size)]
+        random.Random(self.state.chunk).shuffle(groups)
+        yield from groups
+
+    def step(self, batch: list[tuple[list[int], list[int]]]) -> None:
+        """One step of AdamW on one batch."""
+        import torch
+
+        done = min(1.0, self.state.seconds / (self.settings.hours * 3600))
+        warm = min(1.0, (self.state.steps + 1) / 30)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * done)))
+        loss = loss_of(self.model, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        value = float(loss.detach())
+        self.state.loss = value if not self.state.steps else 0.95 * self.state.loss + 0.05 * value
+        self.state.steps += 1
+        self.state.seen += len(batch)
+
+    def progress(self) -> Progress:
+        """How far the run is."""
+        left = max(0.0, self.settings.hours * 3600 - self.state.seconds)
+        return Progress(
+            1 - left / (self.settings.hours * 3600), left, self.state.steps, self.state.seen, self.state.loss
+        )
+
+
+def encode(tokenizer: Any, example: Example) -> tuple[list[int], list[int]]:
+    """Token ids of an example's prompt and of its answer with the closing token."""
+    asked = tokenizer(prompt(example.request, example.context)).input_ids
+    answer = tokenizer(f"{example.script}<|im_end|>").input_ids
+    return list(asked), list(answer)
+
+
+def loss_of(model: Any, batch: list[tuple[list[int], list[int]]]) -> Any:
+    """Mean cross entropy of the answers' tokens, given prompt and earlier tokens.
+
+    Args:
+        model: a causal language model.
+        batch: token ids of prompts and answers; padded on the right, which a causal model need not mask.
+
+    Returns:
+        a scalar tensor.
+    """
+    import torch
+
+    length = max(len(asked) + len(answer) for asked, answer in batch)
+    ids = torch.zeros((len(batch), length), dtype=torch.long)
+    wanted = torch.full((len(batch), length), -100)
+    for row, (asked, answer) in enumerate(batch):
+        ids[row, : len(asked) + len(answer)] = torch.tensor(asked + answer)
+        wanted[row, len(asked) - 1 : len(asked) + len(answer) - 1] = torch.tensor(answer)
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    hidden = inner.model(input_ids=ids).last_hidden_state
+    chosen = wanted != -100
+    return torch.nn.functional.cross_entropy(inner.lm_head(hidden[chosen]), wanted[chosen])
