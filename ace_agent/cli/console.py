@@ -12,13 +12,13 @@ from rich.console import Console
 
 
 def output() -> Console:
-    """The console of results, on standard output."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+    """The console of results, on standard output. No markup: a request or a path may hold brackets."""
+    return Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
 
 
 def notices() -> Console:
     """The console of progress and notices, on standard error, so that a pipe carries results only."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=not sys.stderr.isatty())
 
 
 def print_json(value: Any) -> None:

@@ -18,14 +18,15 @@ import click
 from ace_agent.cli import options
 
 LOW_DISK = 500_000_000  # bytes; a long conversation is some 100 MB
+# What an optional part needs, by the name of its extra in pyproject.toml.
 EXTRAS = {
-    "openai": "langchain_openai",
-    "anthropic": "langchain_anthropic",
-    "ollama": "langchain_ollama",
+    "openai": "langchain-openai",
+    "anthropic": "langchain-anthropic",
+    "ollama": "langchain-ollama",
     "tools": "mcp",
     "ray": "ray",
-    "data": "resvg_py",
-    "terminal-images": "textual_image",
+    "data": "resvg-py",
+    "terminal-images": "textual-image",
 }
 
 
@@ -58,11 +59,12 @@ def examine(workspace: Path) -> Iterator[Finding]:
     yield from models()
     yield storage(workspace)
     yield terminal()
-    for extra, module in EXTRAS.items():
-        if importlib.util.find_spec(module):
-            yield Finding(extra, "ok", "installed")
+    for extra, package in EXTRAS.items():
+        found = version(package)
+        if found:
+            yield Finding(extra, "ok", f"{package} {found}")
         else:
-            yield Finding(extra, "optional", "not installed", f'pip install "ace-agent[{extra}]"')
+            yield Finding(extra, "optional", "not installed", f"pip install {package}")
 
 
 def devices() -> Iterator[Finding]:
@@ -136,6 +138,7 @@ def command(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
     The exit status is 1 when something that `ace` needs is broken.
     """
     from rich.table import Table
+    from rich.text import Text
 
     from ace_agent.agent import workspace_folder
     from ace_agent.cli.console import output, print_json
@@ -144,10 +147,10 @@ def command(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        marks = {"ok": "[green]ok[/]", "optional": "[yellow]--[/]", "broken": "[red]!![/]"}
+        marks = {"ok": ("ok", "green"), "optional": ("--", "yellow"), "broken": ("!!", "red")}
         table = Table.grid(padding=(0, 2))
         for finding in findings:
-            mend = f"\n[dim]{finding.mend}[/]" if finding.mend else ""
-            table.add_row(marks[finding.state], finding.name, f"{finding.value}{mend}")
+            mend = (f"\n{finding.mend}", "dim") if finding.mend else ""
+            table.add_row(Text(*marks[finding.state]), finding.name, Text.assemble(finding.value, mend))
         output().print(table)
     ctx.exit(1 if any(finding.state == "broken" for finding in findings) else 0)

@@ -87,6 +87,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     from rich.table import Table
+    from rich.text import Text
 
     from ace_agent.cli.console import output, print_json
 
@@ -96,10 +97,10 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for model in found:
-        mark = "[green]ok[/]" if model.installed else "[yellow]--[/]"
+        mark = Text("ok", "green") if model.installed else Text("--", "yellow")
         where = model.description if model.installed else f"not here: {model.mend}"
-        table.add_row(mark, f"[bold]{model.name}[/]", f"{model.side} px", where)
-        table.add_row("", "", "", f"[dim]{cost(model)}[/]")
+        table.add_row(mark, Text(model.name, "bold"), f"{model.side} px", where)
+        table.add_row("", "", "", Text(cost(model), "dim"))
     output().print(table)
 
 

@@ -39,7 +39,12 @@ class ProgressBar:
     """A callback for `Agent.say`. It can stand aside for a question."""
 
     def __init__(self, console: Console) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeLeft())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TimeLeft(),
+        )
         self.bar = Bar(*columns, console=console, transient=True)
         self.task = self.bar.add_task("getting ready", total=1.0, seconds_left=None)
 

@@ -7,10 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from ace_agent.cli.doctor import storage
+from ace_agent.cli.console import output
+from ace_agent.cli.doctor import EXTRAS, storage
 from ace_agent.cli.models import known_models
 from tests.cli.conftest import Ace
 
@@ -23,12 +26,24 @@ def test_the_doctor_finds_what_is_there_and_says_how_to_mend_the_rest(ace: Ace) 
     assert findings["device"]["state"] == "ok"
     assert findings["workspace"]["state"] == "ok"
     assert all(item["mend"] for item in findings.values() if item["state"] == "broken")
-    assert "torch" in ace("doctor", status=status).stdout
+    text = ace("doctor", status=status).stdout
+    assert all(item["mend"] in " ".join(text.split()) for item in findings.values())
+
+
+def test_the_doctor_knows_the_extras_by_what_they_need() -> None:
+    pyproject = Path(__file__).parents[2] / "pyproject.toml"
+    extras = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for extra, package in EXTRAS.items():
+        assert any(requirement.startswith(package) for requirement in extras[extra])
+
+
+@pytest.mark.parametrize("text", ["[red]not markup[/]", "a [bold] path"])
+def test_brackets_are_printed_as_they_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    output().print(text)
+    assert capsys.readouterr().out == text + "\n"
 
 
 def test_a_workspace_that_cannot_be_written_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pathlib import Path
-
     finding = storage(Path("/proc/nowhere"))
     assert finding.state == "broken"
     assert "--workspace" in finding.mend
