@@ -8,7 +8,6 @@ import io
 import os
 import re
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -18,38 +17,43 @@ from typing import Any
 
 import httpx
 import pytest
-from mcp import ClientSession, StdioServerParameters
+from click.testing import CliRunner
+from mcp import ClientSession, StdioServerParameters, types
 from mcp.client.stdio import stdio_client
-from mcp.client.streamable_http import streamablehttp_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import McpError
+from mcp.shared.memory import create_connected_server_and_client_session as connected
 from PIL import Image
 from pydantic import AnyUrl
 
 from ace_agent.agent import conversations
+from ace_agent.errors import AceError
 from ace_tools.loopback import MAX_BODY, Guard
 from ace_tools.operations import OPERATIONS
+from ace_tools.server import bound, command
 from ace_tools.serving import AceServer
 from ace_tools.studio import Studio
+from ace_tools.toolkit import AceToolkit
+from ace_tools.web import web_server
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-of-the-tests"
 pytestmark = pytest.mark.asyncio
 
 
-def environment(**extra: str) -> dict[str, str]:
+def environment() -> dict[str, str]:
     path = os.pathsep.join(str(ROOT / part) for part in ("", "kernels", "memory", "tools"))
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **extra}
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
-def arguments(workspace: Path, *more: str) -> list[str]:
-    return ["-m", "tests.tools.tiny_server", "--workspace", str(workspace), "--planner", "rules", *more]
+def arguments(workspace: Path) -> list[str]:
+    return ["-m", "tests.tools.tiny_server", "--workspace", str(workspace), "--planner", "rules"]
 
 
 @asynccontextmanager
-async def stdio(workspace: Path, *more: str, seconds: str = "0") -> AsyncIterator[ClientSession]:
+async def stdio(workspace: Path) -> AsyncIterator[ClientSession]:
     server = StdioServerParameters(
-        command=sys.executable, args=arguments(workspace, *more), cwd=ROOT,
-        env=environment(ACE_TINY_SECONDS=seconds),
+        command=sys.executable, args=arguments(workspace), cwd=ROOT, env=environment(),
     )  # fmt: skip
     async with stdio_client(server) as (incoming, outgoing), ClientSession(incoming, outgoing) as session:
         await session.initialize()
@@ -57,26 +61,23 @@ async def stdio(workspace: Path, *more: str, seconds: str = "0") -> AsyncIterato
 
 
 @pytest.fixture
-def http(workspace: Path) -> Iterator[str]:
+def http(toolkit: AceToolkit) -> Iterator[str]:
     """The address of a server that runs."""
-    with subprocess.Popen(
-        [sys.executable, *arguments(workspace, "--http", "--port", "0")], cwd=ROOT, text=True,
-        env=environment(ACE_MCP_TOKEN=TOKEN), stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
-        assert process.stderr is not None
-        found = re.search(r"http://\S+", process.stderr.readline())
-        assert found is not None
-        rest = threading.Thread(target=process.stderr.read, daemon=True)
-        rest.start()
-        yield found[0]
-        process.terminate()
+    listening = bound(0)
+    web = web_server(AceServer(toolkit.studio), TOKEN)
+    thread = threading.Thread(target=web.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
+    web.should_exit = True
+    thread.join(20)
 
 
 @asynccontextmanager
 async def over_http(url: str) -> AsyncIterator[ClientSession]:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
-        streamablehttp_client(url, headers=headers) as (incoming, outgoing, _),
+        httpx.AsyncClient(headers=headers, timeout=60) as client,
+        streamable_http_client(url, http_client=client) as (incoming, outgoing, _),
         ClientSession(incoming, outgoing) as session,
     ):
         await session.initialize()
@@ -133,7 +134,11 @@ async def check_everything(session: ClientSession, workspace: Path) -> None:
     for name, wrong, words in [
         ("edit_image", {"instruction": "x", "image": "/etc/passwd"}, "not a path inside the workspace"),
         ("edit_image", {"instruction": "x", "task": "edit_colour"}, "near matches: edit_color"),
-        ("create_image", {"seed": "x"}, "description: is missing; seed: input should be a valid integer"),
+        (
+            "create_image",
+            {"seed": "x"},
+            "seed: input should be a valid integer, unable to parse string as an integer; description: is missing",
+        ),
         ("paint", {}, "there is no tool 'paint'; there are create_image"),
     ]:
         refused = await session.call_tool(name, wrong)
@@ -148,28 +153,25 @@ async def test_over_standard_input_and_output(workspace: Path) -> None:
     assert row.name.startswith("mcp-") and row.turns == 2
 
 
-async def test_a_named_conversation_goes_on_and_files_alone_are_named(workspace: Path) -> None:
+async def test_a_named_conversation_goes_on_and_files_alone_are_named(studio: Studio) -> None:
     for number in (1, 2):
-        async with stdio(workspace, "-c", "mine", "--images", "path") as session:
+        server = AceServer(studio, conversation="mine", images="path")
+        async with connected(server.mcp) as session:
             made = await session.call_tool("create_image", {"description": "a red car"})
             assert [block.type for block in made.content] == ["text"]
             assert made.content[0].text.startswith(f"Made @{number} ")  # type: ignore[union-attr]
 
 
-async def test_a_cancelled_request_stops_and_the_next_one_runs(workspace: Path) -> None:
-    from mcp import types
+async def test_a_cancelled_request_stops_and_the_next_one_runs(studio: Studio, pipeline: Any) -> None:
+    pipeline.seconds_per_step = 0.05
+    begun = asyncio.Event()
 
-    async with stdio(workspace, "-c", "mine", seconds="0.05") as session:
-        begun = asyncio.Event()
+    async def listen(progress: float, total: float | None, message: str | None) -> None:
+        begun.set()
 
-        async def listen(progress: float, total: float | None, message: str | None) -> None:
-            begun.set()
-
-        call = asyncio.create_task(
-            session.call_tool(
-                "create_image", {"description": "a red car", "steps": 1000}, progress_callback=listen
-            )
-        )
+    async with connected(AceServer(studio, conversation="mine").mcp) as session:
+        given = {"description": "a red car", "steps": 1000}
+        call = asyncio.create_task(session.call_tool("create_image", given, progress_callback=listen))
         await asyncio.wait_for(begun.wait(), 60)
         request = types.CancelledNotificationParams(requestId=session._request_id - 1, reason="enough")
         await session.send_notification(types.ClientNotification(types.CancelledNotification(params=request)))
@@ -177,7 +179,7 @@ async def test_a_cancelled_request_stops_and_the_next_one_runs(workspace: Path) 
             await asyncio.wait_for(call, 60)
         made = await asyncio.wait_for(session.call_tool("create_image", {"description": "a blue car"}), 60)
         assert not made.isError
-    with Studio(workspace, planner="rules").room("mine") as room:
+    with studio.room("mine") as room:
         assert [turn.status for turn in room.agent.turns(everything=True)] == ["stopped", "done"]
 
 
@@ -263,17 +265,27 @@ async def test_no_more_jobs_than_allowed(studio: Studio) -> None:
     assert "calls are waiting already" in refused.content[0].text  # type: ignore[union-attr]
 
 
-async def test_a_port_that_is_taken_is_one_line(workspace: Path) -> None:
+async def test_a_port_that_is_taken_is_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "ace_agent.cli", "mcp", "--http", "--port", str(port), "--workspace", str(workspace)],
-            cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-    assert done.returncode == 1
-    assert done.stderr.strip() == (
-        f"ace: port {port} cannot be used: Address already in use (choose another with --port)"
+        with pytest.raises(AceError, match=f"port {port} cannot be used: Address already in use: choose"):
+            bound(port)
+
+
+@pytest.mark.parametrize("given", ["", "a-token-of-my-own"])
+async def test_the_command_draws_a_token_unless_it_is_given_one(
+    monkeypatch: pytest.MonkeyPatch, workspace: Path, given: str
+) -> None:
+    served: list[tuple[AceServer, str]] = []
+    monkeypatch.setattr(
+        "ace_tools.server.serve_http", lambda server, token, at: served.append((server, token))
     )
+    options = ["--http", "--port", "0", "--workspace", str(workspace), *(["--token", given] if given else [])]
+    done = CliRunner().invoke(command, options, catch_exceptions=False)
+    [(server, token)] = served
+    assert server.studio.workspace == workspace
+    assert re.search(r"serving http://127\.0\.0\.1:\d+/mcp", done.output)
+    assert (token == given) if given else len(token) >= 32
+    assert (token in done.output) is not bool(given), "a token from elsewhere is not printed"

@@ -1,7 +1,4 @@
-"""`ace mcp` with the tiny pipeline, as a process of its own: `python -m tests.tools.tiny_server [options]`.
-
-`ACE_TINY_SECONDS` slows each denoising step down.
-"""
+"""`ace mcp` with the tiny pipeline, as a process of its own: `python -m tests.tools.tiny_server [options]`."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ def tiny_worker(model: str | Path, device: str, dtype: str) -> Worker:
     def load() -> Any:
         print("a library that prints must not break the protocol")
         os.write(1, b"nor one that writes to the file descriptor\n")
-        return TinyPipeline(float(os.environ.get("ACE_TINY_SECONDS", "0")))
+        return TinyPipeline()
 
     return Worker(load)
 

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,10 @@ MAX_BODY = 1_000_000
 """Bytes of a request: the longest plan is far smaller, and pictures come by path."""
 MAX_REQUESTS = 32
 """Requests at once, streams that wait for news included."""
+MAX_DRAINED = 16_000_000
+"""Bytes of a refused request that are read and thrown away."""
 BODY_SECONDS = 10.0
+"""How long a request may take to arrive."""
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -48,6 +52,7 @@ class Guard:
             return
         refused = self._refused({key.lower(): value for key, value in scope["headers"]})
         if refused is not None:
+            await _drain(receive)
             await _answer(send, *refused)
             return
         if self._requests >= self._max_requests:
@@ -88,6 +93,8 @@ class Guard:
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
                     if len(body) > self._max_body:
+                        if more:
+                            await _drain(receive)
                         await _answer(send, 413, f"a request may have {self._max_body:,} bytes")
                         return
         except TimeoutError:
@@ -110,6 +117,19 @@ def _name(url: str) -> str:
     except ValueError:
         return ""
     return f"[{name}]" if ":" in name else name
+
+
+async def _drain(receive: Receive) -> None:
+    """Read the rest of a request that is refused, within reason: a client that is still sending when the
+    connection closes sees a broken pipe and never the reason."""
+    left = MAX_DRAINED
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BODY_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 async def _answer(send: Send, status: int, reason: str) -> None:

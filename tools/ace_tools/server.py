@@ -127,12 +127,6 @@ def bound(port: int) -> socket.socket:
 
 def serve_http(server: AceServer, token: str, listening: socket.socket) -> None:
     """Answer HTTP until Ctrl-C."""
-    import uvicorn
+    from ace_tools.web import web_server
 
-    from ace_tools.web import http_app
-
-    config = uvicorn.Config(
-        http_app(server, token), log_level="warning", access_log=False, timeout_graceful_shutdown=2,
-        lifespan="on", server_header=False,
-    )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listening])
+    web_server(server, token).run(sockets=[listening])

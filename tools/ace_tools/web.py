@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import uvicorn
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -27,6 +28,15 @@ def http_app(server: AceServer, token: str, **limits: Any) -> App:
 
     app = Starlette(routes=[Route("/mcp", _Endpoint(manager))], lifespan=lifespan)
     return Guard(app, token, **limits)
+
+
+def web_server(server: AceServer, token: str) -> uvicorn.Server:
+    """The app on uvicorn, quiet. The caller gives it a socket of this machine's own address."""
+    config = uvicorn.Config(
+        http_app(server, token), log_level="warning", access_log=False, timeout_graceful_shutdown=2,
+        lifespan="on", server_header=False,
+    )  # fmt: skip
+    return uvicorn.Server(config)
 
 
 class _Endpoint:
