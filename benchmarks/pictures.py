@@ -19,7 +19,10 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ace_agent.engine.pipeline import ACEPipeline
 
 COLD = [sys.executable, "-m", "ace_agent.cli", "a red car in a meadow", "--yes", "--json"]
 
@@ -67,11 +70,17 @@ def counted(owner: Any, name: str, spent: dict[str, float]) -> Any:
         setattr(owner, name, original)
 
 
-def warm(runs: int) -> dict[str, float]:
-    """A loaded pipeline: a picture, an edit, four variations, and the edit's time by part."""
+def mini() -> ACEPipeline:
     from ace_agent.engine.pipeline import ACEPipeline
 
     pipeline = ACEPipeline.from_pretrained()
+    assert isinstance(pipeline, ACEPipeline)
+    return pipeline
+
+
+def warm(runs: int) -> dict[str, float]:
+    """A loaded pipeline: a picture, an edit, four variations, and the edit's time by part."""
+    pipeline = mini()
     made = pipeline("a red car in a meadow", task="text_to_image", seed=1).images[0]
 
     def edit() -> object:
@@ -85,7 +94,8 @@ def warm(runs: int) -> dict[str, float]:
             runs,
         ),
     }
-    model, spent = pipeline.transformer, {}
+    model = pipeline.transformer
+    spent: dict[str, float] = {}
     with counted(model, "_blocks", spent), counted(model, "_head", spent), counted(model, "denoise", spent):
         start = time.perf_counter()
         edit()
@@ -115,9 +125,8 @@ def packing(runs: int) -> dict[str, float]:
 
     from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit
     from ace_agent.engine.generation import SamplingOptions, generate
-    from ace_agent.engine.pipeline import ACEPipeline
 
-    pipeline = ACEPipeline.from_pretrained()
+    pipeline = mini()
     tokens = pipeline.tokenizer("make it night")
     frame = PreparedFrame(torch.zeros(3, 128, 128), torch.ones(1, 128, 128), 0)
 
