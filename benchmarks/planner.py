@@ -1,0 +1,112 @@
+"""The planners on the kept-apart set: the table of docs/planner.md.
+
+    python benchmarks/planner.py [--set FILE.jsonl] [--markdown]
+
+Rules always; the embedded model and both halves where its adapter is installed; and a scripted stand-in for a large
+hosted model, which answers each request with the first of its right plans: what is lost between it and 1.0 is lost by
+our resolution of its answers, not by a model.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from ace_agent.planner import Planner
+from ace_agent.planner.evaluation import Report, Request, evaluate, load
+from ace_agent.planner.langchain import ChatPlanner
+from ace_agent.planner.rules import RulePlanner
+from ace_agent.planner.weights import available
+
+HELD_OUT = Path(__file__).parent.parent / "tests" / "planner" / "data" / "heldout.jsonl"
+
+
+class StandIn(BaseChatModel):
+    """A chat model that knows the first right plan of every request of a set."""
+
+    requests: list[Request]
+
+    @property
+    def _llm_type(self) -> str:
+        return "stand-in"
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
+        """Takes any tools: it only ever calls the plan's."""
+        return self
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        asked = str(messages[1].content)
+        right = next(r for r in self.requests if asked.endswith(f"Request:\n{r.text.strip()}")).answers[0]
+        args: dict[str, Any] = {
+            "steps": [
+                {
+                    "task": row.task,
+                    "images": list(row.images),
+                    "mask": row.mask,
+                    "instruction": ", ".join(row.key),
+                }
+                for row in right.rows
+            ],
+            "goto": right.moves,
+            "refuse": "not a picture request" if right.refused else None,
+        }
+        call = {"name": "ProposedPlan", "args": args, "id": "1", "type": "tool_call"}
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(content="", tool_calls=[call]))])
+
+
+def planners(requests: list[Request]) -> Iterator[tuple[str, Planner]]:
+    """The planners that this machine has."""
+    yield "rules", RulePlanner()
+    if available():
+        from ace_agent.planner.hybrid import HybridPlanner
+        from ace_agent.planner.language_model import LanguageModelPlanner
+
+        embedded = LanguageModelPlanner()
+        embedded.model()
+        yield "embedded", embedded
+        yield "both", HybridPlanner(embedded)
+    yield "stand-in for a hosted model", ChatPlanner(StandIn(requests=requests))
+
+
+def markdown(name: str, report: Report) -> str:
+    """One row of the table in docs/planner.md."""
+    pooled, refusal = report.pooled, report.kinds.get("refusal")
+    low, high = pooled.exact.interval
+    refused = f"{refusal.exact.value:.2f}" if refusal else "-"
+    return (
+        f"| {name} | {pooled.exact.value:.3f} ({low:.2f}-{high:.2f}) | {pooled.task.value:.3f} "
+        f"| {pooled.reference.value:.3f} | {pooled.key.value:.3f} | {refused} | {pooled.valid.value:.2f} "
+        f"| {pooled.p50 * 1000:.0f} ms | {pooled.p95 * 1000:.0f} ms |"
+    )
+
+
+def main() -> None:
+    """Prints the table, and what the rules score by kind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--set", type=Path, default=HELD_OUT)
+    options = parser.parse_args()
+    requests = [r for r in load(options.set) if r.text.strip()]
+    print("| planner | exact (95 %) | tasks | references | key words | refusals | valid | p50 | p95 |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    reports = {name: evaluate(planner, requests) for name, planner in planners(requests)}
+    for name, report in reports.items():
+        print(markdown(name, report))
+    print("\n| kind | n | exact (95 %) | tasks | references | key words |\n|---|---|---|---|---|---|")
+    for kind, score in reports["rules"].kinds.items():
+        low, high = score.exact.interval
+        print(
+            f"| {kind} | {score.exact.total} | {score.exact.value:.3f} ({low:.2f}-{high:.2f}) "
+            f"| {score.task.value:.3f} | {score.reference.value:.3f} | {score.key.value:.3f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
