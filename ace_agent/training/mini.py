@@ -88,25 +88,49 @@ def new_subject(run: Path, options: TrainingOptions, shape: Shape) -> MiniSubjec
     return MiniSubject(model, encoder, tokenizer, options.objective)
 
 
+def warm_start(trainer: Trainer, folder: Path) -> list[str]:
+    """Start from exported weights where names and shapes agree, with a fresh optimiser. Returns what stayed new."""
+    from safetensors.torch import load_file
+
+    fresh = []
+    for network, part in (("model", "transformer"), ("encoder", "text_encoder")):
+        average = trainer.averages[network]
+        known = load_file(folder / part / "diffusion_pytorch_model.safetensors")
+        for name, parameter in average.live.items():
+            if name in known and known[name].shape == parameter.shape:
+                parameter.data.copy_(known[name])
+            else:
+                fresh.append(name)
+        average.load_state_dict(average.live)
+    return fresh
+
+
 def train_on_scenes(
     run: Path,
     options: TrainingOptions,
     shape: Shape,
     limits: Limits,
     *,
+    start: Path | None = None,
     processes: Processes | None = None,
     tasks: tuple[str, ...] | None = None,
     tell: Callable[[str], None] = click.echo,
 ) -> tuple[Trainer, bool]:
-    """Start or resume a run. Returns its trainer, and False if it was told to stop before its end."""
+    """Start or resume a run; a new one starts from the weights in the folder `start`, if given. Returns its trainer,
+    and False if it was told to stop before its end."""
     processes = processes or Processes()
     subject = new_subject(run, options, shape)
     for network in subject.networks.values():
         network.to(processes.device)
     trainer = Trainer(run, subject, options, processes)
-    resumed = trainer.resume()
+    if trainer.resume():
+        how = f"resumed at step {trainer.step}"
+    elif start is not None:
+        how = f"a new run from {start}; new are: {', '.join(warm_start(trainer, start)) or 'none'}"
+    else:
+        how = "a new run"
     if processes.is_first:
-        tell(f"resumed at step {trainer.step}" if resumed else "a new run")
+        tell(how)
     stream = SceneStream(
         subject.tokenizer,
         options.seed,
@@ -194,6 +218,9 @@ def _with_shape(command: Callable[..., None]) -> Callable[..., None]:
 @_with_shape
 @click.option("--sheet-minutes", default=20.0, help="Minutes between sample sheets.")
 @click.option("--seed", default=0)
+@click.option(
+    "--start", type=click.Path(path_type=Path), help="A new run starts from the weights in this folder."
+)
 def train(
     run: Path,
     minutes: float,
@@ -203,10 +230,11 @@ def train(
     heads: int,
     sheet_minutes: float,
     seed: int,
+    start: Path | None,
 ) -> None:
     """Start or resume a run."""
     limits = Limits(minutes=minutes, decay_minutes=decay_minutes, observe_minutes=sheet_minutes)
-    train_on_scenes(run, TrainingOptions(seed=seed), Shape(width, depth, heads), limits)
+    train_on_scenes(run, TrainingOptions(seed=seed), Shape(width, depth, heads), limits, start=start)
 
 
 @main.command("export")

@@ -15,7 +15,9 @@ from ace_agent.engine.conditions import frame_tokens, target_inputs, text_batch
 from ace_agent.engine.head import HeadGroup, Pointing, head_groups, pointed_coordinates
 from ace_agent.engine.packing import pack_prefix, pack_targets, rows_of
 from ace_agent.engine.text import MiniTextEncoder
-from ace_agent.engine.transformer import ACETransformer, patchify
+from ace_agent.engine.transformer import ACETransformer, TargetInputs, patchify
+from ace_agent.training.batches import Batch
+from ace_agent.training.processes import Processes
 from ace_agent.training.stream import Example
 
 
@@ -32,11 +34,12 @@ class ObjectiveOptions:
 
 @dataclass(frozen=True)
 class Loss:
-    """total [] to minimise; flow [T] per target and pointer [] for the log."""
+    """total [] to minimise, this process's share of the global batch's loss; flow [T] per target and pointer [] (None
+    where there is no pointer) for the log."""
 
     total: Tensor
     flow: Tensor
-    pointer: Tensor
+    pointer: Tensor | None = None
 
 
 def draw_times(count: int, options: ObjectiveOptions, generator: torch.Generator) -> Tensor:
@@ -52,37 +55,69 @@ def draw_times(count: int, options: ObjectiveOptions, generator: torch.Generator
 def flow_loss(
     model: ACETransformer,
     encoder: MiniTextEncoder,
-    examples: Sequence[Example],
+    batch: Batch[Example],
     options: ObjectiveOptions,
     generator: torch.Generator,
+    processes: Processes | None = None,
 ) -> Loss:
-    """Loss of a batch, its requests packed freely: all conditioning frames in one call, all targets in another."""
-    patch = model.patch
+    """Loss of a batch, its requests packed freely: all conditioning frames in one call, all targets in another.
+
+    Every process draws the times and the noise of the whole global batch and takes its own, so that their losses add
+    up to what one process would have computed.
+    """
+    patch, device, draws = model.patch, model.device, options.draws
+    processes = processes or Processes()
+    examples = batch.examples
+    clean = [patchify(example.target, patch) for example in examples for _ in range(draws)]
+    every_t = draw_times(len(batch.rows) * draws, options, generator)
+    t = every_t[batch.start * draws :][: len(examples) * draws]
+    noise = torch.randn(sum(batch.rows) * draws, 3 * patch * patch, generator=generator)
+    noise = noise[sum(batch.rows[: batch.start]) * draws :][: sum(map(len, clean))]
+    changed = [
+        1 + options.changed_weight * patchify(e.changed, patch) for e in examples for _ in range(draws)
+    ]
+    slots = draws * sum(len(example.correspondence.tokens.unique()) for example in examples)
+    if processes.count == 1:
+        normaliser = torch.cat(changed).mean()
+    else:
+        own = [float(sum(c.sum() for c in changed)), sum(c.numel() for c in changed), slots]
+        weights, numbers, slots = processes.total(torch.tensor(own, dtype=torch.float64)).tolist()
+        normaliser = torch.tensor(weights / numbers, dtype=torch.float32)
+    if not examples:
+        return Loss(torch.zeros(()), torch.zeros(0), torch.zeros(()))
+
     requests = [example.request for example in examples]
     layouts = [request.layout(patch) for request in requests]
-    of = [index for index in range(len(examples)) for _ in range(options.draws)]
+    of = [index for index in range(len(examples)) for _ in range(draws)]
     texts = text_batch([tuple(unit.tokens for unit in request.units) for request in requests])
-    text = model.encode_text(texts.encode(encoder), texts.indicators, texts.tags, texts.current)
+    text = model.encode_text(
+        texts.encode(encoder), texts.indicators.to(device), texts.tags.to(device), texts.current.to(device)
+    )
     packed = pack_prefix(layouts)
     frames = [frame for request in requests for frame in request.frames]
-    prefix = model.encode_prefix(frame_tokens(frames, patch), packed) if packed is not None else None
+    prefix = None
+    if packed is not None:
+        prefix = model.encode_prefix(frame_tokens(frames, patch).to(device), packed.to(device))
     targets = pack_targets(layouts, [(index, index) for index in of], texts.lengths)
-    inputs = target_inputs(requests, of, patch)
-    groups = head_groups(layouts, of, [frame.pixels for frame in frames], patch)
-    clean = torch.cat([patchify(examples[index].target, patch) for index in of])
-    t = draw_times(len(of), options, generator)
-    noise = torch.randn(clean.shape, generator=generator)
-    row_t = t[targets.frames.sample][:, None]
-    noisy = (1 - row_t) * clean + row_t * noise
+    raw = target_inputs(requests, of, patch)
+    inputs = TargetInputs(raw.mask.to(device), raw.base.to(device), raw.has_base.to(device))
+    groups = head_groups(layouts, of, [frame.pixels.to(device) for frame in frames], patch, device)
+    row_t = t[targets.frames.sample][:, None].to(device)
+    right = torch.cat(clean).to(device)
+    noisy = (1 - row_t) * right + row_t * noise.to(device)
+    t = t.to(device)
+    targets = targets.to(device)
     out = model.denoise(noisy, t, targets, model.rope(targets.frames.positions), text, prefix, inputs, groups)
-    changed = torch.cat([patchify(examples[index].changed, patch) for index in of])
-    weight = (1 + options.changed_weight * changed) / row_t.clamp_min(options.time_floor).square()
-    error = (out.clean - clean).square().unflatten(1, (3, -1)).mean(1) * weight
-    normaliser = (1 + options.changed_weight * changed).mean()
-    rows = torch.tensor([rows_of(layouts[index].target) for index in of])
-    flow = torch.zeros(len(of)).index_add(0, targets.frames.sample, error.mean(1)) / rows / normaliser
-    pointer = _pointer_loss(examples, of, t, groups, out.pointing)
-    return Loss(flow.mean() + options.pointer_weight * pointer, flow.detach(), pointer.detach())
+    weight = torch.cat(changed).to(device) / row_t.clamp_min(options.time_floor).square()
+    error = (out.clean - right).square().unflatten(1, (3, -1)).mean(1) * weight
+    rows = torch.tensor([rows_of(layouts[index].target) for index in of], device=device)
+    flow = torch.zeros(len(of), device=device).index_add(0, targets.frames.sample, error.mean(1))
+    flow = flow / rows / normaliser.to(device)
+    pointer = _pointer_loss(examples, of, t, groups, out.pointing) / max(slots, 1)
+    share = len(examples) / len(batch.rows)
+    return Loss(
+        flow.mean() * share + options.pointer_weight * pointer, flow.detach(), pointer.detach() / share
+    )
 
 
 def _pointer_loss(
@@ -92,9 +127,10 @@ def _pointer_loss(
     groups: Sequence[HeadGroup],
     pointing: Sequence[Pointing | None],
 ) -> Tensor:
-    """Cross-entropy of pointing at a frame that shows the token's object, and the distance from its place there."""
-    total = torch.zeros(())
-    count = 0
+    """Cross-entropy of pointing at a frame that shows the token's object, and the distance from its place there; summed
+    over the tokens of which something is known."""
+    device = t.device
+    total = torch.zeros((), device=device)
     for group, pointed in zip(groups, pointing, strict=True):
         if pointed is None or group.table is None:
             continue
@@ -115,16 +151,15 @@ def _pointer_loss(
             numbers.append(torch.full_like(match.tokens, member))
         if not pairs:
             continue
-        pair, token = torch.cat(pairs), torch.cat(tokens)
+        pair, token = torch.cat(pairs).to(device), torch.cat(tokens).to(device)
         share = mass[pair, token]
-        certain = 1 - t[torch.cat(numbers)]
-        slots, inverse = torch.cat(seen).unique(return_inverse=True)
-        pooled = torch.zeros(len(slots)).index_add(0, inverse, share)
-        sure = torch.zeros(len(slots)).scatter(0, inverse, certain)
+        certain = 1 - t[torch.cat(numbers).to(device)]
+        slots, inverse = torch.cat(seen).to(device).unique(return_inverse=True)
+        pooled = torch.zeros(len(slots), device=device).index_add(0, inverse, share)
+        sure = torch.zeros(len(slots), device=device).scatter(0, inverse, certain)
         total = total - (sure * (pooled + 1e-4).log()).sum()
-        off = (position[pair, token] - torch.cat(where)) / 16
+        off = (position[pair, token] - torch.cat(where).to(device)) / 16
         off = torch.nn.functional.smooth_l1_loss(off, torch.zeros_like(off), reduction="none").mean(-1)
-        turn = pointed.scale[group.table.target[pair], token] - torch.cat(scales)
+        turn = pointed.scale[group.table.target[pair], token] - torch.cat(scales).to(device)
         total = total + (certain * (share.detach() * off + turn.abs().mean(-1) * 0.5)).sum()
-        count += len(slots)
-    return total / max(count, 1)
+    return total

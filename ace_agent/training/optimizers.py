@@ -64,18 +64,23 @@ class Optimizers:
     """Both optimisers as one: `step`, `zero_grad`, `scale_rate`, `state_dict`, `load_state_dict`."""
 
     def __init__(
-        self, modules: Iterable[nn.Module], *, muon_rate: float, adam_rate: float, decay: float
+        self, modules: Iterable[nn.Module], *, muon_rate: float | None, adam_rate: float, decay: float
     ) -> None:
+        """`muon_rate` None gives everything to AdamW. Frozen parameters are left alone."""
         matrices: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
         for module in modules:
             for name, parameter in module.named_parameters():
+                if not parameter.requires_grad:
+                    continue
                 inner = ("blocks." in name or "layers." in name) and parameter.ndim == 2
-                (matrices if inner and min(parameter.shape) >= 64 else rest).append(parameter)
+                inner = inner and muon_rate is not None and min(parameter.shape) >= 64
+                (matrices if inner else rest).append(parameter)
         self.parameters = [*matrices, *rest]
-        muon = Muon(matrices, lr=muon_rate, weight_decay=decay, momentum=0.95)
         adam = torch.optim.AdamW(rest, lr=adam_rate, betas=(0.9, 0.98), weight_decay=decay)
-        self.all: tuple[torch.optim.Optimizer, ...] = (muon, adam)
+        self.all: tuple[torch.optim.Optimizer, ...] = (adam,)
+        if muon_rate is not None and matrices:
+            self.all = (Muon(matrices, lr=muon_rate, weight_decay=decay, momentum=0.95), adam)
         self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.all]
 
     def scale_rate(self, factor: float) -> None:

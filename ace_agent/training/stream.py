@@ -20,6 +20,7 @@ from ace_agent.data.world import World
 from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit
 from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR
 from ace_agent.engine.text import WordTokenizer
+from ace_agent.training.batches import Batch, part_of
 
 Split = Literal["train", "validation", "held-out"]
 
@@ -147,8 +148,33 @@ def draw(world: World, rng: random.Random, task: str | None, split: Split) -> Sa
             continue
 
 
-class SceneStream(Dataset[list[Example]]):
-    """Item n is batch n of the run `seed`."""
+def make_example(
+    sample: Sample, tokenizer: WordTokenizer, options: StreamOptions, patch: int, rng: random.Random
+) -> Example:
+    """A sample with what `options` says left out of it at random."""
+    last = sample.turns[-1]
+    history = sample.turns[:-1] if rng.random() >= options.drop_history else ()
+    keep = rng.random() >= options.drop_references
+    chosen = [k for k in range(len(last.named)) if keep and rng.random() >= options.drop_reference]
+    units = [prepare_turn(turn, tokenizer, []) for turn in history]
+    current = prepare_turn(last, tokenizer, chosen)
+    if rng.random() < options.drop_text:
+        current = PreparedUnit(tokenizer(""), current.frames)
+    target = to_pixels(last.target)
+    height, width = target.shape[1:]
+    base = current.frames[last.base] if last.base is not None else None
+    changed = torch.ones(1, height, width)
+    if base is not None and base.pixels.shape == target.shape:
+        changed = ((target - base.pixels).abs().amax(0, keepdim=True) > 8 / 127.5).float()
+    request = PreparedRequest((*units, current), height, width, base)
+    frames = [frame for turn in history for frame in turn.frames]
+    frames += [*last.frames, *(last.named[k].frame for k in chosen[:MAX_REFERENCES])]
+    matches = correspond(last.placements, frames, (height, width), patch)
+    return Example(request, target, changed, matches, last.task, last.instruction)
+
+
+class SceneStream(Dataset[Batch[Example]]):
+    """Item n is batch n of the run `seed`, or the part of it that process `part[0]` of `part[1]` trains on."""
 
     def __init__(
         self,
@@ -160,6 +186,7 @@ class SceneStream(Dataset[list[Example]]):
         size: int = 128,
         tasks: tuple[str, ...] | None = None,
         split: Split = "train",
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         self.tokenizer = tokenizer
         self.seed = seed
@@ -168,33 +195,19 @@ class SceneStream(Dataset[list[Example]]):
         self.size = size
         self.tasks = tasks
         self.split: Split = split
+        self.part = part
         self._world: World | None = None
 
-    def __getitem__(self, step: int) -> list[Example]:
+    def __getitem__(self, step: int) -> Batch[Example]:
         rng = random.Random(f"{self.split}-{self.seed}-{step}")
-        return [self.example(rng) for _ in range(self.options.batch)]
+        examples = [self.example(rng) for _ in range(self.options.batch)]
+        rows = tuple(example.target[0].numel() // self.patch**2 for example in examples)
+        own = part_of(rows, *self.part)
+        return Batch(tuple(examples[number] for number in own), own.start, rows)
 
     def example(self, rng: random.Random) -> Example:
         if self._world is None:
             self._world = World(size=self.size)
-        options = self.options
-        sample = draw(self._world, rng, rng.choice(self.tasks) if self.tasks else None, self.split)
-        last = sample.turns[-1]
-        history = sample.turns[:-1] if rng.random() >= options.drop_history else ()
-        keep = rng.random() >= options.drop_references
-        chosen = [k for k in range(len(last.named)) if keep and rng.random() >= options.drop_reference]
-        units = [prepare_turn(turn, self.tokenizer, []) for turn in history]
-        current = prepare_turn(last, self.tokenizer, chosen)
-        if rng.random() < options.drop_text:
-            current = PreparedUnit(self.tokenizer(""), current.frames)
-        target = to_pixels(last.target)
-        height, width = target.shape[1:]
-        base = current.frames[last.base] if last.base is not None else None
-        changed = torch.ones(1, height, width)
-        if base is not None and base.pixels.shape == target.shape:
-            changed = ((target - base.pixels).abs().amax(0, keepdim=True) > 8 / 127.5).float()
-        request = PreparedRequest((*units, current), height, width, base)
-        frames = [frame for turn in history for frame in turn.frames]
-        frames += [*last.frames, *(last.named[k].frame for k in chosen[:MAX_REFERENCES])]
-        matches = correspond(last.placements, frames, (height, width), self.patch)
-        return Example(request, target, changed, matches, last.task, last.instruction)
+        task = rng.choice(self.tasks) if self.tasks else None
+        sample = draw(self._world, rng, task, self.split)
+        return make_example(sample, self.tokenizer, self.options, self.patch, rng)

@@ -1,29 +1,40 @@
-"""The trainer of ace-mini: plain, resumable, exactly repeatable on one machine.
+"""The trainer: resumable, exactly repeatable on one machine, in one process or several.
 
-A run is a folder: `state.pt` (the last checkpoint), `log.jsonl` (a line every few steps), `samples/` (sheets).
+A run is a folder: `state.pt` (the last checkpoint), `decayed.pt` (the end of a launch whose rate went to zero),
+`log.jsonl` (a line every few steps), `samples/` (sheets).
 """
 
 from __future__ import annotations
 
-import copy
 import json
+import os
+import signal
+import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
-from ace_agent.engine.transformer import ACETransformer
 from ace_agent.errors import InputError
-from ace_agent.training.objective import ObjectiveOptions, flow_loss
+from ace_agent.training.average import Average, trained
+from ace_agent.training.batches import Batch
+from ace_agent.training.errors import TrainingError
+from ace_agent.training.objective import Loss, ObjectiveOptions
 from ace_agent.training.optimizers import Optimizers
-from ace_agent.training.stream import Example, SceneStream, StreamOptions
+from ace_agent.training.processes import Processes
+from ace_agent.training.stream import StreamOptions
+
+STATE = "state.pt"
+DECAYED = "decayed.pt"
+WORKERS = 1
+"""Processes that draw batches; one keeps up with two cores that train."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class TrainingOptions:
     """A run's settings, stored with its checkpoints."""
 
     seed: int = 0
-    muon_rate: float = 2e-3
+    muon_rate: float | None = 2e-3  # of the blocks' matrices; None: AdamW for all
     adam_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup: int = 200  # steps
@@ -41,8 +52,29 @@ class TrainingOptions:
     objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
 
 
-WORKERS = 1
-"""Processes that draw batches; one keeps up with two cores that train."""
+class Subject(Protocol):
+    """What is trained: networks by name, what identifies them, and the loss of a batch."""
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]: ...
+
+    def facts(self) -> dict[str, Any]:
+        """Kept in every checkpoint; one with other facts is refused."""
+        ...
+
+    def loss(self, batch: Batch[Any], generator: torch.Generator, processes: Processes) -> Loss: ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a launch ends, and how often what is written is written; minutes of wall clock."""
+
+    minutes: float | None = None  # of this launch
+    steps: int | None = None  # of the whole run
+    decay_minutes: float = 0.0  # the rate goes to zero over the last of `minutes`
+    save_minutes: float = 5.0
+    observe_minutes: float = 20.0
+    report_steps: int = 25
 
 
 class _StepsFrom(Sampler[int]):
@@ -58,164 +90,276 @@ class _StepsFrom(Sampler[int]):
             step += 1
 
 
-def _identity(batch: list[Example]) -> list[Example]:
+def _identity(batch: Any) -> Any:
     return batch
 
 
+def _deaf(worker: int) -> None:
+    """Ctrl-C reaches the whole group of processes; the trainer alone decides when to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 class Trainer:
-    """Holds the model, its moving average, the optimisers and the step count of one run."""
+    """Holds a subject, its moving averages, the optimisers and the step count of one run."""
 
     def __init__(
-        self,
-        folder: Path,
-        model: ACETransformer,
-        encoder: MiniTextEncoder,
-        tokenizer: WordTokenizer,
-        options: TrainingOptions,
-        tasks: tuple[str, ...] | None = None,
+        self, folder: Path, subject: Subject, options: TrainingOptions, processes: Processes | None = None
     ) -> None:
         self.folder = folder
-        self.model = model
-        self.encoder = encoder
-        self.tokenizer = tokenizer
+        self.subject = subject
         self.options = options
-        self.tasks = tasks
+        self.processes = processes or Processes()
         self.optimizers = Optimizers(
-            [model, encoder],
+            subject.networks.values(),
             muon_rate=options.muon_rate,
             adam_rate=options.adam_rate,
             decay=options.weight_decay,
         )
-        self.average = copy.deepcopy(model).requires_grad_(False)
-        self.average_encoder = copy.deepcopy(encoder).requires_grad_(False)
+        self.averages = {name: Average(network) for name, network in subject.networks.items()}
         self.step = 0
         self.seconds = 0.0
         self.samples = 0
+        self.decay = 1.0  # what is left of the rate in a launch that ends
+        self._saved: int | None = None
         self._sums: dict[str, list[float]] = defaultdict(list)
 
     # -- checkpoints
-    def save(self) -> None:
-        """Write the checkpoint beside the last one and put it in its place in one move."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        state = {
-            "model": self.model.state_dict(),
-            "encoder": self.encoder.state_dict(),
-            "average": self.average.state_dict(),
-            "average_encoder": self.average_encoder.state_dict(),
+    def save(self, name: str = STATE) -> None:
+        """Write the checkpoint beside the last one and put it in its place in one move.
+
+        Raises:
+            TrainingError: the disk is full or refuses; the last checkpoint is as it was.
+        """
+        if self.processes.is_first:
+            self._write(name)
+        self.processes.wait()
+
+    def _write(self, name: str) -> None:
+        state: dict[str, Any] = {}
+        for network, module in self.subject.networks.items():
+            state[network] = {key: value.detach() for key, value in trained(module).items()}
+            state[_average_key(network)] = self.averages[network].state_dict()
+        state |= {
             "optimizers": self.optimizers.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
             "samples": self.samples,
-            "model_config": dict(self.model.config),
-            "encoder_config": dict(self.encoder.config),
-            "words": list(self.tokenizer.words),
+            **self.subject.facts(),
             "options": asdict(self.options),
         }
-        part = self.folder / "state.pt.part"
-        torch.save(state, part)
-        part.replace(self.folder / "state.pt")
+        part = self.folder / f"{name}.part"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self.folder / name)
+        except (OSError, RuntimeError) as error:  # torch wraps what the disk says
+            part.unlink(missing_ok=True)
+            reason = error.strerror if isinstance(error, OSError) else str(error.__context__ or error)
+            kept = f"the checkpoint of step {self._saved} is whole" if self._saved is not None else ""
+            raise TrainingError(
+                f"{self.folder / name} could not be written at step {self.step} ({reason})",
+                f"free some space and start the run again{'; ' if kept else ''}{kept}",
+            ) from error
+        self._saved = self.step
 
-    def resume(self) -> bool:
-        """Load the run's checkpoint. False when there is none."""
-        file = self.folder / "state.pt"
+    def resume(self, name: str = STATE) -> bool:
+        """Load the run's checkpoint. False when there is none.
+
+        Raises:
+            InputError: it is of another architecture, or started from another model.
+        """
+        file = self.folder / name
         if not file.exists():
             return False
-        state = torch.load(file, weights_only=True)
-        ours = {k: v for k, v in self.model.config.items() if not k.startswith("_")}
-        theirs = {k: v for k, v in state["model_config"].items() if not k.startswith("_")}
-        if ours != theirs:
-            raise InputError(
-                f"{file} is a checkpoint of another architecture: it has {theirs}, this run wants {ours}",
-                "start a new run folder, or pass the checkpoint's own settings",
-            )
-        self.model.load_state_dict(state["model"])
-        self.encoder.load_state_dict(state["encoder"])
-        self.average.load_state_dict(state["average"])
-        self.average_encoder.load_state_dict(state["average_encoder"])
+        state = torch.load(file, weights_only=True, map_location="cpu")
+        for fact, value in self.subject.facts().items():
+            ours, theirs = _plain(value), _plain(state.get(fact))
+            if ours != theirs:
+                shown = f"it has {theirs}, this run wants {ours}" if fact != "words" else "it has other words"
+                raise InputError(
+                    f"{file} is a checkpoint of another architecture: {shown}",
+                    "start a new run folder, or pass the checkpoint's own settings",
+                )
+        for network, module in self.subject.networks.items():
+            live = trained(module)
+            for key, value in state[network].items():
+                live[key].data.copy_(value)
+            self.averages[network].load_state_dict(state[_average_key(network)])
         self.optimizers.load_state_dict(state["optimizers"])
         self.step, self.seconds, self.samples = state["step"], state["seconds"], state["samples"]
+        self._saved = self.step
         return True
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The networks hold their moving averages."""
+        with ExitStack() as stack:
+            for average in self.averages.values():
+                stack.enter_context(average.in_place())
+            yield
 
     # -- one step
     def rate(self) -> float:
-        return min(1.0, (self.step + 1) / self.options.warmup)
+        return min(1.0, (self.step + 1) / self.options.warmup) * self.decay
 
-    def train_step(self, examples: list[Example]) -> Tensor:
-        """One optimiser step. Returns the flow loss per target, detached."""
+    def train_step(self, batch: Batch[Any]) -> Tensor:
+        """One optimiser step. Returns the flow loss per target of this process, detached."""
         options = self.options
         generator = torch.Generator().manual_seed((options.seed << 32) + self.step)
-        loss = flow_loss(self.model, self.encoder, examples, options.objective, generator)
+        with self.processes.autocast():
+            loss = self.subject.loss(batch, generator, self.processes)
         self.optimizers.zero_grad()
-        loss.total.backward()
+        if loss.total.requires_grad:  # a process may have got no example of a small batch
+            loss.total.backward()
+        self.processes.sum_gradients(self.optimizers.parameters)
         nn.utils.clip_grad_norm_(self.optimizers.parameters, options.clip)
         self.optimizers.scale_rate(self.rate())
         self.optimizers.step()
         self.step += 1
-        self.samples += len(loss.flow)
+        self.samples += len(batch.rows) * options.objective.draws
         decay = min(options.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for average, live in ((self.average, self.model), (self.average_encoder, self.encoder)):
-                torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - decay)
-        per_example = loss.flow.unflatten(0, (len(examples), -1)).mean(1)
-        for example, value in zip(examples, per_example.tolist(), strict=True):
-            self._sums[example.task].append(value)
-        self._sums["pointer"].append(float(loss.pointer))
+        for average in self.averages.values():
+            average.update(decay)
+        if len(batch):
+            per_example = loss.flow.unflatten(0, (len(batch), -1)).mean(1)
+            for example, value in zip(batch, per_example.tolist(), strict=True):
+                self._sums[example.task].append(value)
+            if loss.pointer is not None:
+                self._sums["pointer"].append(float(loss.pointer))
         return loss.flow
 
     # -- the run
     def run(
         self,
-        minutes: float,
+        stream: Dataset[Batch[Any]],
+        limits: Limits,
         *,
-        save_minutes: float = 5.0,
-        sheet_minutes: float = 20.0,
-        sheet: Callable[[Trainer, Path], None] | None = None,
-        report_steps: int = 25,
-    ) -> None:
-        """Train for `minutes` of wall clock, from wherever the run stands."""
-        stream = SceneStream(
-            self.tokenizer, self.options.seed, self.options.stream, patch=self.model.patch, tasks=self.tasks
-        )
-        loader: DataLoader[list[Example]] = DataLoader(
+        observe: Callable[[], None] | None = None,
+        workers: int = WORKERS,
+    ) -> bool:
+        """Train from wherever the run stands. False when it was told to stop (Ctrl-C, SIGTERM) before its end.
+
+        `observe` is called every so often and at the end, in the first process alone, after a checkpoint.
+        """
+        loader: DataLoader[Batch[Any]] = DataLoader(
             stream,
             batch_size=None,
             sampler=_StepsFrom(self.step),
-            num_workers=WORKERS,
-            prefetch_factor=4,
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
             collate_fn=_identity,
+            worker_init_fn=_deaf,
         )
-        start = last = saved = sheeted = time.monotonic()
-        for examples in loader:
-            self.train_step(examples)
-            now = time.monotonic()
-            self.seconds += now - last
-            last = now
-            if self.step % report_steps == 0:
-                self._report()
-            if now - saved > save_minutes * 60:
-                self.save()
-                saved = time.monotonic()
-            if sheet is not None and now - sheeted > sheet_minutes * 60:
-                self.save()
-                sheet(self, self.folder / "samples" / f"{self.step:07d}.png")
-                sheeted = time.monotonic()
-            if now - start > minutes * 60:
-                break
-        self.save()
+        batches = iter(loader)
+        start = last = saved = observed = time.monotonic()
+        elapsed = 0.0
+        decaying: float | None = None
+        with _stop_signals() as stopped:
+            while True:
+                elapsed, stop = self.processes.agree(time.monotonic() - start, stopped.is_set())
+                if stop or self._is_over(limits, elapsed):
+                    break
+                left = limits.minutes * 60 - elapsed if limits.minutes is not None else float("inf")
+                if decaying is None and left < limits.decay_minutes * 60:
+                    self.save()  # the rate is still whole: from here training can go on another time
+                    decaying = max(left, 1e-9)
+                if decaying is not None:
+                    self.decay = left / decaying
+                self.train_step(next(batches))
+                now = time.monotonic()
+                self.seconds += now - last
+                last = now
+                if self.step % limits.report_steps == 0:
+                    self.report()
+                # Decided by the step's shared clock: saving waits for all processes.
+                if decaying is None and start + elapsed - saved > limits.save_minutes * 60:
+                    self.save()
+                    saved = start + elapsed
+                if observe is not None and start + elapsed - observed > limits.observe_minutes * 60:
+                    if decaying is None:
+                        self.save()
+                    if self.processes.is_first:
+                        observe()
+                    observed = start + elapsed
+        self.save(STATE if decaying is None else DECAYED)
+        if self.processes.is_first and observe is not None:
+            observe()
+        return not stop
 
-    def _report(self) -> None:
-        means: dict[str, Any] = {k: round(sum(v) / len(v), 4) for k, v in sorted(self._sums.items())}
-        pointer = means.pop("pointer", None)
-        line = {
-            "step": self.step,
-            "hours": round(self.seconds / 3600, 3),
-            "samples": self.samples,
-            "rate": round(self.samples / max(self.seconds, 1e-9), 2),
-            "flow": round(sum(means.values()) / max(len(means), 1), 4),
-            "pointer": pointer,
-            "tasks": means,
-        }
+    def _is_over(self, limits: Limits, elapsed: float) -> bool:
+        if limits.steps is not None and self.step >= limits.steps:
+            return True
+        return limits.minutes is not None and elapsed > limits.minutes * 60
+
+    def report(self) -> None:
+        """Append the means since the last report to the log."""
+        sums: dict[str, list[float]] = defaultdict(list)
+        for own in self.processes.gather(dict(self._sums)):
+            for key, values in own.items():
+                sums[key] += values
         self._sums.clear()
+        means: dict[str, Any] = {k: round(sum(v) / len(v), 4) for k, v in sorted(sums.items())}
+        pointer = means.pop("pointer", None)
+        self.log(
+            {
+                "samples": self.samples,
+                "rate": round(self.samples / max(self.seconds, 1e-9), 2),
+                "flow": round(sum(means.values()) / max(len(means), 1), 4),
+                **({} if pointer is None else {"pointer": pointer}),
+                **({} if self.decay == 1 else {"decay": round(self.decay, 4)}),
+                "tasks": means,
+            }
+        )
+
+    def log(self, facts: Mapping[str, Any]) -> None:
+        """A line of the log, with the step and the hours; the first process writes."""
+        if not self.processes.is_first:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
+        line = {"step": self.step, "hours": round(self.seconds / 3600, 3), **facts}
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The furthest of a run's checkpoints: its rate went to zero, or it did not. None when there is none."""
+    steps = {}
+    for name in (STATE, DECAYED):
+        if (folder / name).exists():
+            steps[name] = torch.load(folder / name, weights_only=True, mmap=True)["step"]
+    return max(steps, key=lambda name: steps[name]) if steps else None
+
+
+def _average_key(network: str) -> str:
+    return "average" if network == "model" else f"average_{network}"
+
+
+def _plain(value: Any) -> Any:
+    """Without diffusers' private notes; lists for tuples, which some configurations turn into one another."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items() if not key.startswith("_")}
+    return list(value) if isinstance(value, tuple) else value
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """Set by Ctrl-C or SIGTERM, so that a step is finished first; a second Ctrl-C stops at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -46,7 +46,7 @@ def test_what_is_dropped_is_dropped():
 def test_changed_marks_where_target_and_base_differ():
     keep = StreamOptions(batch=1, drop_text=0, drop_history=0, drop_references=0)
     stream = SceneStream(TOKENIZER, 2, keep, tasks=("remove",))
-    example = stream[0][0]
+    example = stream[0].examples[0]
     base = example.request.base
     assert base is not None
     same = example.changed == 0

@@ -1,0 +1,46 @@
+"""ace-mini as a subject of training, on scenes or on anyone's pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
+from ace_agent.engine.transformer import ACETransformer
+from ace_agent.training.average import trained
+from ace_agent.training.batches import Batch
+from ace_agent.training.objective import Loss, ObjectiveOptions, flow_loss
+from ace_agent.training.processes import Processes
+from ace_agent.training.stream import Example
+
+
+@dataclass
+class MiniSubject:
+    """The transformer and its text encoder, as far as they are not frozen; `origin` says what a fine-tuning started
+    from and how."""
+
+    model: ACETransformer
+    encoder: MiniTextEncoder
+    tokenizer: WordTokenizer
+    objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        both: dict[str, nn.Module] = {"model": self.model, "encoder": self.encoder}
+        return {name: network for name, network in both.items() if trained(network)}
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "model_config": dict(self.model.config),
+            "encoder_config": dict(self.encoder.config),
+            "words": list(self.tokenizer.words),
+            **self.origin,
+        }
+
+    def loss(self, batch: Batch[Example], generator: torch.Generator, processes: Processes) -> Loss:
+        return flow_loss(self.model, self.encoder, batch, self.objective, generator, processes)
