@@ -202,7 +202,7 @@ def by_caption(reader: Reader, at: int) -> Mention | None:
             continue
         return Mention(_more(reader, end + 1, said) - start, (picked,))
     # words after the noun: "the one with the red car"
-    typed = determined and reader.has(at, *TYPES)
+    typed = determined and (reader.has(at, *TYPES) or reader.text(at) in wordset("kinds-of-picture"))
     if (
         (determined and reader.noun(at))
         or typed

@@ -45,6 +45,8 @@ def _soft(tokens: Sequence[Token], gallery: Gallery, drafts: Sequence[Made]) -> 
     row: list[Token] = []
     found: set[str] = {i for t in tokens if t.has("IMG") for i in t.images if i not in (IT, OTHER)}
     cut = bool(drafts) and any(t.has("PRON") or t.text in ("me", "him", "her") for t in tokens)
+    if not drafts and gallery.newest and any(t.has("PRON") for t in tokens):
+        found.add(gallery.newest)
     fresh = 0
     at = 0
     while at < len(tokens):

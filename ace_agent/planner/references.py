@@ -493,6 +493,8 @@ def by_pronoun(reader: Reader, at: int) -> Mention | None:
     images = tuple(i.id for i in reader.gallery.images)
     if text in ("it", "everything", "itself") or (text in ("{image}",)):
         return Mention(1, (IT,))
+    if text == "them" and after == "both" and len(images) > 1:
+        return Mention(2, images[-2:])
     if text == "them" and (
         reader.boundary(at + 1) or not reader.has(at + 1, "THING", "SCENE", "ANIMAL", "GARMENT")
     ):

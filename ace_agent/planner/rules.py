@@ -169,6 +169,8 @@ class RulePlanner:
         target = undo_target(tokens, gallery)
         if target is None:
             return False
+        if state.chosen is not None and not state.drafts and len(tokens) < 3:
+            target = state.chosen  # "the first one was better, go back"
         state.chosen = target
         state.goto = target if not state.drafts else state.goto
         state.going = True

@@ -20,10 +20,8 @@ def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
     places = [i for i, t in enumerate(tokens) if t.has("UNDO")]
     if not places or places[0] > 3:
         return None
-    if any(t.has("MOSAIC", "UNMOSAIC", "DEFECT") for t in tokens) and tokens[places[0]].text in (
-        "undo",
-        "reverse",
-    ):
+    spoilt = [t.text for t in tokens if t.has("MOSAIC", "UNMOSAIC", "DEFECT")]
+    if spoilt and tokens[places[0]].text in ("undo", "reverse") and len(gallery.match(spoilt)) != 1:
         return None
     head = tokens[places[0]].text
     rest = [t for i, t in enumerate(tokens) if i != places[0]]
