@@ -1,4 +1,6 @@
-"""What can go wrong in the scene world."""
+"""What can go wrong in the scene world and on the way to shards."""
+
+from ace_agent.errors import AceError, InputError
 
 
 class DataError(Exception):
@@ -18,3 +20,11 @@ class UnknownTask(DataError, KeyError):
 
 class Unfit(DataError):
     """A draw that makes no good sample (a no-op, no room); the world draws again."""
+
+
+class BadInput(DataError, InputError):
+    """What a person gave cannot be used: one line with the place, and a way out."""
+
+
+class RouteStopped(DataError, AceError):
+    """A route could not go on (no space, a lost worker, a model that fails); what is finished is kept."""

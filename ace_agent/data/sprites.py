@@ -206,10 +206,15 @@ def fit(picture: Image.Image, size: int) -> Image.Image:
     )
 
 
+def default_place() -> Path:
+    """Where sprites are written unless another file is named."""
+    return _places()[-2]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog=_BUILD, description="Rasterise the sprites of the scene world.")
     parser.add_argument("npm_dir", nargs="?", help="folder of the unpacked npm packages; left out: npm pack")
-    parser.add_argument("-o", "--out", default=str(_places()[-2]), help="file to write")
+    parser.add_argument("-o", "--out", default=str(default_place()), help="file to write")
     arguments = parser.parse_args()
     count = build(arguments.npm_dir, arguments.out)
     print(f"{count} sprites in {arguments.out}")

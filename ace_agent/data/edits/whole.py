@@ -56,7 +56,7 @@ def restyled(studio: Studio, scene: Scene, style: str) -> Scene:
 
 # ---- tones, places and several at once
 
-_ADJUST_PHRASES: dict[str, tuple[str, ...]] = {
+ADJUST_PHRASES: dict[str, tuple[str, ...]] = {
     "brighter": ("brighter", "lighter"),
     "darker": ("darker",),
     "more contrast": ("higher in contrast", "more contrasty"),
@@ -74,8 +74,8 @@ _ADJUST_PHRASES: dict[str, tuple[str, ...]] = {
 def adjust(studio: Studio, scene: Scene) -> Change:
     if scene.adjust or scene.filter:
         raise Unfit("already adjusted")
-    name = studio.pick(list(_ADJUST_PHRASES))
-    slots = {"how": studio.pick(_ADJUST_PHRASES[name])}
+    name = studio.pick(list(ADJUST_PHRASES))
+    slots = {"how": studio.pick(ADJUST_PHRASES[name])}
     after = replace(scene, adjust=(*scene.adjust, name))
     return Change("edit_general", "general_adjust", slots, after)
 
