@@ -52,7 +52,7 @@ COMMANDS: dict[str, Entry] = {
     "search": Entry("ace_agent.cli.search:command", "Find turns by their words."),
     "show": Entry("ace_agent.cli.show:command", "Show one picture and how it was made."),
     "train": Entry("ace_agent.training.cli:command", "Train ace-mini.", optional=True),
-    "train-planner": Entry("ace_agent.training.planner_cli:command", "Train the planner.", optional=True),
+    "train-planner": Entry("ace_agent.planner.train_cli:command", "Train the planner.", optional=True),
     "undo": Entry("ace_agent.cli.moves:undo", "Go back one turn."),
 }
 REQUEST_ENTRY = Entry("ace_agent.cli.request:command", "")

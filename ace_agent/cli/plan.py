@@ -20,6 +20,19 @@ from ace_agent.cli import options
     type=click.Path(dir_okay=False, path_type=Path),
     help="Say what is wrong with a plan file.",
 )
+@click.option(
+    "--eval",
+    "evaluate",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Score the planner on requests whose right plans are known (JSON lines).",
+)
+@click.option(
+    "--dump",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --eval, write every plan as a JSON line.",
+)
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a plan, for editors.")
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the plan as YAML."
@@ -35,6 +48,8 @@ def command(
     request: str | None,
     pictures: tuple[Path, ...],
     check: Path | None,
+    evaluate: Path | None,
+    dump: Path | None,
     schema: bool,
     output: Path | None,
     force: bool,
@@ -43,16 +58,22 @@ def command(
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the plan of a REQUEST without running it, or check a plan file.
+    """Show the plan of a REQUEST without running it, check a plan file, or score the planner.
 
     With --check, the exit status is 1 when something is wrong.
     """
-    if sum((request is not None, check is not None, schema)) != 1:
-        raise click.UsageError("give a request, or --check FILE, or --schema")
+    if sum((request is not None, check is not None, evaluate is not None, schema)) != 1:
+        raise click.UsageError("give a request, or --check FILE, or --eval FILE, or --schema")
+    if dump is not None and evaluate is None:
+        raise click.UsageError("--dump goes with --eval")
     if schema:
         from ace_agent.plan import plan_schema
 
         click.echo(json.dumps(plan_schema(), indent=2))
+    elif evaluate is not None:
+        from ace_agent.planner.evaluation import score
+
+        score(evaluate, planner, as_json=as_json, dump=dump)
     elif check is not None:
         ctx.exit(check_file(check, as_json))
     elif request is not None:

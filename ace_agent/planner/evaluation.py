@@ -125,8 +125,12 @@ class Outcome:
 
 def load(path: Path) -> list[Request]:
     """The requests of a JSONL file. Raises InputError with the line that is wrong."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read", str(error)) from None
     requests = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
@@ -358,21 +362,23 @@ def write_dump(report: Report, path: Path) -> None:
 
 def report_table(report: Report) -> Table:
     """The figures as a table: a row a kind, then the pool."""
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=f"{report.planner}, {len(report.outcomes)} requests")
-    for name in ("kind", "n", "exact", "95 %", "task", "reference", "key", "valid", "p50 s", "p95 s"):
-        table.add_column(name, justify="left" if name == "kind" else "right")
-    for name, score in (*report.kinds.items(), ("pooled, without refusals", report.pooled)):
+    title = f"{report.planner}, {len(report.outcomes)} requests (pooled without refusals)"
+    table = Table(title=title, box=box.SIMPLE, padding=(0, 2, 0, 0), pad_edge=False)
+    for name in ("kind", "n", "exact", "95 %", "task", "ref", "key", "valid", "p50 ms", "p95 ms"):
+        table.add_column(name, justify="left" if name == "kind" else "right", no_wrap=True)
+    for name, score in (*report.kinds.items(), ("pooled", report.pooled)):
         low, high = score.exact.interval
         table.add_row(
             name,
             str(score.exact.total),
             f"{score.exact.value:.3f}",
             f"{low:.2f}-{high:.2f}",
-            *(f"{s.value:.3f}" for s in (score.task, score.reference, score.key, score.valid)),
-            f"{score.p50:.3f}",
-            f"{score.p95:.3f}",
+            *(f"{s.value:.2f}" for s in (score.task, score.reference, score.key, score.valid)),
+            f"{score.p50 * 1000:.0f}",
+            f"{score.p95 * 1000:.0f}",
         )
     return table
 
@@ -387,12 +393,49 @@ def describe(answer: Answer, said: str = "") -> str:
     return " ".join(rows)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """``python -m ace_agent.planner.evaluation FILE [--planner P] [--json] [--dump OUT] [--missed]``."""
+def score(
+    file: Path, planner: str, *, as_json: bool = False, dump: Path | None = None, missed: bool = False
+) -> None:
+    """Scores a planner on a file and prints its figures: what ``ace plan --eval`` does.
+
+    Args:
+        file: requests with their right plans.
+        planner: a planner's name.
+        as_json: print JSON instead of a table.
+        dump: also write every plan to this file.
+        missed: also list what was not exactly right.
+
+    Raises InputError for a file that cannot be read or written, PlanError and ModelError for the planner.
+    """
     from rich.console import Console
 
     from ace_agent.planner.choice import make_planner
 
+    made = make_planner(planner)
+    if callable(loading := getattr(made, "warm", None)):
+        loading().join()  # latencies are those of a loaded planner
+    report = evaluate(made, load(file))
+    if dump is not None:
+        try:
+            write_dump(report, dump)
+        except OSError as error:
+            raise InputError(f"{dump} cannot be written", error.strerror or "") from None
+    console = Console()
+    if as_json:
+        console.print_json(data=report.as_dict())
+    else:
+        console.print(report_table(report))
+    for outcome in report.missed if missed else ():
+        want = " or ".join(describe(a) for a in outcome.request.answers)
+        got = describe(outcome.answer, outcome.said)
+        head = f"{outcome.request.kind} {outcome.request.id}: {outcome.request.text!r}"
+        console.print(
+            f"{head}\n    wanted {want}\n    got    {got}", markup=False, highlight=False, soft_wrap=True
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``python -m ace_agent.planner.evaluation FILE [--planner P] [--json] [--dump OUT] [--missed]``."""
     parser = argparse.ArgumentParser(prog="python -m ace_agent.planner.evaluation", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--planner", default="rules")
@@ -400,21 +443,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dump", type=Path)
     parser.add_argument("--missed", action="store_true", help="list what was not exactly right")
     options = parser.parse_args(argv)
-    report = evaluate(make_planner(options.planner), load(options.file))
-    if options.dump:
-        write_dump(report, options.dump)
-    console = Console()
-    if options.json:
-        console.print_json(data=report.as_dict())
-    else:
-        console.print(report_table(report))
-    for outcome in report.missed if options.missed else ():
-        want = " or ".join(describe(a) for a in outcome.request.answers)
-        got = describe(outcome.answer, outcome.said)
-        head = f"{outcome.request.kind} {outcome.request.id}: {outcome.request.text!r}"
-        console.print(
-            f"{head}\n    wanted {want}\n    got    {got}", markup=False, highlight=False, soft_wrap=True
-        )
+    score(options.file, options.planner, as_json=options.json, dump=options.dump, missed=options.missed)
     return 0
 
 
