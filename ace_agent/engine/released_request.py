@@ -199,7 +199,9 @@ def _recent(history: Sequence[ConditionUnit], room: int) -> list[ConditionUnit]:
 
 
 def _is_set(mask: Image.Image | None) -> bool:
-    return mask is not None and mask.convert("L").getextrema()[1] > 128
+    if mask is None:
+        return False
+    return max(mask.convert("L").tobytes(), default=0) > 128
 
 
 def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -81,8 +81,8 @@ def painted(subject: Subject) -> Pixels:
     drawn = np.zeros_like(subject.pixels)
     for k, segment in enumerate(subject.segments):
         hue, light = k * 0.618034 % 1, (255, 200, 150)[k % 3]
-        color = Image.new("HSV", (1, 1), (int(hue * 255), 190, light)).convert("RGB").getpixel((0, 0))
-        drawn[segment.mask > 127] = color
+        flat = Image.new("HSV", (1, 1), (int(hue * 255), 190, light)).convert("RGB")
+        drawn[segment.mask > 127] = np.asarray(flat)[0, 0]
     return drawn
 
 
