@@ -515,6 +515,18 @@ def _contrast(current: Sequence[Token], tokens: Sequence[Token], at: int) -> boo
                 for t in row
             )
         )
+    if verb.has("VADD") and rest[0].text in (
+        "next",
+        "behind",
+        "beside",
+        "above",
+        "under",
+        "near",
+        "below",
+        "on",
+        "in",
+    ):
+        return any(t.text in ("a", "an", "another", "some") for t in rest[2:]) and len(row) > 2
     if verb.has("VADD") and rest[0].text in ("a", "an", "one", "another", "some"):
         here = any(t.has("POS") or t.text in ("to", "in", "on") for t in row[2:])
         there = any(t.has("POS") or t.text in ("to", "in", "on") for t in rest[2:])

@@ -125,27 +125,7 @@ def by_relation(reader: Reader, at: int) -> Mention | None:
     )
     if reader.text(at) in ("i", "you", "we"):
         at += 2
-    at = skip(
-        reader,
-        at,
-        "from",
-        "that",
-        "which",
-        "is",
-        "was",
-        "came",
-        "comes",
-        "just",
-        "right",
-        "immediately",
-        "directly",
-        "made",
-        "done",
-        "shortly",
-        "straight",
-        "coming",
-        "one",
-    )
+    at = skip(reader, at, *wordset("relating"))
     back = 1
     if number(reader, at) and reader.text(at + 1) in PLACES:
         back = number(reader, at) or 1

@@ -73,7 +73,7 @@ def mend(word: str, lexicon: frozenset[str], near: Iterable[str] = ()) -> str:
     known = ranks()
     if word in lexicon or word in near or word in known or not word.isalpha() or not word.isascii():
         return word
-    if word.endswith("s") and (stem(word) in known or stem(word) in lexicon or stem(word) in near):
+    if any(base in known or base in lexicon or base in near for base in _bases(word)):
         return word
     limit = slips(word)
     if not limit:
@@ -92,6 +92,16 @@ def mend(word: str, lexicon: frozenset[str], near: Iterable[str] = ()) -> str:
         if other in known and len(other) > 2:
             best = min(best, (_weigh(word, other, 1), other))
     return best[1]
+
+
+def _bases(word: str) -> set[str]:
+    """What a word may be an inflection of: "snowed" of "snow", "hugging" of "hug"."""
+    found = {stem(word)} if word.endswith("s") else set()
+    for ending in ("ed", "ing", "er", "est", "ly", "ish"):
+        if word.endswith(ending) and len(word) - len(ending) > 2:
+            base = word[: -len(ending)]
+            found |= {base, base + "e"} | ({base[:-1]} if base[-1] == base[-2] else set())
+    return found
 
 
 def _weigh(word: str, other: str, cost: int) -> float:

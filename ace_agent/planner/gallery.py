@@ -126,7 +126,7 @@ class Gallery:
         have = self.words.get(id_, [])
         if word in have:
             return 1.0
-        if len(word) > 4 and any(h.startswith(word[:5]) or word.startswith(h) for h in have if len(h) > 4):
+        if len(word) > 4 and any(h.startswith(word[:5]) or word.startswith(h) for h in have if len(h) > 3):
             return 0.9
         if (lacking := _LACKS.get(word)) is not None or (word.startswith("un") and len(word) > 5):
             gone = lacking if lacking is not None else frozenset({word[2:6]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 from ace_agent.errors import PlanError
 from ace_agent.planner import english
@@ -36,6 +37,17 @@ def check_text(request: str) -> str:
     return text
 
 
+_START = (
+    r"^(?:\W*(?:please|can|could|would|will|you|hey|hi|kindly|now|then|ok|okay|so|i want you to|i need you to|"
+    r"i'd like you to|i would like you to|just|also|and|quickly|go|help me)\b\W*)*"
+)
+
+
+@cache
+def _elsewhere() -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(row.replace("<start>", _START), re.IGNORECASE) for row in rows("elsewhere"))
+
+
 def check_purpose(text: str) -> None:
     """Raises PlanError when a request wants something that has nothing to do with making pictures."""
     bare = re.sub(r'"[^"]*"', '""', text)
@@ -43,7 +55,7 @@ def check_purpose(text: str) -> None:
         raise PlanError("the request makes no sense to this planner", _WAY_OUT)
     if re.fullmatch(rf"(?:{'|'.join(rows('talk'))})[\s!.?,]*", bare, re.IGNORECASE):
         raise PlanError("that asks for no picture", _WAY_OUT)
-    if any(re.search(pattern, bare, re.IGNORECASE) for pattern in rows("elsewhere")):
+    if any(pattern.search(bare) for pattern in _elsewhere()):
         raise PlanError("only pictures can be made and edited here", _WAY_OUT)
 
 

@@ -61,6 +61,8 @@ def arrange(
         spoken.insert(0, chosen)
     if len(spoken) < 2 and task in ("fuse_layers", "multi_control") and not named and len(drafts) >= 2:
         return f"${len(drafts) - 1}", f"${len(drafts)}"
+    if len(spoken) == 1 and not drafts and other and task == "fuse_layers":
+        spoken.insert(0, other)
     if len(spoken) == 1 and drafts and f"${len(drafts)}" not in spoken:
         spoken.insert(0, f"${len(drafts)}")
     if len(spoken) < 2 and base and base not in spoken:

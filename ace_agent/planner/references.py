@@ -343,6 +343,15 @@ def by_recency(reader: Reader, at: int) -> Mention | None:
             return None
         return Mention(end - start, (nth(reader, -1, "last") if reader.gallery.images else IT,))
     if (
+        word in ("older", "newer", "earlier", "later")
+        and reader.text(at + 1) == "of"
+        and reader.text(at + 3) == "two"
+    ):
+        end = at + 4 + reader.noun(at + 4)
+        return Mention(end - start, (nth(reader, -2 if word in ("older", "earlier") else -1, word),))
+    if determined and reader.noun(at) and (reader.text(at + 1), reader.text(at + 2)) == ("of", "before"):
+        return Mention(at + 3 - start, (nth(reader, -2, "previous"),))
+    if (
         word == "before"
         and reader.noun(at + 1)
         and (determined or reader.text(at - 1) in ("from", "the", "in"))

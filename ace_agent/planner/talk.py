@@ -40,7 +40,7 @@ def heard(clauses: Sequence[Clause]) -> list[Clause]:
 
     "There is a lamp post in the way, remove it" becomes "remove the lamp post".
     """
-    clauses = _answered(clauses)
+    clauses = _answered([c for c in clauses if c.text not in ("show me", "show", "let me see")] or clauses)
     wishes = [not talks(c.tokens) for c in clauses]
     if all(wishes) or not any(wishes):
         return list(clauses)

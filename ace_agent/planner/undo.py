@@ -21,7 +21,7 @@ def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
     if not places or places[0] > 3:
         return None
     spoilt = [t.text for t in tokens if t.has("MOSAIC", "UNMOSAIC", "DEFECT")]
-    if spoilt and tokens[places[0]].text in ("undo", "reverse") and len(gallery.match(spoilt)) != 1:
+    if spoilt and tokens[places[0]].text in ("undo", "reverse") and not _made_later(gallery, spoilt):
         return None
     head = tokens[places[0]].text
     rest = [t for i, t in enumerate(tokens) if i != places[0]]
@@ -77,6 +77,12 @@ def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
     if len(spare) > 2:
         return None
     return _earlier(gallery, 1)
+
+
+def _made_later(gallery: Gallery, said: Sequence[str]) -> bool:
+    """Whether exactly one picture, and not the oldest, shows what is said: undoing is then what was meant."""
+    shown = gallery.match(said)
+    return len(shown) == 1 and gallery.beside(shown[0], -1) is not None
 
 
 def _steps_back(tokens: Sequence[Token]) -> int | None:

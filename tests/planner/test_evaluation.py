@@ -145,7 +145,7 @@ def test_rules_hold_their_level_on_the_kept_apart_set() -> None:
     """Floors a little under what docs/planner.md reports, so that a change that costs quality is seen."""
     report = evaluate(RulePlanner(), load(HELD_OUT))
     assert report.pooled.valid.value == 1.0
-    assert report.pooled.exact.value >= 0.80
+    assert report.pooled.exact.value >= 0.78
     assert report.kinds["refusal"].exact.value >= 0.85
     assert report.pooled.p50 < 0.5
 

@@ -126,6 +126,27 @@ def test_refusals_are_one_line_with_a_way_out(request_: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "remove the computer",
+        "add cookies to the plate",
+        "erase the calendar hanging on the wall",
+        "draw a python coiled around a branch",
+        "add a book on the train seat",
+        "paint the dishes blue",
+        "draw two friends who play chess",
+        "give her curly hair and turn the whole thing into a cartoon",
+        "a pirate reading a letter",
+        "add a wallet and some files on the desk",
+        "make the weather stormy",
+        "turn the lights of the house yellow",
+    ],
+)
+def test_words_of_other_matters_in_a_picture_are_no_reason_to_refuse(request_: str) -> None:
+    assert plan(request_, *PICTURES).steps
+
+
 def test_an_edit_without_a_picture_is_refused() -> None:
     with pytest.raises(PlanError, match="no picture"):
         RulePlanner().plan("make it night", Context())
