@@ -234,6 +234,9 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
                 at += 1
                 continue
             close(True)
+        elif text == ")" and current and current[-1].has("NUM"):
+            current.pop()  # "2) make it night"
+            close(True)
         elif text == ":":
             if any(t.has("VWRITE", "TEXT") for t in current):
                 current.append(token)
@@ -320,7 +323,11 @@ def _reordered(clauses: list[Clause]) -> list[Clause]:
             "you", "i", "we", "have", "had", "are", "done", "finished", "that",
         ):  # fmt: skip
             at += 1
-        verb = _gerund(clause.tokens, at) if head in ("before", "after", "once", "when") else None
+        timed = head in ("before", "after", "once", "when")
+        chained = bool(out) and len(clause.tokens) > 2 and clause.tokens[1].text != "of"
+        if not timed and chained:
+            at = 0
+        verb = _gerund(clause.tokens, at) if timed or chained else None
         if verb is None:
             out.append(clause)
         else:
