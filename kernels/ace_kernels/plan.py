@@ -50,7 +50,7 @@ class RangePlan:
     Its tensors are inputs of the operation, so a captured graph reads the offsets of the plan it is given and
     never those of an earlier batch.
 
-    Attributes:
+    Attributes (tables of fewer than two rows are filled up with empty ones):
         segments: normalised: in query order, ranges ascending and disjoint, an unused range is `(0, 0)`.
         num_queries, num_keys: rows that `q`, and `k` and `v`, must have.
         block: rows of one tile; the tile of a kernel must divide it.
@@ -131,7 +131,8 @@ class RangePlan:
 
 
 def _table(rows: Sequence[tuple[int, ...]], width: int, dtype: torch.dtype) -> Tensor:
-    return torch.tensor(rows, dtype=dtype).reshape(-1, width)
+    """At least two rows, empty ones if need be: torch.compile would compile anew for a length of 0 or 1."""
+    return torch.tensor([*rows, *[(0,) * width] * (2 - len(rows))], dtype=dtype)
 
 
 def _normalise(segments: Sequence[Segment], num_queries: int, num_keys: int) -> tuple[Segment, ...]:

@@ -57,6 +57,8 @@ def range_attention(
         return torch.ops.ace_kernels.range_attention(q, k, v, *tables, plan.block, factor, chosen)[0]
     if torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad):
         return _Attention.apply(q, k, v, plan.tables, factor, _module(chosen))
+    if chosen == "cpu":
+        return cpu.attend(q, k, v, plan.tables, factor)
     return _module(chosen).forward(q, k, v, plan.tables, factor)[0]
 
 

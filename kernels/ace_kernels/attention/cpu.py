@@ -80,7 +80,8 @@ def _groups(layout: bytes) -> tuple[Group, ...]:
     for starts, lengths in zip(
         segments[:, :, 0].tolist(), (segments[:, :, 1] - segments[:, :, 0]).tolist(), strict=True
     ):
-        shapes.setdefault(tuple(lengths), []).append(tuple(starts))
+        if lengths[0]:
+            shapes.setdefault(tuple(lengths), []).append(tuple(starts))
     groups = []
     for (queries, *keys), entries in shapes.items():
         keys = [length for length in keys if length]
@@ -113,23 +114,36 @@ def _even_runs(
     return runs
 
 
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, tables: Tables, scale: float, lse: Tensor | None = None
+) -> Tensor:
+    """The output `[Nq, H, D]`; with `lse`, `[H, Nq]`, also the log-sum-exp of the scores, infinite without keys."""
+    groups = groups_of(tables.layout)
+    logs = None if lse is None else lse.t().unsqueeze(-1)
+    # The result of one call for all rows in order is already the output; otherwise results are copied into it.
+    whole = len(groups) == 1 and bool(groups[0].keys) and groups[0].queries.step == groups[0].queries.length
+    out = q if whole else torch.empty(q.shape, dtype=q.dtype, device=q.device)
+    for group in groups:
+        queries = group.queries
+        if not group.keys:
+            queries.of(out).zero_()
+            if logs is not None:
+                queries.of(logs).fill_(float("inf"))
+            continue
+        rows, row_logs = _flash(queries.of(q), group.keys_of(k), group.keys_of(v), 0.0, False, scale=scale)
+        if logs is not None:
+            queries.of(logs).copy_(row_logs.unsqueeze(-1))
+        if whole:
+            return rows.transpose(1, 2).reshape(q.shape)
+        queries.of(out).copy_(rows)
+    return out
+
+
 def forward(q: Tensor, k: Tensor, v: Tensor, tables: Tables, scale: float) -> tuple[Tensor, Tensor]:
-    """Returns the output `[Nq, H, D]` and the log-sum-exp of the scores `[H, Nq]`, infinite without keys."""
-    out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
+    """Output and log-sum-exp; see `attend`."""
     wide = torch.float64 if q.dtype is torch.float64 else torch.float32
     lse = torch.empty((q.shape[1], q.shape[0]), dtype=wide, device=q.device)
-    logs = lse.t().unsqueeze(-1)
-    for group in groups_of(tables.layout):
-        if not group.keys:
-            group.queries.of(out).zero_()
-            group.queries.of(logs).fill_(float("inf"))
-            continue
-        rows, row_logs = _flash(
-            group.queries.of(q), group.keys_of(k), group.keys_of(v), 0.0, False, scale=scale
-        )
-        group.queries.of(out).copy_(rows)
-        group.queries.of(logs).copy_(row_logs.unsqueeze(-1))
-    return out, lse
+    return attend(q, k, v, tables, scale, lse), lse
 
 
 def backward(

@@ -148,12 +148,11 @@ def forward(q: Tensor, k: Tensor, v: Tensor, tables: Tables, scale: float) -> tu
             tile, k_desc, v_desc = FORWARD["sm_80"], None, None
     shared = constants(tile, heads, width, q.dtype, tables.block)
     parts = tables.block // shared["BM"]
-    if len(tables.tiles):
-        range_attention_fwd_kernel[(len(tables.tiles) * parts * heads,)](
-            q, k, v, *(k_desc or (None, None)), *(v_desc or (None, None)), out, lse, tables.tiles,
-            q.stride(0), k.stride(0), v.stride(0), num_queries, scale * LOG2_E.value,
-            PARTS=parts, **forward_constants(tile, shared), **shared, **options(tile),
-        )  # fmt: skip
+    range_attention_fwd_kernel[(len(tables.tiles) * parts * heads,)](
+        q, k, v, *(k_desc or (None, None)), *(v_desc or (None, None)), out, lse, tables.tiles,
+        q.stride(0), k.stride(0), v.stride(0), num_queries, scale * LOG2_E.value,
+        PARTS=parts, **forward_constants(tile, shared), **shared, **options(tile),
+    )  # fmt: skip
     return out, lse
 
 
@@ -172,20 +171,18 @@ def backward(
         range_attention_delta_kernel[(triton.cdiv(num_queries, DELTA_ROWS) * heads,)](
             out, grad, delta, num_queries, H=heads, D=width, WIDTH=padded(width), BM=DELTA_ROWS
         )
-    if len(tables.tiles):
-        tile = _tile(GRAD_Q, q)
-        shared = constants(tile, heads, width, q.dtype, tables.block)
-        parts = tables.block // shared["BM"]
-        range_attention_dq_kernel[(len(tables.tiles) * parts * heads,)](
-            q, k, v, grad, lse, delta, dq, tables.tiles, *strides, num_queries, *scales,
-            PARTS=parts, **shared, **options(tile),
-        )  # fmt: skip
-    if len(tables.key_tiles):
-        tile = _tile(GRAD_KV, q)
-        shared = constants(tile, heads, width, q.dtype, tables.block)
-        parts = tables.block // shared["BN"]
-        range_attention_dkdv_kernel[(len(tables.key_tiles) * parts * heads,)](
-            q, k, v, grad, lse, delta, dk, dv, tables.key_tiles, tables.readers, *strides, num_queries,
-            *scales, PARTS=parts, **shared, **options(tile),
-        )  # fmt: skip
+    tile = _tile(GRAD_Q, q)
+    shared = constants(tile, heads, width, q.dtype, tables.block)
+    parts = tables.block // shared["BM"]
+    range_attention_dq_kernel[(len(tables.tiles) * parts * heads,)](
+        q, k, v, grad, lse, delta, dq, tables.tiles, *strides, num_queries, *scales,
+        PARTS=parts, **shared, **options(tile),
+    )  # fmt: skip
+    tile = _tile(GRAD_KV, q)
+    shared = constants(tile, heads, width, q.dtype, tables.block)
+    parts = tables.block // shared["BN"]
+    range_attention_dkdv_kernel[(len(tables.key_tiles) * parts * heads,)](
+        q, k, v, grad, lse, delta, dk, dv, tables.key_tiles, tables.readers, *strides, num_queries,
+        *scales, PARTS=parts, **shared, **options(tile),
+    )  # fmt: skip
     return dq, dk, dv
