@@ -101,7 +101,7 @@ async def check_everything(session: ClientSession, workspace: Path) -> None:
     made = await session.call_tool("create_image", given, progress_callback=listen)
     assert not made.isError
     text, picture = made.content
-    assert text.type == "text" and text.text.startswith("Made @1 (32 x 32 pixels, seed 7)")
+    assert text.type == "text" and text.text.startswith("Made @1 (32 x 32 pixels, seed 7, file ")
     assert picture.type == "image" and picture.mimeType == "image/png"
     assert Image.open(io.BytesIO(base64.b64decode(picture.data))).size == (32, 32)
     assert made.structuredContent is not None

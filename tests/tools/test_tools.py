@@ -17,7 +17,7 @@ def test_a_picture_is_made_edited_and_gone_back_from(tools: Any, workspace: Path
     made = tools("create_image", description="a red car in a meadow", seed=5)
     assert made.status == "success"
     assert made.content == (
-        "Made @1 (32 x 32 pixels, seed 5), text_to_image: a red car in a meadow File: pictures/tools/1.png"
+        "Made @1 (32 x 32 pixels, seed 5, file pictures/tools/1.png), text_to_image: a red car in a meadow"
     )
     [entry] = made.artifact["images"]
     assert Path(entry["path"]) == workspace / "pictures/tools/1.png"

@@ -110,6 +110,6 @@ def inline_png(image: Shown) -> str:
 
 
 def _line(room: Room, image: Shown) -> str:
-    file = f" File: {Path(image.path).relative_to(room.workspace).as_posix()}" if image.path else ""
+    file = f", file {Path(image.path).relative_to(room.workspace).as_posix()}" if image.path else ""
     seed = "" if image.seed is None else f", seed {image.seed}"
-    return f"{image.id} ({image.width} x {image.height} pixels{seed}), {image.made}{file}"
+    return f"{image.id} ({image.width} x {image.height} pixels{seed}{file}), {image.made}"

@@ -26,8 +26,10 @@ class AceToolkit(BaseToolkit):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    workspace: Path | None = Field(default=None, description="where conversations and pictures are kept")
-    model: str = Field(default="ace-mini", description="a name that `ace models` lists, or a folder")
+    workspace: str | Path | None = Field(
+        default=None, description="where conversations and pictures are kept"
+    )
+    model: str | Path = Field(default="ace-mini", description="a name that `ace models` lists, or a folder")
     session: str = Field(
         default="tools", description="the conversation of calls that come without a thread id"
     )
