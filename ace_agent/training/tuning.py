@@ -1,0 +1,56 @@
+"""What a fine-tuning needs of a model, whichever it is: loaded, prepared for, tried out and written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+from ace_agent.engine.transformer import ACETransformer
+from ace_agent.evaluation.answering import CallablePipeline
+from ace_agent.training.lora import merged_state, save_adapter
+from ace_agent.training.pair_stream import Measure, Preparer
+from ace_agent.training.trainer import Subject
+
+TRANSFORMER, ADAPTER = "transformer", "adapter"
+
+
+@dataclass(frozen=True)
+class Method:
+    """How to fine-tune: LoRA of `rank`, or all parameters if it is 0; noise draws per prefix; the share of examples
+    whose text is left out."""
+
+    rank: int = 16
+    draws: int = 4
+    drop_text: float = 0.1
+    seed: int = 0
+
+
+class Tuned(Protocol):
+    """A model that is being fine-tuned. `pipeline` runs it as it stands."""
+
+    subject: Subject
+    preparer: Preparer
+    pipeline: CallablePipeline
+
+    def read_texts(self, measures: Sequence[Measure]) -> None:
+        """Do once what the texts need, before training begins."""
+        ...
+
+    def write(self, folder: Path) -> None:
+        """The model as it stands into an empty folder, which `--model` then runs. LoRA is merged into the weights;
+        the adapter alone stands beside them."""
+        ...
+
+
+def write_transformer(model: ACETransformer, rank: int, folder: Path) -> None:
+    """The transformer in float32, adapters merged."""
+    if not rank:
+        model.save_pretrained(folder / TRANSFORMER)
+        return
+    plain = ACETransformer.from_config(model.config)
+    plain.load_state_dict(merged_state(model))
+    plain.save_pretrained(folder / TRANSFORMER)
+    save_adapter(model, rank, folder / ADAPTER)

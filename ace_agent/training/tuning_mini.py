@@ -1,0 +1,103 @@
+"""ace-mini as a model to fine-tune on pairs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ace_agent.data.retrieval import ReferenceLibrary
+from ace_agent.data.sample import Frame, Pixels, Sample, Turn
+from ace_agent.engine.packing import MAX_REFERENCES
+from ace_agent.engine.pipeline import REFERENCE_SIDE, ACEPipeline
+from ace_agent.engine.text import WordTokenizer
+from ace_agent.training.lora import add_lora
+from ace_agent.training.mini_subject import MiniSubject
+from ace_agent.training.objective import ObjectiveOptions
+from ace_agent.training.pair_stream import Measure
+from ace_agent.training.stream import Example, StreamOptions, make_example
+from ace_agent.training.tuning import Method, write_transformer
+
+WHOLE = StreamOptions(drop_text=0, drop_history=0, drop_references=0, drop_reference=0)
+
+
+class MiniPreparer:
+    """Samples of any size as ace-mini reads them: squares, with reference pictures of what the instruction names."""
+
+    def __init__(self, tokenizer: WordTokenizer, side: int, patch: int, options: StreamOptions) -> None:
+        self.tokenizer = tokenizer
+        self.side = side
+        self.patch = patch
+        self.options = options
+        self._library: ReferenceLibrary | None = None
+
+    def __call__(self, sample: Sample, rng: random.Random) -> Example:
+        return make_example(self.fitted(sample), self.tokenizer, self.options, self.patch, rng)
+
+    def whole(self, sample: Sample) -> Example:
+        return make_example(self.fitted(sample), self.tokenizer, WHOLE, self.patch, random.Random(0))
+
+    def fitted(self, sample: Sample) -> Sample:
+        """As `ACEPipeline` prepares a request."""
+        return Sample(sample.family, tuple(self._turn(turn) for turn in sample.turns))
+
+    def measure(self, sample: Sample) -> Measure:
+        last = self._turn(sample.turns[-1])
+        frames = sum(len(turn.frames) for turn in sample.turns)
+        references = min(len(last.named), MAX_REFERENCES)
+        own, small = (self.side // self.patch) ** 2, (REFERENCE_SIDE // self.patch) ** 2
+        return Measure(frames * own + references * small, own)
+
+    def cost(self, measure: Measure, draws: int) -> int:
+        """The draws share the prefix."""
+        return measure.prefix + draws * measure.target
+
+    def _turn(self, turn: Turn) -> Turn:
+        if self._library is None:
+            self._library = ReferenceLibrary.load()
+        named = turn.named or tuple(self._library.find(turn.instruction))
+        frames = tuple(self._frame(frame) for frame in turn.frames)
+        return replace(turn, frames=frames, target=self._square(turn.target), region=None, named=named)
+
+    def _frame(self, frame: Frame) -> Frame:
+        mask = frame.mask
+        if mask is not None and mask.shape != (self.side, self.side):
+            small = Image.fromarray(mask).resize((self.side, self.side), Image.Resampling.BILINEAR)
+            mask = np.array(small)
+        if mask is not None and not (mask > 127).any():
+            mask = None  # nothing marked means everywhere
+        return Frame(self._square(frame.image), mask, frame.placements)
+
+    def _square(self, pixels: Pixels) -> Pixels:
+        if pixels.shape[:2] == (self.side, self.side):
+            return pixels
+        return np.array(Image.fromarray(pixels).resize((self.side, self.side), Image.Resampling.LANCZOS))
+
+
+class TunedMini:
+    """A `Tuned` ace-mini; with LoRA the text encoder stays as it is."""
+
+    def __init__(self, pipeline: ACEPipeline, method: Method) -> None:
+        self.pipeline = pipeline
+        self.method = method
+        model, encoder = pipeline.transformer, pipeline.text_encoder
+        origin = {"origin": pipeline.weights_sha256, "rank": method.rank}
+        if method.rank:
+            add_lora(model, method.rank, method.seed)
+            encoder.requires_grad_(False)
+        objective = ObjectiveOptions(draws=method.draws)
+        self.subject = MiniSubject(model, encoder, pipeline.tokenizer, objective, origin)
+        options = StreamOptions(drop_text=method.drop_text)
+        self.preparer = MiniPreparer(pipeline.tokenizer, pipeline.native_size, model.patch, options)
+
+    def read_texts(self, measures: Sequence[Measure]) -> None:
+        """The text encoder is a part of the step."""
+
+    def write(self, folder: Path) -> None:
+        write_transformer(self.pipeline.transformer, self.method.rank, folder)
+        self.pipeline.text_encoder.save_pretrained(folder / "text_encoder")
+        self.pipeline.tokenizer.save(folder / "tokenizer")

@@ -1,0 +1,411 @@
+"""Range attention and the fused operations beside what one would use instead, in one run on one machine.
+
+Methods take turns, and each number is a median, so a slow moment of the machine hits all of them; read the
+ratios first. On a CUDA or ROCm machine the same script adds the GPU's own kernels, TFLOP/s and share of peak.
+
+    python benchmarks/attention.py                 # idle cores, please
+    python benchmarks/attention.py --quick         # does it run? numbers mean nothing
+    python benchmarks/attention.py --list          # which methods this machine has, and why not the others
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from itertools import accumulate, pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from ace_kernels import (
+    RangePlan,
+    RopeTable,
+    Segment,
+    gate_residual,
+    layer_norm_modulate,
+    range_attention,
+    rms_norm_rope,
+)
+
+# Dense bfloat16 TFLOP/s from the makers' data sheets (published, not measured).
+PEAKS = {"A100": 312, "H100": 989, "H200": 989, "B200": 2250, "MI300X": 1307}
+
+Method = Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples packed end to end; every token of a sample sees the whole sample."""
+
+    name: str
+    lengths: tuple[int, ...]
+    heads: int
+    width: int
+
+    @property
+    def flops(self) -> float:
+        """Of the forward pass: scores and their product with the values."""
+        return 4.0 * self.heads * self.width * sum(n * n for n in self.lengths)
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        return list(pairwise([0, *accumulate(self.lengths)]))
+
+
+def batches(shrink: int) -> list[Batch]:
+    draw = random.Random(0)
+    small = tuple(draw.randrange(64, 321) // shrink for _ in range(16))
+    return [
+        Batch(
+            "[1024, 2048, 512, 4096] x 16 x 72", tuple(n // shrink for n in (1024, 2048, 512, 4096)), 16, 72
+        ),
+        Batch("16 samples of 64 to 320 x 8 x 32", small, 8, 32),
+        Batch("[256, 512, 128, 1024] x 16 x 72", tuple(n // shrink for n in (256, 512, 128, 1024)), 16, 72),
+    ]
+
+
+class Attention:
+    """One batch and every way to attend to it; results are packed `[N, H, D]`, or padded where that is how
+    the method gives them."""
+
+    def __init__(self, batch: Batch, device: str, dtype: torch.dtype) -> None:
+        torch.manual_seed(0)
+        self.batch = batch
+        self.total = sum(batch.lengths)
+        self.longest = max(batch.lengths)
+        shape = (3, self.total, batch.heads, batch.width)
+        self.q, self.k, self.v = torch.randn(shape, dtype=dtype, device=device).unbind()
+        segments = [Segment(span, span) for span in batch.spans]
+        self.plan = RangePlan.build(segments, self.total, self.total, device=device)
+        lengths = torch.tensor(batch.lengths, device=device)
+        self.sample = torch.arange(len(batch.lengths), device=device).repeat_interleave(lengths)
+        self.real = torch.arange(self.longest, device=device) < lengths[:, None]
+        self.offsets = F.pad(lengths.cumsum(0), (1, 0)).int()
+        self.padded = [self._pad(x) for x in (self.q, self.k, self.v)]
+        self.mask = self.real[:, None, None, :]
+
+    def _pad(self, x: Tensor) -> Tensor:
+        out = x.new_zeros(len(self.batch.lengths), self.longest, *x.shape[1:])
+        out[self.real] = x
+        return out.transpose(1, 2)
+
+    def ranges(self) -> Tensor:
+        return range_attention(self.q, self.k, self.v, self.plan)
+
+    def loop(self) -> Tensor:
+        parts = []
+        for a, b in self.batch.spans:
+            q, k, v = (x[a:b].transpose(0, 1).unsqueeze(0) for x in (self.q, self.k, self.v))
+            parts.append(F.scaled_dot_product_attention(q, k, v)[0].transpose(0, 1))
+        return torch.cat(parts)
+
+    def padded_mask(self) -> Tensor:
+        q, k, v = self.padded
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)
+
+    def dense_mask(self) -> Tensor:
+        allowed = self.sample[:, None] == self.sample
+        q, k, v = self._whole()
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)[0].transpose(0, 1)
+
+    def _whole(self) -> list[Tensor]:
+        return [x.transpose(0, 1).unsqueeze(0) for x in (self.q, self.k, self.v)]
+
+    def flex(self) -> Method:
+        from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+        sample = self.sample
+
+        def same(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            return sample[query] == sample[key]
+
+        block = create_block_mask(same, None, None, self.total, self.total, device=sample.device.type)
+        compiled: Callable[..., Tensor] = torch.compile(flex_attention, dynamic=False)
+        q, k, v = self._whole()
+        return lambda: compiled(q, k, v, block_mask=block)[0].transpose(0, 1)
+
+    def cudnn(self) -> Tensor:
+        with sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
+            return self.padded_mask()
+
+    def torch_varlen(self) -> Tensor:
+        from torch.nn.attention.varlen import varlen_attn
+
+        result: Tensor = varlen_attn(  # type: ignore[assignment]
+            self.q, self.k, self.v, self.offsets, self.offsets, self.longest, self.longest
+        )
+        return result
+
+    def flash(self) -> Tensor:
+        from flash_attn import flash_attn_varlen_func  # type: ignore[import-not-found]
+
+        result: Tensor = flash_attn_varlen_func(
+            self.q, self.k, self.v, self.offsets, self.offsets, self.longest, self.longest
+        )
+        return result
+
+    def availability(self) -> list[tuple[str, str]]:
+        """Every method and why it is missing here, empty if it is not."""
+        gpu = self.q.device.type == "cuda"
+        nvidia = gpu and torch.version.hip is None
+        return [
+            ("range_attention", ""),
+            ("loop of SDPA", ""),
+            ("padded + mask", ""),
+            ("dense block mask", ""),
+            ("flex_attention, compiled", ""),
+            ("torch varlen", "" if gpu else "has no CPU operation"),
+            ("cuDNN, padded", "" if nvidia else "wants an NVIDIA GPU"),
+            ("flash-attn varlen", unavailable("flash_attn") if gpu else "wants a GPU"),
+        ]
+
+    def methods(self, skip: list[str]) -> dict[str, Method]:
+        make: dict[str, Callable[[], Method]] = {
+            "range_attention": lambda: self.ranges,
+            "loop of SDPA": lambda: self.loop,
+            "padded + mask": lambda: self.padded_mask,
+            "dense block mask": lambda: self.dense_mask,
+            "flex_attention, compiled": self.flex,
+            "torch varlen": lambda: self.torch_varlen,
+            "cuDNN, padded": lambda: self.cudnn,
+            "flash-attn varlen": lambda: self.flash,
+        }
+        return {
+            name: make[name]()
+            for name, missing in self.availability()
+            if not missing and not any(word in name for word in skip)
+        }
+
+
+def unavailable(module: str) -> str:
+    return "" if find_spec(module) else f"{module} is not installed"
+
+
+class Block:
+    """One transformer block (norms, projections, attention, MLP) on packed and on padded tokens."""
+
+    def __init__(self, lengths: tuple[int, ...], heads: int, width: int, device: str, dtype: torch.dtype):
+        torch.manual_seed(0)
+        self.heads, channels = heads, heads * width
+        self.lengths, self.longest = lengths, max(lengths)
+
+        def weight(*shape: int) -> Tensor:
+            return torch.randn(*shape, device=device, dtype=dtype) * shape[-1] ** -0.5
+
+        self.qkv, self.out = weight(3 * channels, channels), weight(channels, channels)
+        self.up, self.down = weight(4 * channels, channels), weight(channels, 4 * channels)
+        self.norm = torch.ones(channels, device=device, dtype=dtype)
+        self.modulation = weight(4, len(lengths), channels)
+        self.packed = self._tokens(lengths, channels, device, dtype)
+        self.padded = self._tokens((self.longest,) * len(lengths), channels, device, dtype)
+        real = torch.arange(self.longest, device=device) < torch.tensor(lengths, device=device)[:, None]
+        self.mask = real[:, None, None, :]
+
+    def _tokens(
+        self, lengths: tuple[int, ...], channels: int, device: str, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor, RopeTable, RangePlan]:
+        total = sum(lengths)
+        spans = list(pairwise([0, *accumulate(lengths)]))
+        place = torch.cat([torch.arange(n) for n in lengths])
+        rope = RopeTable.build(torch.stack([place * 0, place // 32, place % 32], 1), channels // self.heads)
+        index = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+        plan = RangePlan.build([Segment(s, s) for s in spans], total, total, device=device)
+        x = torch.randn(total, channels, device=device, dtype=dtype)
+        return x, index.to(device), rope.to(device), plan
+
+    def __call__(self, padded: bool) -> Tensor:
+        x, index, rope, plan = self.padded if padded else self.packed
+        shift, scale, gate, other = self.modulation
+        q, k, v = F.linear(layer_norm_modulate(x, shift, scale, index), self.qkv).chunk(3, 1)
+        q, k = (rms_norm_rope(y, self.norm, rope, num_heads=self.heads) for y in (q, k))
+        v = v.unflatten(1, (self.heads, -1))
+        if padded:
+            q, k, v = (y.unflatten(0, (-1, self.longest)).transpose(1, 2) for y in (q, k, v))
+            attended = F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)
+            attended = attended.transpose(1, 2).flatten(0, 1)
+        else:
+            attended = range_attention(q, k, v, plan)
+        x = gate_residual(x, F.linear(attended.flatten(1), self.out), gate, index)
+        y = F.linear(layer_norm_modulate(x, shift, scale, index), self.up)
+        return gate_residual(x, F.linear(F.gelu(y, approximate="tanh"), self.down), other, index)
+
+
+def measure(methods: dict[str, Method], options: argparse.Namespace) -> dict[str, float]:
+    """Median seconds of each method; they take turns, each round in another order."""
+    clock = time.process_time if options.clock == "cpu" else time.perf_counter
+    order = random.Random(1)
+    times: dict[str, list[float]] = {name: [] for name in methods}
+
+    def once(method: Method) -> float:
+        if options.device == "cuda":
+            torch.cuda.synchronize()
+        began = clock()
+        method()
+        if options.device == "cuda":
+            torch.cuda.synchronize()
+        return clock() - began
+
+    for method in methods.values():
+        once(method)
+    for _ in range(options.rounds):
+        for name in order.sample(list(methods), len(methods)):
+            times[name].append(once(methods[name]))
+    return {name: statistics.median(measured) for name, measured in times.items()}
+
+
+def report(title: str, seconds: dict[str, float], flops: float = 0.0, peak: float | None = None) -> None:
+    """Ratios to the first method, then times."""
+    base = next(iter(seconds.values()))
+    print(f"\n{title}")
+    for name, taken in seconds.items():
+        line = f"  {taken / base:6.2f} x  {name:28}{taken * 1e3:10.2f} ms"
+        if flops:
+            line += f"{flops / taken / 1e12:10.3f} TFLOP/s"
+        if peak:
+            line += f"{flops / taken / 1e12 / peak:8.1%} of peak"
+        print(line, flush=True)
+
+
+def device_peak(device: str) -> float | None:
+    if device != "cuda":
+        return None
+    name = torch.cuda.get_device_name()
+    return next((float(peak) for key, peak in PEAKS.items() if key in name), None)
+
+
+def run_attention(options: argparse.Namespace, dtype: torch.dtype) -> None:
+    for batch in batches(8 if options.quick else 1):
+        case = Attention(batch, options.device, dtype)
+        methods = case.methods(options.skip)
+        with torch.no_grad():
+            want = case.loop().float()
+            for name, method in methods.items():
+                got = method().float()
+                if got.dim() == 4:
+                    got = got.transpose(1, 2)[case.real]
+                error = (got - want).abs().max().item()
+                if error > (1e-4 if dtype is torch.float32 else 3e-2):
+                    raise SystemExit(f"{name} is wrong by {error:.1e} on {batch.name}")
+            seconds = measure(methods, options)
+        report(f"attention, {batch.name}", seconds, batch.flops, device_peak(options.device))
+        if options.backward:
+            run_backward(case, options)
+
+
+def run_backward(case: Attention, options: argparse.Namespace) -> None:
+    inputs = case.q, case.k, case.v = [x.detach().clone().requires_grad_() for x in (case.q, case.k, case.v)]
+    grad = torch.randn_like(case.q)
+
+    def both(forward: Method) -> Tensor:
+        return torch.autograd.grad(forward(), inputs, grad)[0]
+
+    seconds = measure(
+        {"range_attention": partial(both, case.ranges), "loop of SDPA": partial(both, case.loop)}, options
+    )
+    # Two products forward, five backward.
+    report(f"forward and backward, {case.batch.name}", seconds, 3.5 * case.batch.flops)
+
+
+def run_packing(options: argparse.Namespace, dtype: torch.dtype) -> None:
+    """A mixed batch of eight, packed against padded to its longest."""
+    shrink = 8 if options.quick else 1
+    for name, lengths, heads, width in (
+        ("0.6B, 1 to 4 pictures of 256 tokens", (256, 512, 256, 1024, 256, 768, 512, 512), 16, 72),
+        ("ace-mini, 1 to 5 pictures of 64 tokens", (64, 128, 64, 320, 128, 192, 64, 320), 5, 64),
+    ):
+        block = Block(tuple(n // shrink for n in lengths), heads, width, options.device, dtype)
+        with torch.no_grad():
+            seconds = measure(
+                {"packed": partial(block, False), "padded + mask": partial(block, True)}, options
+            )
+        report(f"one block, {name}", seconds)
+        allowed = len(lengths) * max(lengths) / sum(lengths)
+        gained = seconds["padded + mask"] / seconds["packed"]
+        print(f"  {gained:.2f} x gained of {allowed:.2f} x by token counts: {gained / allowed:.0%}")
+
+
+def run_fused(options: argparse.Namespace, dtype: torch.dtype) -> None:
+    """The fused operations against the same formula in plain torch."""
+    torch.manual_seed(0)
+    rows, channels, heads = (256 if options.quick else 2048), 1152, 16
+    x, y = torch.randn(2, rows, channels, device=options.device, dtype=dtype).unbind()
+    shift, scale = torch.randn(2, 2, channels, device=options.device, dtype=dtype).unbind()
+    weight = torch.randn(channels, device=options.device, dtype=dtype)
+    index = (torch.arange(rows, device=options.device) >= rows // 2).int()
+    place = torch.arange(rows)
+    rope = RopeTable.build(torch.stack([place // 256, place // 16 % 16, place % 16], 1), 72).to(
+        options.device
+    )
+
+    def modulate(backend: str | None) -> Tensor:
+        return layer_norm_modulate(x, shift, scale, index, backend=backend)
+
+    def rotate(backend: str | None) -> Tensor:
+        return rms_norm_rope(x, weight, rope, num_heads=heads, backend=backend)
+
+    def gate(backend: str | None) -> Tensor:
+        return gate_residual(x, y, shift, index, backend=backend)
+
+    for name, operation in (
+        ("LayerNorm, modulate", modulate),
+        ("RMSNorm, heads, RoPE", rotate),
+        ("gate, residual", gate),
+    ):
+        methods: dict[str, Method] = {
+            "ace_kernels": partial(operation, None),
+            "plain torch": partial(operation, "reference"),
+        }
+        with torch.no_grad():
+            report(f"{name}, {rows} x {channels}", measure(methods, options))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument(
+        "--clock",
+        choices=("wall", "cpu"),
+        default="wall",
+        help="cpu: this process's own time, for a busy machine; with --threads 1",
+    )
+    parser.add_argument("--backward", action="store_true", help="also forward and backward together")
+    parser.add_argument("--skip", nargs="*", default=[], metavar="WORD", help="leave methods out by name")
+    parser.add_argument("--quick", action="store_true", help="an eighth of the sizes, to see that it runs")
+    parser.add_argument("--list", action="store_true", help="which methods this machine has")
+    options = parser.parse_args()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("--device: wanted a device of this machine, got cuda, and torch sees no GPU")
+    dtype = torch.bfloat16 if options.device == "cuda" else torch.float32
+    torch.set_num_threads(options.threads)
+    if options.list:
+        print_methods(options.device)
+        return
+    print(
+        f"torch {torch.__version__}, {options.device}, {options.threads} threads, {dtype}, "
+        f"medians of {options.rounds}; ratios are time against the first line"
+    )
+    run_attention(options, dtype)
+    run_packing(options, dtype)
+    run_fused(options, dtype)
+
+
+def print_methods(device: str) -> None:
+    case = Attention(Batch("tiny", (8, 4), 2, 16), device, torch.float32)
+    for name, missing in case.availability():
+        print(f"{name:28}{missing or 'available'}")
+
+
+if __name__ == "__main__":
+    main()

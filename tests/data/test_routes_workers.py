@@ -1,0 +1,158 @@
+"""The routes under several processes, kills and a Ray cluster: no sample lost, none twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ace_agent.data.errors import RouteStopped
+from ace_agent.data.routes import running
+from ace_agent.data.routes.crew import crew
+from ace_agent.data.routes.driving import Dropped, carry_out
+from ace_agent.data.routes.ledger import Item, Plan
+from ace_agent.data.routes.running import Run
+from ace_agent.data.routes.sources import Skipped
+from ace_agent.data.sample import Sample
+from ace_agent.data.shards import Record, Shards, make_turn
+
+from .pictures import fill
+
+ROOT = Path(__file__).parents[2]
+
+
+def shards_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("shard-*"))}
+
+
+def run(pictures: Path, out: Path, **settings: object) -> Run:
+    return Run(pictures, out, **({"size": 128, "per_shard": 2} | settings))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A maker of one small sample an item, that takes its time and may end its own process once.
+
+    Args:
+        seconds: for each item.
+        fatal: number of the item that kills its process the first time it is met.
+        marks: folder where what was met is kept.
+    """
+
+    seconds: float
+    fatal: int
+    marks: Path
+
+    def __call__(self, item: Item) -> Iterator[Record | Dropped | Skipped]:
+        number = item["number"]
+        time.sleep(self.seconds)
+        mark = self.marks / f"{number}"
+        if number == self.fatal and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        target = np.full((16, 16, 3), number, np.uint8)
+        yield Record(Sample("x", (make_turn("text_to_image", f"tone {number}", (), target, None),)))
+
+
+def planned(folder: Path, items: int) -> Plan:
+    folder.mkdir()
+    plan = Plan.open(folder, {"route": "synthesize"})
+    plan.extend([{"number": number} for number in range(items)], 2)
+    return plan
+
+
+def tones_in(folder: Path) -> list[str]:
+    shards = Shards(folder)
+    return [shards[number].turns[0].instruction for number in range(len(shards))]
+
+
+def test_two_processes_make_what_one_makes(tmp_path: Path) -> None:
+    pictures = fill(tmp_path / "in", 6)
+    running.synthesize(run(pictures, tmp_path / "one"), per_picture=2)
+    running.synthesize(run(pictures, tmp_path / "two", workers=2), per_picture=2)
+    assert shards_of(tmp_path / "one") == shards_of(tmp_path / "two")
+    assert len(shards_of(tmp_path / "one")) == 6
+
+
+def test_a_dead_worker_stops_the_run_and_a_second_run_ends_it(tmp_path: Path) -> None:
+    plan = planned(tmp_path / "out", 8)
+    maker = Slow(0.0, 5, tmp_path)
+    with pytest.raises(RouteStopped, match="a worker process died"), crew(2) as each:
+        carry_out(plan, maker, "png", each, lambda done: None)
+    assert plan.missing()
+    with crew(1) as each:
+        carry_out(plan, maker, "png", each, lambda done: None)
+    assert tones_in(tmp_path / "out") == [f"tone {number}" for number in range(8)]
+
+
+_KILLED = """
+import sys, time
+from pathlib import Path
+from ace_agent.data.routes import running, synthesis
+
+load = synthesis.load
+def slowly(*args):
+    time.sleep(0.05)  # time enough to be killed in
+    return load(*args)
+synthesis.load = slowly
+run = running.Run(Path(sys.argv[1]), Path(sys.argv[2]), size=128, per_shard=2)
+running.synthesize(run, per_picture=2)
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Killed again and again at any moment, it ends with the bytes of a run that nobody disturbed."""
+    pictures = fill(tmp_path / "in", 14)
+    out = tmp_path / "killed"
+    kills = 0
+    for seen in (1, 3, 5):
+        process = subprocess.Popen([sys.executable, "-c", _KILLED, str(pictures), str(out)], cwd=ROOT)
+        while process.poll() is None and len(list(out.glob("shard-*.tar"))) < seen:
+            time.sleep(0.005)
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+    assert kills == 3
+    assert 5 <= len(list(out.glob("shard-*.tar"))) < 7
+    running.synthesize(run(pictures, out), per_picture=2)
+    running.synthesize(run(pictures, tmp_path / "whole"), per_picture=2)
+    assert shards_of(out) == shards_of(tmp_path / "whole")
+    keys = [entry.key for entry in Shards(out).entries]
+    assert len(keys) == len(set(keys)) == 28
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_that_loses_a_worker_loses_no_sample(tmp_path: Path) -> None:
+    """Two worker nodes; one worker process kills itself inside its third shard."""
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    # Workers import the tests' own module as well.
+    environment = {"env_vars": {"PYTHONPATH": f"{ROOT}:{ROOT}/kernels:{ROOT}/memory:{ROOT}/tools"}}
+    ray.init(address=cluster.address, runtime_env=environment, log_to_driver=False)
+    try:
+        ray.cloudpickle.register_pickle_by_value(sys.modules[Slow.__module__])
+        plan = planned(tmp_path / "out", 12)
+        told = []
+        with crew(1, cluster.address) as each:
+            carry_out(plan, Slow(0.2, 5, tmp_path), "png", each, told.append)
+        assert (tmp_path / "5").exists()
+        assert sorted(done.number for done in told) == list(range(6))
+        assert tones_in(tmp_path / "out") == [f"tone {number}" for number in range(12)]
+        pictures = fill(tmp_path / "in", 4)
+        running.synthesize(run(pictures, tmp_path / "ray", ray=cluster.address), per_picture=2)
+        running.synthesize(run(pictures, tmp_path / "here"), per_picture=2)
+        assert shards_of(tmp_path / "ray") == shards_of(tmp_path / "here")
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
