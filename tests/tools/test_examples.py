@@ -20,7 +20,7 @@ from tests.tiny import TinyPipeline
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs/tools.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```(\w+)( no-run)?\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +87,24 @@ def test_a_langchain_agent_asks_before_it_paints(tmp_path: Path, capsys: pytest.
     assert (row.name, row.turns) == ("green-car", 2), "what was refused was never begun"
 
 
+def test_a_hosted_chat_model_takes_the_place_of_the_script(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ACE_CHAT_MODEL is resolved by LangChain; what it answers with here is the script under another name."""
+    example = runpy.run_path(str(ROOT / "examples/langchain_agent.py"))
+    asked: list[str] = []
+
+    def hosted(name: str, **options: Any) -> Any:
+        asked.append(name)
+        return example["Scripted"](script=example["SCRIPT"])
+
+    monkeypatch.setattr("langchain.chat_models.init_chat_model", hosted)
+    monkeypatch.setenv("ACE_CHAT_MODEL", "anthropic:claude-sonnet-4-5")
+    run("langchain_agent.py", "w")
+    assert asked == ["anthropic:claude-sonnet-4-5"]
+    assert "edit_image: Made @2 (32 x 32 pixels" in capsys.readouterr().out
+
+
 def test_a_graph_pauses_between_plan_and_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("langgraph_node.py", "w")
     told = capsys.readouterr().out.splitlines()
@@ -105,23 +123,39 @@ def test_an_mcp_client(capsys: pytest.CaptureFixture[str]) -> None:
     assert "bytes of image/png" in told
 
 
-def test_the_blocks_of_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
-    blocks = [(kind, bool(skip), code) for kind, skip, code in BLOCK.findall(DOCS)]
+def test_ten_pairs_are_a_table_that_can_be_trained_on(tmp_path: Path) -> None:
+    from ace_agent.data.pairs import PairsFile
+
+    run("ten_pairs.py", "pairs")
+    samples = PairsFile(tmp_path / "pairs/pairs.csv")
+    assert [len(samples), samples[0].turns[0].task] == [10, "edit_general"]
+
+
+def test_the_blocks_of_the_docs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also the one for a hosted chat model, which a script stands in for."""
+    example = runpy.run_path(str(ROOT / "examples/langchain_agent.py"))
+    script = [*example["SCRIPT"][:2], example["SCRIPT"][-1]]
+    monkeypatch.setattr(
+        "langchain.agents.factory.init_chat_model", lambda name: example["Scripted"](script=script)
+    )
+    blocks = BLOCK.findall(DOCS)
     assert len(blocks) >= 10
-    for kind, skip, code in blocks:
+    for kind, code in blocks:
         if kind == "json":
             assert json.loads(code)
         elif kind == "python":
             line = DOCS[: DOCS.index(code)].count("\n")
             compiled = compile("\n" * line + code, "docs/tools.md", "exec")
-            if not skip:
-                exec(compiled, {"__name__": "docs"})
+            exec(compiled, {"__name__": "docs"})
     told = capsys.readouterr().out
     assert (
         "Made @1 (32 x 32 pixels, seed 7, file pictures/tools/1.png), text_to_image: a red car in a meadow"
         in told
     )
     assert "['text', 'image']" in told
+    assert (tmp_path / "ace-pictures/memory.db").is_file()
 
 
 def test_the_docs_name_every_tool_and_option() -> None:

@@ -7,10 +7,15 @@ import io
 from typing import Any
 
 import pytest
+from langchain.agents import create_agent
+from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Command
 from PIL import Image
 
 from ace_agent.errors import AceError, InputError
@@ -134,3 +139,49 @@ def test_a_wrong_input_is_one_line(toolkit: AceToolkit, given: Any, words: str) 
         toolkit.as_runnable().invoke(given)
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+class Scripted(BaseChatModel):
+    """A chat model that says one line of its script after another."""
+
+    script: list[AIMessage]
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+        return self
+
+    def _generate(self, messages: list[Any], *args: Any, **kwargs: Any) -> ChatResult:
+        said = sum(isinstance(message, AIMessage) for message in messages)
+        return ChatResult(generations=[ChatGeneration(message=self.script[said])])
+
+
+def wish(name: str, **arguments: Any) -> AIMessage:
+    return AIMessage("", tool_calls=[{"name": name, "args": arguments, "id": name}])
+
+
+@pytest.mark.asyncio
+async def test_a_person_may_change_a_call_before_it_runs(toolkit: AceToolkit) -> None:
+    """What they change it to is what runs; a call that reads is not asked about; threads do not meet."""
+    script = [wish("list_images"), wish("create_image", description="a red car", seed=1), AIMessage("Done.")]
+    agent = create_agent(
+        Scripted(script=script),
+        tools=toolkit.get_tools(),
+        middleware=[HumanInTheLoopMiddleware(interrupt_on=toolkit.interrupt_on())],
+        checkpointer=InMemorySaver(),
+    )
+    for name in ("anna", "ben"):
+        state = await agent.ainvoke({"messages": [("user", "a car")]}, thread(name))
+        [asked] = state["__interrupt__"][0].value["action_requests"]
+        assert asked["name"] == "create_image"
+        assert asked["description"] == "Create a picture: description = 'a red car', seed = 1"
+        edited = {"name": "create_image", "args": {"description": f"a blue car for {name}", "seed": 2}}
+        resume = {"decisions": [{"type": "edit", "edited_action": edited}]}
+        state = await agent.ainvoke(Command(resume=resume), thread(name))
+        told = [message for message in state["messages"] if message.type == "tool"]
+        assert told[0].content == "No picture yet. create_image makes one."
+        assert "Made @1 (32 x 32 pixels, seed 2, " in told[1].content
+        assert told[1].content.endswith(f"a blue car for {name}")
+        assert told[1].artifact["conversation"] == name
