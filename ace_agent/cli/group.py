@@ -51,7 +51,9 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("ace_agent.cli.run:command", "Run a plan file, over one picture or many."),
     "search": Entry("ace_agent.cli.search:command", "Find turns by their words."),
     "show": Entry("ace_agent.cli.show:command", "Show one picture and how it was made."),
-    "train": Entry("ace_agent.training.cli:command", "Train ace-mini.", optional=True),
+    "train": Entry(
+        "ace_agent.training.cli:command", "Fine-tune a model on pairs of your own.", optional=True
+    ),
     "train-planner": Entry("ace_agent.planner.train_cli:command", "Train the planner.", optional=True),
     "undo": Entry("ace_agent.cli.moves:undo", "Go back one turn."),
 }

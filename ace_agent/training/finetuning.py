@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,8 @@ SHOWN = 8
 MOST_HELD = 64
 """Validation pairs taken out of a large table."""
 FACTS = "training.json"
+Told = Callable[[int, Mapping[str, float], Path], None]
+"""Hears of every validation: the step, its figures, its sheet."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,9 @@ class FineTuning:
         *,
         tuned: Tuned | None = None,
         progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+        told: Told | None = None,
     ) -> None:
-        """`progress` is told what is being done, and how much of how much of it is.
+        """`progress` is told what is being done, and how much of how much of it is; `told` hears the figures.
 
         Raises:
             BadInput: a table is wrong; with the line.
@@ -113,6 +116,8 @@ class FineTuning:
         """
         self.tuning = tuning
         self.processes = processes or Processes()
+        self.figures: dict[str, float] = {}
+        self._told = told
         method = tuning.method
         samples = open_samples(tuning.pairs, progress=lambda k, n: progress("reading pairs", k, n))
         validation = None
@@ -165,7 +170,12 @@ class FineTuning:
         return sum(p.numel() for network in networks for p in trained(network).values())
 
     def run(self, limits: Limits, *, workers: int = 1) -> bool:
-        """Train, from the folder's checkpoint if there is one, and write the model. False if it was stopped early."""
+        """Train on from where the run stands, and write the model. False if it was told to stop before its end.
+
+        A new run begins with the figures of the model as it came, to compare with.
+        """
+        if self.trainer.step == 0 and self.processes.is_first:
+            self.observe()
         ended = self.trainer.run(self.stream, limits, observe=self.observe, workers=workers)
         if self.processes.is_first:
             self.write()
@@ -173,7 +183,7 @@ class FineTuning:
         return ended
 
     def observe(self) -> None:
-        """The average's figures on held-out pairs into the log, and a sheet of them, filled up with pairs that teach."""
+        """The average's figures on held-out pairs into the log, and a sheet of them, filled up with taught pairs."""
         held = self.split.held
         extra = self.split.taught[: max(SHOWN - len(held), 0)]
         shown = [*held[:SHOWN], *(self.split.samples[k] for k in extra)]
@@ -191,8 +201,12 @@ class FineTuning:
             ]
             if own:
                 figures[name] = round(sum(own) / len(own), 2)
+        self.figures = figures
         self.trainer.log({"validation": figures})
-        write_sheet(self.tuning.folder / "samples" / f"{self.trainer.step:07d}.png", shown, answers, notes)
+        sheet = self.tuning.folder / "samples" / f"{self.trainer.step:07d}.png"
+        write_sheet(sheet, shown, answers, notes)
+        if self._told is not None:
+            self._told(self.trainer.step, figures, sheet)
 
     def validation_loss(self) -> float:
         """Mean loss of the held-out pairs, with the same times and noise every time."""
@@ -239,11 +253,9 @@ class FineTuning:
             "pairs": len(self.split.taught),
         }
 
-    def resume(self) -> str | None:
-        """Load the folder's checkpoint; None when there is none. A rate that went to zero is not gone on from."""
-        if self.trainer.resume():
-            return f"resumed at step {self.trainer.step}"
-        return None
+    def resume(self) -> bool:
+        """Load the folder's checkpoint; False when there is none. A rate that went to zero is not gone on from."""
+        return self.trainer.resume()
 
 
 def _move_in(part: Path, folder: Path) -> None:

@@ -39,7 +39,7 @@ def merged_state(model: nn.Module) -> dict[str, Tensor]:
         plain = name.replace(".base_layer.", ".")
         owner = plain.removesuffix(".weight")
         if owner in layers and plain.endswith(".weight"):
-            value = value + layers[owner].get_delta_weight(ADAPTER).to(value)  # type: ignore[operator]
+            value = value + layers[owner].get_delta_weight(ADAPTER).to(value)  # type: ignore[attr-defined]
         state[plain] = value
     return state
 

@@ -144,7 +144,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "samples": self.samples,
-            **self.subject.facts(),
+            **_plain(self.subject.facts()),
             "options": asdict(self.options),
         }
         part = self.folder / f"{name}.part"
@@ -338,7 +338,8 @@ def _average_key(network: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Without diffusers' private notes; lists for tuples, which some configurations turn into one another."""
+    """Without diffusers' private notes, one of which is a path that a checkpoint must not hold; lists for tuples, which
+    some configurations turn into one another."""
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items() if not key.startswith("_")}
     return list(value) if isinstance(value, tuple) else value

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.evaluation.answering import CallablePipeline
 from ace_agent.training.lora import merged_state, save_adapter
@@ -31,9 +30,14 @@ class Method:
 class Tuned(Protocol):
     """A model that is being fine-tuned. `pipeline` runs it as it stands."""
 
-    subject: Subject
-    preparer: Preparer
-    pipeline: CallablePipeline
+    @property
+    def subject(self) -> Subject: ...
+
+    @property
+    def preparer(self) -> Preparer: ...
+
+    @property
+    def pipeline(self) -> CallablePipeline: ...
 
     def read_texts(self, measures: Sequence[Measure]) -> None:
         """Do once what the texts need, before training begins."""
