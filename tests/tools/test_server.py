@@ -274,15 +274,16 @@ async def test_a_port_that_is_taken_is_one_line() -> None:
             bound(port)
 
 
-@pytest.mark.parametrize("given", ["", "a-token-of-my-own"])
+@pytest.mark.parametrize("given", [None, "", "a-token-of-my-own"])
 async def test_the_command_draws_a_token_unless_it_is_given_one(
-    monkeypatch: pytest.MonkeyPatch, workspace: Path, given: str
+    monkeypatch: pytest.MonkeyPatch, workspace: Path, given: str | None
 ) -> None:
     served: list[tuple[AceServer, str]] = []
     monkeypatch.setattr(
         "ace_tools.server.serve_http", lambda server, token, at: served.append((server, token))
     )
-    options = ["--http", "--port", "0", "--workspace", str(workspace), *(["--token", given] if given else [])]
+    options = ["--http", "--port", "0", "--workspace", str(workspace)]
+    options += [] if given is None else ["--token", given]
     done = CliRunner().invoke(command, options, catch_exceptions=False)
     [(server, token)] = served
     assert server.studio.workspace == workspace

@@ -64,7 +64,7 @@ def command(
     listening = bound(port)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
     click.echo(f"ace: serving {url}", err=True)
-    if token is None:
+    if not token:
         click.echo(f"ace: clients must send: Authorization: Bearer {drawn}", err=True)
     serve_http(server, drawn, listening)
 
