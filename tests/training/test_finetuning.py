@@ -41,7 +41,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tuning(model: Path, pairs: Path, folder: Path, rank: int = 4, **fields: object) -> Tuning:
     method = Method(rank=rank, draws=2)
-    return Tuning(pairs, folder, str(model), method=method, budget=800, steps=2, **fields)  # type: ignore[arg-type]
+    return Tuning(pairs, folder, str(model), method=method, budget=400, steps=2, **fields)  # type: ignore[arg-type]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
