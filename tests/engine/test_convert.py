@@ -7,8 +7,9 @@ import torch
 from pytest import raises
 from safetensors.torch import load_file
 
-from ace_agent.engine import convert as module
-from ace_agent.engine.convert import convert, find_layout, verify
+from ace_agent.engine import converted as module
+from ace_agent.engine.convert import convert, find_layout
+from ace_agent.engine.converted import verify
 from ace_agent.engine.presets import MANIFEST
 from ace_agent.errors import InputError, ModelError
 from tests.released_checkpoint import dit_tensors, write_released_checkpoint
@@ -58,7 +59,7 @@ def test_an_interrupted_conversion_goes_on_and_ends_the_same(
 ):
     whole = contents(convert(checkpoint, tmp_path / "whole"))
     written: list[str] = []
-    add = module._Staging.add
+    add = module.Staging.add
 
     def stop_after_five(self, piece):
         if len(written) == 5:
@@ -69,7 +70,7 @@ def test_an_interrupted_conversion_goes_on_and_ends_the_same(
         add(self, piece)
 
     with monkeypatch.context() as patch, raises(KeyboardInterrupt):
-        patch.setattr(module._Staging, "add", stop_after_five)
+        patch.setattr(module.Staging, "add", stop_after_five)
         convert(checkpoint, tmp_path / "ace")
     assert not (tmp_path / "ace").exists()
     damaged = tmp_path / "ace.partial" / written[0]
@@ -97,7 +98,7 @@ def test_the_last_good_folder_stays_until_the_new_one_is_whole(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, raises(KeyboardInterrupt):
-        patch.setattr(module._Staging, "add", fail)
+        patch.setattr(module.Staging, "add", fail)
         convert(source, dest, overwrite=True)
     assert contents(dest) == before
     convert(source, dest, overwrite=True)

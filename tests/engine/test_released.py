@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 from pytest import raises
 
-from ace_agent.engine import released as module
+from ace_agent.engine import room
 from ace_agent.engine.convert import convert
 from ace_agent.engine.lcu import ConditionUnit
 from ace_agent.engine.released import ReleasedPipeline
-from ace_agent.engine.released_request import FaithfulRequest, ProductRequest, changed_region
+from ace_agent.engine.released_request import FaithfulRequest, ProductRequest, Settings, changed_region
 from ace_agent.errors import InputError, ModelError
 from tests.released_checkpoint import write_released_checkpoint
 
@@ -157,9 +157,9 @@ def test_bad_requests_are_refused_before_anything_is_loaded(folder: Path, monkey
 
 def test_too_little_memory_is_said_before_anything_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch):
     pipe = ReleasedPipeline.from_pretrained(folder, device="cpu")
-    monkeypatch.setattr(module, "available_memory", lambda device: 10**6)
+    monkeypatch.setattr(room, "available_memory", lambda device: 10**6)
     with raises(
-        ModelError, match=r"needs .* GB of memory and 0.0 GB are free: close other programs, use --offload"
+        ModelError, match=r"needs .* GB of memory and 0.0 GB are free: close other programs, or use --offload"
     ):
         pipe("a red fox")
 
@@ -178,7 +178,7 @@ def test_folders_of_another_model_or_cut_short_are_refused(folder: Path, tmp_pat
         ReleasedPipeline.from_pretrained(copy)
 
 
-SETTINGS = module.Settings("tiny", 512, 1024, 20, 4.5, 0.5)
+SETTINGS = Settings("tiny", 512, 1024, 20, 4.5, 0.5)
 
 
 def test_product_requests_number_images_and_leave_out_what_is_too_much():
