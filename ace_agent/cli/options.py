@@ -57,8 +57,9 @@ def runtime(command: Command) -> Command:
         envvar="ACE_DTYPE",
         default="auto",
         show_default=True,
+        metavar="NAME",
         type=click.Choice(DTYPES),
-        help="The released model's number format.",
+        help=f"Released model: {', '.join(DTYPES[:-1])} or {DTYPES[-1]}.",
     )
     @click.option(
         "--offload",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,6 +107,7 @@ class ACEPipeline:
             )
         runtime = Runtime(device, dtype, offload, vae_tiling)
         runtime.check_small(folder.name)
+        _check_own(folder)
         place = runtime.torch_device()
         try:
             transformer = ACETransformer.from_pretrained(
@@ -247,6 +249,20 @@ class ACEPipeline:
         )
 
     _library: Any = None
+
+
+def _check_own(folder: Path) -> None:
+    """Raises ModelError for a folder of another model, or one that has lost files."""
+    try:
+        config = json.loads((folder / "transformer" / "config.json").read_text())
+        own = config["_class_name"] == ACETransformer.__name__ and config["layout"] == "turn_causal"
+    except (ValueError, KeyError, TypeError):
+        own = False
+    if not own:
+        raise ModelError(f"{folder} is of another model", "`ace models` lists what can run")
+    for part in ("transformer", "text_encoder"):
+        if not (folder / part / "diffusion_pytorch_model.safetensors").is_file():
+            raise ModelError(f"{folder} has lost the weights of its {part}", "install or copy it again")
 
 
 def to_image(picture: Picture, size: tuple[int, int]) -> Image.Image:

@@ -165,3 +165,77 @@ def test_lost_and_spoilt_files_are_noticed(checkpoint: Path, tmp_path: Path):
     (dest / "vae" / "config.json").unlink()
     assert sorted(verify(dest)) == ["model_index.json", "vae/config.json"]
     assert verify(dest, deep=False) == ["vae/config.json"]
+
+
+def test_a_run_killed_between_the_last_two_renames_loses_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The old folder has left and the new one has not come: for that instant DEST is not there."""
+    dest = convert(source, tmp_path / "ace")
+    torch.save({"state_dict": dit_tensors(seed=9)}, source / "models" / "dit" / "ace_0.6b_512px.pth")
+    rename = Path.rename
+
+    def killed(self: Path, target: Path) -> Path:
+        if self.name == "ace.partial":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patch, raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", killed)
+        convert(source, dest, overwrite=True)
+    assert not dest.exists()
+    again: list[str] = []
+    convert(source, dest, overwrite=True, progress=lambda done, total, path: again.append(path))
+    assert again == [""]  # every file was whole already
+    assert torch.equal(
+        load_file(dest / module.TRANSFORMER_WEIGHTS)["output.weight"],
+        dit_tensors(seed=9)["final_layer.linear.weight"],
+    )
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ace", "source"]
+
+
+def test_a_disk_that_fills_up_midway_is_said_and_gone_on_from(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from safetensors import SafetensorError
+
+    def full(tensors: object, path: Path, metadata: object) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ace_agent.engine.convert.save_file", full)
+        with raises(
+            ModelError, match=r"writing .* stopped: I/O error: No space left .*: free some space and run it"
+        ):
+            convert(checkpoint, tmp_path / "ace")
+    assert not (tmp_path / "ace").exists()
+    assert not list(tmp_path.rglob("*.half"))
+    assert verify(convert(checkpoint, tmp_path / "ace")) == []
+
+
+def test_a_damaged_text_encoder_is_named(source: Path, tmp_path: Path):
+    folder = source / "models" / "text_encoder" / "t5-v1_1-xxl"
+    cases = (
+        ("config.json", "truncated or damaged"),
+        ("pytorch_model.bin.index.json", "truncated or damaged"),
+    )
+    for name, message in cases:
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: len(whole) // 2])
+        with raises(ModelError, match=rf"{name} is {message}"):
+            convert(source, tmp_path / "ace")
+        (folder / name).write_bytes(whole)
+    (folder / "pytorch_model-00002-of-00002.bin").unlink()
+    with raises(ModelError, match=r"pytorch_model-00002-of-00002.bin does not exist: fetch"):
+        convert(source, tmp_path / "ace")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["source"]
+
+
+def test_a_damaged_manifest_is_mended_by_converting_again(source: Path, tmp_path: Path):
+    dest = convert(source, tmp_path / "ace")
+    for text in ("{}", '{"files": {"transformer', "[]"):
+        (dest / MANIFEST).write_text(text)
+        with raises(ModelError, match="is damaged or of another model: convert the model again"):
+            verify(dest)
+    assert verify(convert(source, dest, overwrite=True)) == []

@@ -1,5 +1,8 @@
-from pytest import raises
+from pathlib import Path
 
+from pytest import MonkeyPatch, raises
+
+from ace_agent.engine import memory as module
 from ace_agent.engine.memory import (
     RELEASED_SIZES,
     Work,
@@ -41,3 +44,14 @@ def test_too_little_memory_is_one_line_with_a_remedy():
     check_memory(5, 5, "a picture", "")
     with raises(ModelError, match=r"a picture needs 9.0 GB of memory and 4.0 GB are free: use --offload"):
         check_memory(9 * 10**9, 4 * 10**9, "a picture", "use --offload")
+
+
+def test_a_container_has_its_limit_less_what_is_not_cache(tmp_path: Path, monkeypatch: MonkeyPatch):
+    """Weights that were read stay in the page cache, which a container gives back."""
+    monkeypatch.setattr(module, "CGROUP", tmp_path)
+    (tmp_path / "memory.max").write_text("3000000\n")
+    (tmp_path / "memory.current").write_text("2500000\n")
+    (tmp_path / "memory.stat").write_text("anon 500000\ninactive_file 1900000\n")
+    assert available_memory() == 2_400_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available_memory() > 10**8

@@ -231,3 +231,22 @@ def test_regions_mark_what_changed():
     result.putpixel((2, 2), (104, 100, 100))  # what the first stage does to any pixel
     region = changed_region(base, result)
     assert region[20, 20] == 1 and region[2, 2] == 0 and region[38, 38] == 0
+
+
+def test_offload_on_a_cpu_holds_nothing_afterwards(folder: Path, tmp_path: Path):
+    saving = ReleasedPipeline.from_pretrained(folder, device="cpu", offload=True, text_cache=tmp_path)
+    for _ in range(2):
+        saving("a red fox", width=32, height=32, seed=3, num_inference_steps=1)
+        assert saving.parts.held == 0
+
+
+def test_an_index_that_is_damaged_or_lost_is_said(folder: Path, tmp_path: Path):
+    import shutil
+
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    (copy / "model_index.json").write_text('{"_class_name": "ReleasedPipeline"}')
+    with raises(ModelError, match=r"model_index.json is damaged: convert the model again"):
+        ReleasedPipeline.from_pretrained(copy)
+    (copy / "model_index.json").unlink()
+    with raises(ModelError, match=r"model_index.json is missing: convert the model again"):
+        ReleasedPipeline.from_pretrained(copy)

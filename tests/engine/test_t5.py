@@ -61,3 +61,10 @@ def test_a_damaged_entry_is_encoded_anew(folders: tuple[Path, Path], tmp_path: P
     cache.path("a red fox").write_bytes(b"half a fi")
     assert torch.equal(encoder(folders, cache).encode(["a red fox"])[0], first[0])
     assert cache.read("a red fox") is not None
+
+
+def test_a_cache_that_cannot_be_written_costs_no_picture(folders: tuple[Path, Path], tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    cache = TextCache(tmp_path / "file", "encoder-a")
+    assert len(encoder(folders, cache).encode(["a red fox"])) == 1
+    assert cache.read("a red fox") is None
