@@ -130,7 +130,6 @@ def fetch(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
-        HfHubHTTPError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -153,8 +152,8 @@ def fetch(name: str) -> Path:
             f"{preset.repository} is not cached and the hub cannot be reached",
             "connect, unset HF_HUB_OFFLINE, or copy its folder here and `ace models convert FOLDER DEST`",
         ) from error
-    except (HfHubHTTPError, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # what a transport raises when it breaks off has no common root
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
             f"fetching {preset.repository} stopped: {reason}", "run it again to go on"
         ) from error

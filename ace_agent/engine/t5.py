@@ -139,7 +139,9 @@ class T5TextEncoder:
             for text in texts:
                 tokens = tokenizer(
                     text, max_length=MAX_TOKENS, padding="max_length", truncation=True, return_tensors="pt"
-                ).to(model.device)
+                )
+                if model.device.type != "meta":  # a model on disk; accelerate's hooks then move them
+                    tokens = tokens.to(model.device)
                 hidden = model(tokens.input_ids, attention_mask=tokens.attention_mask).last_hidden_state[0]
                 states[text] = hidden[: int(tokens.attention_mask.sum())].cpu()
                 if self.cache is not None:

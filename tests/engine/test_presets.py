@@ -49,10 +49,15 @@ def test_a_gated_or_renamed_repository_is_explained(monkeypatch: MonkeyPatch):
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     response = httpx.Response(404, request=httpx.Request("GET", "https://hub"))
-    for error, words in ((GatedRepoError, "is gated"), (RepositoryNotFoundError, "was renamed, removed")):
+    for error, words in (
+        (GatedRepoError("no", response=response), "is gated"),
+        (RepositoryNotFoundError("no", response=response), "was renamed, removed"),
+        (httpx.ReadTimeout("the line went dead"), "stopped: the line went dead: run it again to go on"),
+        (OSError(28, "No space left on device"), r"stopped: .*No space left on device"),
+    ):
 
-        def refuse(*args: object, error: type[Exception] = error, **options: object) -> str:
-            raise error("no", response=response)
+        def refuse(*args: object, error: Exception = error, **options: object) -> str:
+            raise error
 
         monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
         with raises(ModelError, match=words):
