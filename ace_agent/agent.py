@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from PIL import Image
 
 from ace_agent.dialogue import Dialogue, alive, owner_now
+from ace_agent.engine.presets import MINI
+from ace_agent.engine.runtime import Runtime
 from ace_agent.errors import AceError, Cancelled, InputError, PlanError
 from ace_agent.executor import Executor, Progress, Report, bind, check_known_masks
 from ace_agent.inputs import (
@@ -79,6 +81,7 @@ class Agent(Dialogue):
     `conversation` names it; None is the latest used, or a new one; `new` always begins one. It is stored with
     its first turn. `planner` is a name ("auto", "rules", "ollama:...") or a Planner. `pipeline` is any object
     of the pipeline's interface; None loads `model` when pictures must be made, not before.
+    `device`, `dtype`, `offload` and `vae_tiling` are those of `Runtime`; InputError for what the model has no use for.
     """
 
     @plainly
@@ -86,19 +89,22 @@ class Agent(Dialogue):
         self,
         workspace: Path | None = None,
         *,
-        model: str | Path = "ace-mini",
+        model: str | Path = MINI,
         conversation: str | None = None,
         new: bool = False,
         planner: str | Planner = "auto",
         device: str = "auto",
         dtype: str = "auto",
+        offload: bool = False,
+        vae_tiling: bool = False,
         pipeline: Pipeline | None = None,
     ) -> None:
+        self.runtime = Runtime(device, dtype, offload, vae_tiling)
+        if pipeline is None:
+            self.runtime.check_for(model)
         self.workspace = workspace_folder(workspace)
         store = Store(self.workspace / "memory.db")
         self.model = model
-        self.device = device
-        self.dtype = dtype
         self.timing = Timing(self.workspace / "timing.json")
         self._planner = planner
         self._pipeline = pipeline
@@ -239,8 +245,8 @@ class Agent(Dialogue):
         tip = self._tip() if at is None else self._image(at).turn
         branch_conversation(self.store, self._row(), name, tip)
         return Agent(
-            self.workspace, model=self.model, conversation=name, planner=self._planner, device=self.device,
-            dtype=self.dtype, pipeline=self._pipeline,
+            self.workspace, model=self.model, conversation=name, planner=self._planner, pipeline=self._pipeline,
+            **asdict(self.runtime),
         )  # fmt: skip
 
     def _carry_out(
@@ -341,7 +347,7 @@ class Agent(Dialogue):
         if self._pipeline is None:
             from ace_agent.engine.pipeline import ACEPipeline
 
-            loaded = ACEPipeline.from_pretrained(self.model, device=self.device, dtype=self.dtype)
+            loaded = ACEPipeline.from_pretrained(self.model, **asdict(self.runtime))
             self._pipeline = cast(Pipeline, loaded)
         return self._pipeline
 

@@ -7,11 +7,13 @@ import re
 import string
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from ace_agent.agent import Agent
+from ace_agent.engine.presets import MINI
+from ace_agent.engine.runtime import Runtime
 from ace_agent.errors import AceError, InputError, PlanError
 from ace_agent.making import Pipeline
 from ace_agent.pictures import write_png
@@ -46,6 +48,7 @@ class _Job:
     folder: Path
     allow: tuple[Path, ...]
     model: str
+    runtime: Runtime
     retries: int
     resume: bool
     force: bool
@@ -64,7 +67,8 @@ def map_plan(
     force: bool = False,
     allow: Iterable[Path] = (),
     folder: Path | None = None,
-    model: str = "ace-mini",
+    model: str = MINI,
+    runtime: Runtime | None = None,
     ray: bool = False,
     metadata: bool = True,
     load: Load | None = None,
@@ -75,9 +79,13 @@ def map_plan(
     `template` names the results by {stem}, {name}, {folder}, {index} (from 1) and {variation} (over all
     results of one file). A failing file does not stop the others and is tried again `retries` times, at the
     step it failed at. `resume` leaves out files whose results are all there. `load` makes the pipeline
-    (default: `model`), once a process. Raises, before any work, for a plan that cannot run, two files with
-    one result's name, and a result that exists (unless `force` or `resume`).
+    (default: `model`, run as `runtime` says), once a process. Raises, before any work, for a plan that cannot
+    run, a runtime that the model has no use for, two files with one result's name, and a result that exists
+    (unless `force` or `resume`).
     """
+    runtime = runtime or Runtime()
+    if load is None:
+        runtime.check_for(model)
     plan = plan.with_variables()
     check(plan, images=(), inputs=1)
     if not plan.steps or plan.goto is not None:
@@ -94,7 +102,7 @@ def map_plan(
     jobs = [
         _Job(
             plan, file.absolute(), outputs, (out_dir / MEMORY).absolute(), folder or Path.cwd(), tuple(allow), model,
-            retries, resume, force, metadata, load,
+            runtime, retries, resume, force, metadata, load,
         )
         for file, outputs in zip(files, names, strict=True)
     ]  # fmt: skip
@@ -149,7 +157,7 @@ def _names(plan: Plan, files: Sequence[Path], out_dir: Path, template: str) -> l
     return names
 
 
-_PIPELINES: dict[str, Pipeline] = {}
+_PIPELINES: dict[object, Pipeline] = {}
 
 
 def _one(job: _Job) -> FileReport:
@@ -176,13 +184,15 @@ def _one(job: _Job) -> FileReport:
 def _results(job: _Job, again: bool) -> tuple[list[bytes], str]:
     """The PNGs and notes of the file's turn, which is in a conversation of its own, so that no file sees
     another's history. `again` goes on with what an earlier try left."""
-    key = job.load.__qualname__ if job.load is not None else job.model
+    key = job.load.__qualname__ if job.load is not None else (job.model, job.runtime)
     if key not in _PIPELINES and job.load is not None:
         _PIPELINES[key] = job.load()
     mark = hashlib.sha256(f"{job.file}\0{job.plan.to_json()}".encode()).hexdigest()[:10]
     stem = re.sub(r"[^A-Za-z0-9]+", "-", job.file.stem).strip("-")[:40] or "picture"
     name = f"{stem}-{mark}"
-    agent = Agent(job.memory, conversation=name, model=job.model, pipeline=_PIPELINES.get(key))
+    agent = Agent(
+        job.memory, conversation=name, model=job.model, pipeline=_PIPELINES.get(key), **asdict(job.runtime)
+    )
     try:
         if again and agent.unfinished():
             turn = agent.resume()

@@ -58,11 +58,14 @@ def recipe_of(
 
 
 def surroundings(pipeline: Pipeline) -> dict[str, Any]:
-    """What else the bits depend on: threads, device, dtype, versions."""
+    """What else the bits depend on: threads, device, dtype, versions, and whether the released model's first stage
+    draws in tiles."""
     import torch
 
     inner = getattr(pipeline, "transformer", None)
+    tiling = getattr(pipeline, "vae_tiling", None)
     return {
+        **({} if tiling is None else {"vae_tiling": bool(tiling)}),
         "threads": torch.get_num_threads(),
         "device": str(getattr(pipeline, "device", None) or getattr(inner, "device", None) or "cpu"),
         "dtype": str(getattr(pipeline, "dtype", None) or getattr(inner, "dtype", None) or "float32"),

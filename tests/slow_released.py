@@ -247,10 +247,21 @@ class Writer:
     def sampling_case(
         self, name: str, samples: list[Sample], steps: int, scale: float, rescale: float
     ) -> None:
+        """Guided DDIM with both branches and every step."""
+        null = self.draw(2, self.c.text_width)
+        nulled = [[null, *s.texts[1:-1], null][: len(s.texts)] for s in samples]
+        held = self.inputs(samples) | {"timesteps": torch.tensor(grid_of(steps))}
+        for b, texts in enumerate(nulled):
+            held |= self.texts(f"null.frame_text.{b}", f"null.frame_text_mask.{b}", texts)
+        held |= self.trajectory(samples, nulled, steps, scale, rescale)
+        self.save(name, held, steps=steps, guide_scale=scale, guide_rescale=rescale)
+
+    def trajectory(
+        self, samples: list[Sample], nulled: list[list[Tensor]], steps: int, scale: float, rescale: float
+    ) -> dict[str, Tensor]:
         """Guided DDIM on a fractional grid, in float64 but for the coefficients, which are rounded as released."""
         sigma, alpha = (table.double() for table in tables())
-        grid = [999 - i * 1000 / steps for i in range(steps)]
-        grid = [float(torch.tensor(t, dtype=torch.float32)) for t in grid]
+        grid = grid_of(steps)
         ratio = [
             single(math.log(single(math.sqrt(single(single(v * v) / single(1 - single(v * v)))))))
             for v in sigma.tolist()
@@ -263,13 +274,9 @@ class Writer:
             preserving.append(single(math.sqrt(single(square / single(1 + square)))))
         preserving.append(0.0)
         signal = [single(math.sqrt(single(1 - single(s * s)))) for s in preserving]
-        null = self.draw(2, self.c.text_width)
         sizes = [s.latents[0].shape for s in samples]
         x = pad([s.latents[0] for s in samples]).double()
-        held = self.inputs(samples) | {"x_T": x, "timesteps": torch.tensor(grid)}
-        nulled = [[null, *s.texts[1:-1], null][: len(s.texts)] for s in samples]
-        for b, texts in enumerate(nulled):
-            held |= self.texts(f"null.frame_text.{b}", f"null.frame_text_mask.{b}", texts)
+        held = {"x_T": x}
         for i, t in enumerate(grid):
             eps = []
             for branch in ([s.texts for s in samples], nulled):
@@ -290,8 +297,80 @@ class Writer:
             held[f"eps_cond.{i}"], held[f"eps_uncond.{i}"] = eps
             held[f"x_after_step.{i}"] = x
             held[f"model_t.{i}"] = torch.tensor([round(t)] * len(samples))
-        held["x_final"] = x
-        self.save(name, held, steps=steps, guide_scale=scale, guide_rescale=rescale)
+        return held | {"x_final": x}
+
+    def loss_case(self, name: str, samples: list[Sample]) -> None:
+        """The loss over the padded block, where the noise is drawn too and the model says zero, and over what is
+        real; gradients of the former."""
+        sigma, alpha = (table.double() for table in tables())
+        for weight in self.c.weights.values():
+            weight.requires_grad_().grad = None
+        clean = pad([s.latents[0] for s in samples])
+        noise = self.draw(*clean.shape)
+        noisy, outs, padded, valid = [], [], [], []
+        for b, s in enumerate(samples):
+            noisy.append(alpha[s.t] * clean[b].double() + sigma[s.t] * noise[b].double())
+            size = s.latents[0].shape
+            real = size[1] * size[2]
+            latents = [noisy[-1][:, :real].view(size), *s.latents[1:]]
+            outs.append(forward(self.c, Sample(latents, s.masks, s.texts, s.t), self.indicators))
+            own = torch.zeros(clean.shape[1:], dtype=torch.float64)
+            own[:, :real] = outs[-1].flatten(1)
+            padded.append((own - noise[b].double()).square().mean())
+            valid.append((outs[-1].flatten(1) - noise[b, :, :real].double()).square().mean())
+        loss = torch.stack(padded).mean()
+        loss.backward()
+        gradients = {n: torch.zeros_like(w) if w.grad is None else w.grad for n, w in self.c.weights.items()}
+        shown = ("x_embedder.proj.weight", "blocks.0.cross_attn.k.weight", "t_block.1.bias")
+        held = self.inputs(samples) | {
+            "x_0": clean,
+            "noise": noise,
+            "t": torch.tensor([s.t for s in samples]),
+            "scepter.x_t": torch.stack(noisy),
+            "scepter.out": pad([out.detach() for out in outs]),
+            "scepter.loss": torch.stack(padded).detach(),
+            "scepter.loss_mean": loss.detach(),
+            "scepter.grad_norms": torch.stack([g.norm() for g in gradients.values()]),
+            "derived.scepter_loss_valid_only": torch.stack(valid).detach(),
+        }
+        held |= {f"scepter.grad.{n}": gradients[n] for n in shown}
+        for weight in self.c.weights.values():
+            weight.requires_grad_(False)
+        self.save(name, held, grad_norm_keys=list(gradients))
+
+    def inference_case(self, name: str, prompts: list[str], sizes: list[tuple[int, int]]) -> None:
+        """The whole call from conditioning latents on: one prompt per image, the target sized like the oldest."""
+        states = {text: self.draw(2 + len(text) % 5, self.c.text_width) for text in [*prompts, ""]}
+        null = [*prompts[:-1], ""]
+        spread = [[own[-1], *own] if sizes else own[-1:] for own in (prompts, null)]
+        shape = sizes[0] if sizes else (4, 6)
+        masks = [(self.draw(1, *size) > 0).float() for size in sizes]
+        latents = [self.draw(4, *size) for size in (shape, *sizes)]
+        frames = [[states[text] for text in texts] for texts in spread]
+        sample = Sample(latents, [masks[0].clone() if sizes else None, *masks], frames[0], 0)
+        made = self.trajectory([sample], [frames[1]], 3, 4.5, 0.5)
+        final = made["x_final"].view(1, 4, *shape)
+        held = self.inputs([sample]) | {"x_T": made["x_T"], "latent_final": final}
+        held["tpe"] = held.pop("text_position_embeddings")
+        held |= self.texts("null.frame_text.0", "null.frame_text_mask.0", frames[1])
+        held = {n: t for n, t in held.items() if not n.startswith(("turn_text", "x_shapes"))}
+        levels = ((final[0, :3] / 0.18215 + 1) / 2).clamp(0, 1) * 255
+        drawn = levels.to(torch.uint8).repeat_interleave(8, 1).repeat_interleave(8, 2)
+        held["out_image"] = drawn.permute(1, 2, 0).contiguous()
+        self.save(
+            name,
+            held,
+            frame_texts=[[text] for text in spread[0]],
+            null_frame_texts=[[text] for text in spread[1]],
+            encoded=[prompts, null],
+            out_size=[8 * shape[1], 8 * shape[0]],
+            x_shapes=[list(shape)],
+        )
+
+
+def grid_of(steps: int) -> list[float]:
+    """999, 999 - 1000 / steps ... in float32."""
+    return [single(999 - i * 1000 / steps) for i in range(steps)]
 
 
 def pad(latents: list[Tensor]) -> Tensor:

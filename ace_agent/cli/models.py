@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -16,7 +16,7 @@ class KnownModel:
     """A model by name, for people. `side` in pixels; `mend` says how to get it when it is not installed.
 
     `disk` in bytes once converted; `memory` in bytes for an edit of one picture, by the picture's side in pixels: the
-    larger of the text encoder's stage and the picture's, and the picture's alone. Both 0 and empty for ace-mini.
+    larger of the text encoder's stage and the picture's, and the picture's alone.
     """
 
     name: str
@@ -25,8 +25,8 @@ class KnownModel:
     licence: str
     description: str
     mend: str
-    disk: int = 0
-    memory: dict[int, tuple[int, int]] = field(default_factory=dict)
+    disk: int
+    memory: dict[int, tuple[int, int]]
 
 
 def known_models() -> Iterator[KnownModel]:
@@ -36,7 +36,8 @@ def known_models() -> Iterator[KnownModel]:
 
     for preset in PRESETS.values():
         ships = preset.repository is None
-        installed = shipped(preset.name) if ships else is_installed(preset.name)
+        weights = shipped(preset.name)
+        installed = bool(weights) if ships else is_installed(preset.name)
         where = "ships with ace-agent" if ships else str(preset_folder(preset.name))
         mend = (
             "install ace-agent again: its weights are missing"
@@ -51,29 +52,43 @@ def known_models() -> Iterator[KnownModel]:
             preset.licence,
             where,
             "" if installed else mend,
-            preset.converted,
+            weights if ships else preset.converted,
             memory,
         )
 
 
-def shipped(name: str) -> bool:
-    """Whether the package holds the weights of a model."""
+def shipped(name: str) -> int:
+    """Bytes of a model's weights in the package; 0 if it does not hold them."""
     import ace_agent
 
     folder = Path(ace_agent.__file__).parent / "weights" / name
-    return any(folder.rglob("*.safetensors"))
+    return sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
+
+
+def gigabytes(count: int) -> str:
+    """`0.05 GB`, `4.4 GB`, `12 GB`."""
+    amount = count / 1e9
+    return f"{amount:.0f} GB" if amount >= 10 else f"{amount:.1f} GB" if amount >= 0.1 else f"{amount:.2f} GB"
 
 
 def cost(model: KnownModel) -> str:
     """Licence, disk and memory in one line."""
-    facts = [f"licence: {model.licence}"]
-    if model.disk:
-        facts.append(f"{model.disk / 1e9:.0f} GB of disk")
+    facts = [f"licence: {model.licence}", f"{gigabytes(model.disk)} of disk"]
     for side, (peak, picture) in model.memory.items():
-        facts.append(
-            f"{peak / 1e9:.1f} GB of memory at {side} px ({picture / 1e9:.1f} when the text is known)"
-        )
+        known = f" ({gigabytes(picture)} when the text is known)" if picture < peak else ""
+        facts.append(f"{gigabytes(peak)} of memory at {side} px{known}")
     return "; ".join(facts)
+
+
+def room_here() -> str:
+    """What this machine has free, to hold the list against."""
+    import shutil
+
+    from ace_agent.engine.memory import available_memory
+    from ace_agent.engine.presets import existing, models_home
+
+    disk = shutil.disk_usage(existing(models_home())).free
+    return f"free here: {gigabytes(available_memory())} of memory, {gigabytes(disk)} of disk"
 
 
 @click.group("models", invoke_without_command=True)
@@ -102,6 +117,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         table.add_row(mark, Text(model.name, "bold"), f"{model.side} px", where)
         table.add_row("", "", "", Text(cost(model), "dim"))
     output().print(table)
+    output().print(room_here())
 
 
 @command.command("convert")

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ace_agent.engine.runtime import Runtime
 from ace_agent.errors import InputError
 
 if TYPE_CHECKING:
     from ace_agent.agent import Agent
 
 
-def open_agent(workspace: Path | None, conversation: str | None = None, **settings: Any) -> Agent:
+def open_agent(
+    workspace: Path | None,
+    conversation: str | None = None,
+    *,
+    runtime: Runtime | None = None,
+    **settings: Any,
+) -> Agent:
     """The agent of a conversation: the named one, else the latest. No model is loaded before it must run."""
     from ace_agent.agent import Agent
 
-    return Agent(workspace, conversation=conversation, **settings)
+    return Agent(workspace, conversation=conversation, **asdict(runtime or Runtime()), **settings)
 
 
 def open_existing(workspace: Path | None, conversation: str | None = None) -> Agent:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import click
+
+from ace_agent.engine.runtime import DEVICES, DTYPES, Runtime, check_device_name
+from ace_agent.errors import InputError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def size_from(text: str) -> tuple[int, int]:
@@ -21,6 +29,57 @@ def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) ->
         return None if value is None else size_from(value)
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param) from None
+
+
+def parse_device(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """A click callback around `check_device_name`."""
+    try:
+        check_device_name(value)
+    except InputError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+    return value
+
+
+def runtime(command: Command) -> Command:
+    """--device, --dtype, --offload and --vae-tiling, handed on as one `runtime`."""
+
+    @click.option(
+        "--device",
+        envvar="ACE_DEVICE",
+        default="auto",
+        show_default=True,
+        metavar="NAME",
+        callback=parse_device,
+        help=f"Where the model runs: {DEVICES}.",
+    )
+    @click.option(
+        "--dtype",
+        envvar="ACE_DTYPE",
+        default="auto",
+        show_default=True,
+        metavar="NAME",
+        type=click.Choice(DTYPES),
+        help=f"Released model: {', '.join(DTYPES[:-1])} or {DTYPES[-1]}.",
+    )
+    @click.option(
+        "--offload",
+        envvar="ACE_OFFLOAD",
+        is_flag=True,
+        help="Released model: keep on the device only the part at work.",
+    )
+    @click.option(
+        "--vae-tiling",
+        envvar="ACE_VAE_TILING",
+        is_flag=True,
+        help="Released model: decode in tiles, to save memory at 1024 px.",
+    )
+    @functools.wraps(command)
+    def gathered(
+        *arguments: Any, device: str, dtype: str, offload: bool, vae_tiling: bool, **others: Any
+    ) -> Any:
+        return command(*arguments, runtime=Runtime(device, dtype, offload, vae_tiling), **others)
+
+    return cast(Command, gathered)
 
 
 workspace = click.option(

@@ -13,6 +13,7 @@ import click
 
 from ace_agent.cli import options
 from ace_agent.cli.group import COMMANDS
+from ace_agent.engine.runtime import Runtime
 
 
 class RequestCommand(click.Command):
@@ -65,6 +66,7 @@ class RequestCommand(click.Command):
     help="White where the picture may change: a file, @4, or left, right, top, bottom, middle.",
 )
 @options.model
+@options.runtime
 @options.planner
 @options.conversation
 @click.option("--new", is_flag=True, help="Start a new conversation; with -c, under that name.")
@@ -84,6 +86,7 @@ def command(
     guidance: float | None,
     mask: str | None,
     model: str,
+    runtime: Runtime,
     planner: str,
     conversation: str | None,
     new: bool,
@@ -106,7 +109,7 @@ def command(
     refuse_loose_words(request, pictures)
     destination = Destination(output, force, metadata=not no_metadata)
     destination.check(variations)
-    agent = open_agent(workspace, conversation, model=model, planner=planner, new=new)
+    agent = open_agent(workspace, conversation, model=model, runtime=runtime, planner=planner, new=new)
     console = notices()
     began = time.time()
     with progress_bar(console) as progress, nearest_command(request):

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ace_agent.cli import options
+from ace_agent.engine.runtime import Runtime
 
 
 @click.command("rerun")
@@ -14,6 +15,7 @@ from ace_agent.cli import options
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write what came out.")
 @click.option("--force", is_flag=True, help="Write over the file that -o names.")
 @options.model
+@options.runtime
 @options.conversation
 @options.workspace
 @options.as_json
@@ -24,6 +26,7 @@ def command(
     output: Path | None,
     force: bool,
     model: str,
+    runtime: Runtime,
     conversation: str | None,
     workspace: Path | None,
     as_json: bool,
@@ -41,7 +44,7 @@ def command(
 
     if output is not None:
         Destination(output, force).check()
-    agent = open_agent(workspace, conversation, model=model)
+    agent = open_agent(workspace, conversation, model=model, runtime=runtime)
     with progress_bar(consoles.notices()) as progress:
         again = agent.rerun(picture, progress=progress)
     if output is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ace_agent.cli import options
+from ace_agent.engine.runtime import Runtime
 
 if TYPE_CHECKING:
     from ace_agent.mapping import FileReport
@@ -76,6 +77,7 @@ def parse_variables(ctx: click.Context, param: click.Parameter, values: tuple[st
 )
 @click.option("--ray", "use_ray", is_flag=True, help="With --each: spread it over a Ray cluster.")
 @options.model
+@options.runtime
 @options.conversation
 @options.workspace
 @click.option("--no-metadata", is_flag=True, help="Leave the recipe out of the files.")
@@ -116,6 +118,7 @@ def run_once(
     force: bool,
     allow: tuple[Path, ...],
     model: str,
+    runtime: Runtime,
     conversation: str | None,
     workspace: Path | None,
     no_metadata: bool,
@@ -136,13 +139,13 @@ def run_once(
     console = consoles.notices()
     if plan_file is None or resume:
         destination.check()
-        agent = open_agent(workspace, conversation, model=model)
+        agent = open_agent(workspace, conversation, model=model, runtime=runtime)
         with progress_bar(console) as progress:
             turn = agent.resume(progress=progress)
     else:
         plan = read_plan(plan_file, variables)
         destination.check(plan.steps[-1].variations if plan.steps else 1)
-        agent = open_agent(workspace, conversation, model=model)
+        agent = open_agent(workspace, conversation, model=model, runtime=runtime)
         with progress_bar(console) as progress:
             turn = agent.run(
                 plan,
@@ -172,6 +175,7 @@ def run_each(
     allow: tuple[Path, ...],
     use_ray: bool,
     model: str,
+    runtime: Runtime,
     no_metadata: bool,
     as_json: bool,
     **_of_once: Any,
@@ -211,6 +215,7 @@ def run_each(
         force=force,
         allow=allow,
         model=model,
+        runtime=runtime,
         ray=use_ray,
         metadata=not no_metadata,
         report=tell,

@@ -44,9 +44,10 @@ class Autoencoder:
     ) -> Autoencoder:
         from diffusers import AutoencoderKL
 
-        model = (
-            AutoencoderKL.from_pretrained(folder, torch_dtype=dtype, local_files_only=True).to(device).eval()
+        model = AutoencoderKL.from_pretrained(
+            folder, torch_dtype=dtype, local_files_only=True, use_safetensors=True
         )
+        model = model.to(device).eval()
         if tiling:
             model.enable_tiling()
         return cls(model)

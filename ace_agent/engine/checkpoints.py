@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 import zipfile
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -42,7 +42,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
                 "use a file that holds tensors alone",
             ) from error
         raise _damaged(path) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except PermissionError as error:
+        raise ModelError(f"{path} may not be read", "give yourself the right to") from error
+    except Exception as error:  # what damaged bytes make an unpickler raise has no common root
         raise _damaged(path) from error
     return _tensors_of(loaded, path)
 
@@ -157,13 +159,19 @@ def transformer_config(state: Mapping[str, Tensor], heads: int | None = None) ->
         "width": width,
         "depth": depth,
         "heads": heads,
-        "mlp_ratio": state["blocks.0.mlp.fc1.weight"].shape[0] / width,
+        "mlp_ratio": _ratio(state["blocks.0.mlp.fc1.weight"].shape[0], width),
         "text_width": state["y_embedder.fc1.weight"].shape[1],
         "qk_norm": "blocks.0.attn.norm_q.weight" in state,
         "shared_qk_norm": True,
         "rope_theta": 10000.0,
         "out_channels": state["final_layer.linear.weight"].shape[0] // patch**2,
     }
+
+
+def _ratio(hidden: int, width: int) -> float:
+    """hidden / width, such that `int(width * ratio)` is `hidden` again whatever the rounding."""
+    ratio = hidden / width
+    return ratio if int(width * ratio) == hidden else math.nextafter(ratio, math.inf)
 
 
 def convert_transformer(

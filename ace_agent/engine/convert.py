@@ -1,14 +1,12 @@
 """Turning a released checkpoint into one diffusers-style folder of safetensors: resumable, checksummed, all or nothing.
 
-Everything is written into `DEST.partial`, file by file, each noted with its checksum when it is whole; an interrupted
-conversion goes on with the first file that is not. Only the finished folder takes DEST's name.
+What the folder's files are and how they are read from the source; `converted` says how they are written.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,11 +18,29 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ace_agent.engine.checkpoints import WEIGHT_SUFFIXES, check_tensors, convert_transformer, read_tensors
-from ace_agent.engine.presets import MANIFEST, PRESETS, Preset, check_disk, fetch, preset_folder
+from ace_agent.engine.converted import (
+    INDEX,
+    TRANSFORMER_WEIGHTS,
+    Piece,
+    Staging,
+    another_model,
+    check_destination,
+    is_whole,
+    read_json,
+    source_of,
+)
+from ace_agent.engine.presets import (
+    MANIFEST,
+    PRESETS,
+    Preset,
+    check_disk,
+    check_room_to_fetch,
+    fetch,
+    partial_of,
+    preset_folder,
+)
 from ace_agent.errors import InputError, ModelError
 
-INDEX = "model_index.json"
-PROGRESS = "progress.json"
 SHARD_BYTES = 2_000_000_000
 GUIDANCE_RESCALE = 0.5
 Progress = Callable[[int, int, str], None]
@@ -78,15 +94,6 @@ def _folder_with(folder: Path, file: str) -> Path | None:
     return next((path for path in candidates if (path / file).is_file()), None)
 
 
-@dataclass(frozen=True)
-class Piece:
-    """One file of the result: its path in the folder, its size in bytes (about), and how to write it."""
-
-    path: str
-    bytes: int
-    write: Callable[[Path], None]
-
-
 def _tensor_piece(path: str, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Piece:
     def write(target: Path) -> None:
         cast = {n: (t.to(dtype) if t.is_floating_point() else t).contiguous() for n, t in tensors.items()}
@@ -110,7 +117,7 @@ def _transformer_pieces(layout: ReleasedLayout, heads: int | None) -> list[Piece
     config, state = convert_transformer(read_tensors(layout.transformer), heads)
     return [
         _json_piece("transformer/config.json", {"_class_name": ACETransformer.__name__, **config}),
-        _tensor_piece("transformer/diffusion_pytorch_model.safetensors", state, torch.float32),
+        _tensor_piece(TRANSFORMER_WEIGHTS, state, torch.float32),
     ]
 
 
@@ -134,7 +141,10 @@ def _text_encoder_state(folder: Path) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     for index in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
         if (folder / index).is_file():
-            shards = sorted(set(json.loads((folder / index).read_text())["weight_map"].values()))
+            weight_map = read_json(folder / index).get("weight_map")
+            if not isinstance(weight_map, dict):
+                raise ModelError(f"{folder / index} names no shards", "fetch the checkpoint again")
+            shards = sorted(set(weight_map.values()))
             break
     else:
         shards = [p.name for p in sorted(folder.iterdir()) if p.suffix in WEIGHT_SUFFIXES][:1]
@@ -152,9 +162,10 @@ def _text_encoder_pieces(layout: ReleasedLayout) -> list[Piece]:
     from transformers import T5Config, T5EncoderModel
 
     folder = layout.text_encoder
+    config = read_json(folder / "config.json")
     state = _text_encoder_state(folder)
     with torch.device("meta"):
-        model = T5EncoderModel(T5Config.from_pretrained(folder))
+        model = T5EncoderModel(T5Config(**config))
     expected = {n: t.shape for n, t in model.state_dict().items() if n != "encoder.embed_tokens.weight"}
     check_tensors(expected, state, "the text encoder's checkpoint")
 
@@ -174,7 +185,6 @@ def _text_encoder_pieces(layout: ReleasedLayout) -> list[Piece]:
     ]
     weight_map = {tensor: name for name, shard in zip(names, shards, strict=True) for tensor in shard}
     index = {"metadata": {"total_size": sum(piece.bytes for piece in pieces)}, "weight_map": weight_map}
-    config = json.loads((folder / "config.json").read_text())
     return [
         *pieces,
         _json_piece("text_encoder/model.safetensors.index.json", index),
@@ -187,7 +197,7 @@ def _tokenizer_pieces(layout: ReleasedLayout) -> list[Piece]:
 
     folder = layout.tokenizer
     try:
-        AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the tokenizer backends raise whatever they please
         reason = str(error).splitlines()[0]
         raise ModelError(
@@ -224,11 +234,6 @@ def _index_piece(layout: ReleasedLayout, preset: Preset) -> Piece:
     )
 
 
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _fingerprint(layout: ReleasedLayout, preset: Preset, heads: int | None) -> str:
     """What the result depends on, without reading gigabytes: names, sizes and times of the source's files."""
     facts: list[Any] = [preset.name, heads]
@@ -238,70 +243,8 @@ def _fingerprint(layout: ReleasedLayout, preset: Preset, heads: int | None) -> s
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-class _Staging:
-    """`DEST.partial` and the note of what in it is whole."""
-
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        self.folder = folder
-        self.fingerprint = fingerprint
-        self.done: dict[str, dict[str, Any]] = {}
-        try:
-            noted = json.loads((folder / PROGRESS).read_text())
-        except (OSError, ValueError):
-            noted = {}
-        if noted.get("source") == fingerprint:
-            self.done = noted["files"]
-        elif folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def has(self, path: str) -> bool:
-        file = self.folder / path
-        noted = self.done.get(path)
-        return noted is not None and file.is_file() and sha256_of(file) == noted["sha256"]
-
-    def add(self, piece: Piece) -> None:
-        file = self.folder / piece.path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        half = file.with_name(file.name + ".half")
-        piece.write(half)
-        with half.open("rb") as written:
-            os.fsync(written.fileno())
-        half.replace(file)
-        self.done[piece.path] = {"sha256": sha256_of(file), "bytes": file.stat().st_size}
-        noted = self.folder / f"{PROGRESS}.half"
-        noted.write_text(json.dumps({"source": self.fingerprint, "files": self.done}))
-        noted.replace(self.folder / PROGRESS)
-
-    def finish(self, dest: Path) -> None:
-        (self.folder / PROGRESS).unlink()
-        manifest = json.dumps({"source": self.fingerprint, "files": self.done}, indent=2, sort_keys=True)
-        (self.folder / MANIFEST).write_text(manifest + "\n")
-        old = dest.with_name(f"{dest.name}.old")
-        if dest.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            dest.rename(old)
-        self.folder.rename(dest)
-        shutil.rmtree(old, ignore_errors=True)
-
-
 def _preset_of(layout: ReleasedLayout) -> Preset:
     return PRESETS["ace-0.6b-1024" if "1024" in layout.transformer.name else "ace-0.6b-512"]
-
-
-def _check_destination(dest: Path, fingerprint: str, overwrite: bool) -> bool:
-    """Whether the destination already holds this very conversion. Raises InputError if something else is there."""
-    if not dest.exists():
-        return False
-    if (dest / MANIFEST).is_file():
-        if json.loads((dest / MANIFEST).read_text())["source"] == fingerprint:
-            return not verify(dest)
-        if overwrite:
-            return False
-        raise InputError(f"{dest} holds another converted model", "give another DEST, or overwrite it")
-    if not dest.is_dir() or any(dest.iterdir()):
-        raise InputError(f"{dest} exists and is not a converted model", "give another DEST")
-    return False
 
 
 def convert(
@@ -321,11 +264,16 @@ def convert(
         ModelError: the source is incomplete, damaged, unsafe or of another model, or the disk is too small.
         InputError: `dest` holds something else.
     """
-    if str(source) in PRESETS:
-        preset: Preset | None = PRESETS[str(source)]
-        folder = fetch(str(source))
+    preset = PRESETS.get(str(source))
+    if preset is not None:
+        there = Path(dest) if dest is not None else preset_folder(preset.name)
+        check_destination(there, overwrite, preset.name)
+        if not overwrite and is_whole(there):
+            return there
+        check_room_to_fetch(preset, there)
+        folder = fetch(preset.name)
     else:
-        preset, folder = None, Path(source)
+        folder = Path(source)
         if not folder.is_dir():
             raise InputError(
                 f"{folder} is not a folder", f"give one of {', '.join(PRESETS)}, or a checkpoint's folder"
@@ -334,8 +282,13 @@ def convert(
     chosen = preset or _preset_of(layout)
     target = Path(dest) if dest is not None else preset_folder(chosen.name)
     fingerprint = _fingerprint(layout, chosen, heads)
-    if _check_destination(target, fingerprint, overwrite):
-        return target
+    check_destination(target, overwrite, None)
+    if (target / MANIFEST).is_file():
+        same = source_of(target) == fingerprint
+        if same and is_whole(target):
+            return target
+        if not same and not overwrite:
+            raise another_model(target)
 
     pieces = [
         *_tokenizer_pieces(layout),
@@ -344,8 +297,11 @@ def convert(
         *_text_encoder_pieces(layout),
         _index_piece(layout, chosen),
     ]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging = _Staging(target.with_name(f"{target.name}.partial"), fingerprint)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{target.parent} cannot be made: {error.strerror}", "give another DEST") from error
+    staging = Staging(partial_of(target), fingerprint)
     left = [piece for piece in pieces if not staging.has(piece.path)]
     needed = sum(piece.bytes for piece in left)
     check_disk(target.parent, needed, "the converted model")
@@ -360,18 +316,3 @@ def convert(
     if progress is not None:
         progress(total, total, "")
     return target
-
-
-def verify(folder: Path, *, deep: bool = True) -> list[str]:
-    """Files of a converted folder that are missing or not what was written; `deep` False compares sizes only."""
-    files = json.loads((folder / MANIFEST).read_text())["files"]
-    wrong = []
-    for path, noted in files.items():
-        file = folder / path
-        if (
-            not file.is_file()
-            or file.stat().st_size != noted["bytes"]
-            or (deep and sha256_of(file) != noted["sha256"])
-        ):
-            wrong.append(path)
-    return wrong

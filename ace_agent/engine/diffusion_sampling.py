@@ -114,6 +114,10 @@ def sample_ddim(
     for number, step in enumerate(ddim_steps(grid, schedule, x.device)):
         t = grid[number].round().long().expand(len(x)).to(x.device)
         x = step(x, denoise(x, t).float())
+        if faithful:
+            torch.randn_like(
+                x
+            )  # drawn though eta is 0: it moves the global generator, and with it what is drawn next
         if callback is not None:
             callback(number + 1, float(grid[number]), x)
     return x

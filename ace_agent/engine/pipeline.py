@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,15 +21,15 @@ from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, Prepared
 from ace_agent.engine.generation import Picture, SamplingOptions, generate
 from ace_agent.engine.lcu import ConditionUnit, LongContextConditionUnit, Reference, contiguous_history
 from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR, rows_of
-from ace_agent.engine.presets import MANIFEST
+from ace_agent.engine.presets import MANIFEST, MINI
 from ace_agent.engine.released import ReleasedPipeline
+from ace_agent.engine.runtime import Runtime
 from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.errors import InputError, ModelError
 from ace_agent.tasks import TASKS
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
-MINI = "ace-mini"
 HISTORY_BUDGET = 1024
 """Tokens of prefix that ace-mini was trained to read (docs/design.md, rule 7)."""
 REFERENCE_SIDE = 64
@@ -93,21 +94,28 @@ class ACEPipeline:
         """Load ace-mini by name or from a folder laid out like it, or the released model by a preset's name or from the
         folder that `ace models convert` made.
 
-        `offload` and `vae_tiling` save the released model memory; ace-mini needs neither.
+        `device`, `dtype`, `offload` and `vae_tiling` are those of `Runtime`; ace-mini takes `device` alone.
 
         Raises:
-            ModelError: the folder is missing, incomplete or of another model.
+            ModelError: the folder is missing, incomplete or of another model, or the machine lacks the device.
+            InputError: a bad name, or a saving that ace-mini has no use for.
         """
         folder = WEIGHTS / MINI if str(model) == MINI else Path(model)
         if not (folder / "transformer" / "config.json").is_file() or (folder / MANIFEST).is_file():
             return ReleasedPipeline.from_pretrained(
                 model, device=device, dtype=dtype, offload=offload, vae_tiling=vae_tiling
             )
-        place = _device(device)
-        kind = torch.float32 if dtype == "auto" else _DTYPES[dtype]
+        runtime = Runtime(device, dtype, offload, vae_tiling)
+        runtime.check_small(folder.name)
+        _check_own(folder)
+        place = runtime.torch_device()
         try:
-            transformer = ACETransformer.from_pretrained(folder / "transformer", torch_dtype=kind)
-            encoder = MiniTextEncoder.from_pretrained(folder / "text_encoder", torch_dtype=kind)
+            transformer = ACETransformer.from_pretrained(
+                folder / "transformer", torch_dtype=torch.float32, use_safetensors=True
+            )
+            encoder = MiniTextEncoder.from_pretrained(
+                folder / "text_encoder", torch_dtype=torch.float32, use_safetensors=True
+            )
             tokenizer = WordTokenizer.load(folder / "tokenizer")
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
@@ -243,6 +251,20 @@ class ACEPipeline:
     _library: Any = None
 
 
+def _check_own(folder: Path) -> None:
+    """Raises ModelError for a folder of another model, or one that has lost files."""
+    try:
+        config = json.loads((folder / "transformer" / "config.json").read_text())
+        own = config["_class_name"] == ACETransformer.__name__ and config["layout"] == "turn_causal"
+    except (ValueError, KeyError, TypeError):
+        own = False
+    if not own:
+        raise ModelError(f"{folder} is of another model", "`ace models` lists what can run")
+    for part in ("transformer", "text_encoder"):
+        if not (folder / part / "diffusion_pytorch_model.safetensors").is_file():
+            raise ModelError(f"{folder} has lost the weights of its {part}", "install or copy it again")
+
+
 def to_image(picture: Picture, size: tuple[int, int]) -> Image.Image:
     """RGB picture of `size` (width, height)."""
     array = ((picture.pixels.clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0).numpy().astype(np.uint8)
@@ -256,17 +278,6 @@ def region(picture: Picture, size: tuple[int, int]) -> npt.NDArray[np.float32]:
     if changed.size != size:
         changed = changed.resize(size, Image.Resampling.BILINEAR)
     return np.asarray(changed, dtype=np.float32)
-
-
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-
-
-def _device(device: str) -> torch.device:
-    if device != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def _drawn(generator: torch.Generator) -> int:

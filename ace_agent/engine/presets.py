@@ -32,10 +32,11 @@ _HUB_LICENCE = "weights: as on the model's page; ACE's code and T5 v1.1: Apache-
 
 # Sizes: transformer 2.44 GB and first stage 0.33 GB in float32; T5 v1.1 XXL's encoder has 4.76 G parameters, in float32
 # on the hub and in bfloat16 once converted, the precision it runs in.
+MINI = "ace-mini"
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("ace-mini", None, "Apache-2.0", 128, 64, 16, 2.0, 0, 0),
+        Preset(MINI, None, "Apache-2.0", 128, 64, 16, 2.0, 0, 0),
         Preset(
             "ace-0.6b-512",
             "scepter-studio/ACE-0.6B-512px",
@@ -127,19 +128,14 @@ def fetch(name: str) -> Path:
     if preset.repository is None:
         raise ModelError(f"{name} ships with ace-agent", "there is nothing to fetch")
     from huggingface_hub import snapshot_download
-    from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.errors import (
         GatedRepoError,
-        HfHubHTTPError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
     )
 
     page = f"https://huggingface.co/{preset.repository}"
-    here = Path(HF_HUB_CACHE)
-    if not (here / f"models--{preset.repository.replace('/', '--')}").is_dir():
-        check_disk(here, preset.download, f"fetching {preset.repository}")
     try:
         return Path(snapshot_download(preset.repository, allow_patterns=["models/*"]))
     except GatedRepoError as error:
@@ -156,16 +152,42 @@ def fetch(name: str) -> Path:
             f"{preset.repository} is not cached and the hub cannot be reached",
             "connect, unset HF_HUB_OFFLINE, or copy its folder here and `ace models convert FOLDER DEST`",
         ) from error
-    except (HfHubHTTPError, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # what a transport raises when it breaks off has no common root
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
             f"fetching {preset.repository} stopped: {reason}", "run it again to go on"
         ) from error
 
 
+def check_room_to_fetch(preset: Preset, dest: Path) -> None:
+    """Raises ModelError unless there is room for what is still to be fetched and for the converted folder `dest`."""
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE)
+    own = cache / f"models--{str(preset.repository).replace('/', '--')}"
+    cached = sum(file.stat().st_size for file in own.glob("blobs/*") if file.is_file())
+    done = sum(file.stat().st_size for file in partial_of(dest).glob("*/*") if file.is_file())
+    fetched, made = max(preset.download - cached, 0), max(preset.converted - done, 0)
+    if existing(cache).stat().st_dev == existing(dest).stat().st_dev:
+        check_disk(dest, fetched + made, f"fetching and converting {preset.name}")
+    else:
+        check_disk(cache, fetched, f"fetching {preset.name}")
+        check_disk(dest, made, f"converting {preset.name}")
+
+
+def partial_of(dest: Path) -> Path:
+    """The folder in which `dest` is made."""
+    return dest.with_name(f"{dest.name}.partial")
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
 def check_disk(folder: Path, needed: int, what: str) -> None:
     """Raises ModelError when the disk that `folder` is or will be on has fewer than `needed` bytes free."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    there = existing(folder)
     free = shutil.disk_usage(there).free
     if needed > free:
         raise ModelError(

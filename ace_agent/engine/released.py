@@ -7,12 +7,11 @@ user: the result is sized like the current image, everything is seeded, and a tu
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from ace_agent.engine.autoencoder import Autoencoder, FirstStage, to_picture
-from ace_agent.engine.convert import verify
+from ace_agent.engine.converted import TRANSFORMER_WEIGHTS, read_manifest, verify
 from ace_agent.engine.diffusion_sampling import (
     Denoiser,
     Sampler,
@@ -33,16 +32,18 @@ from ace_agent.engine.diffusion_sampling import (
 from ace_agent.engine.frames import frame_texts, null_prompts
 from ace_agent.engine.joint import JointDenoiser, JointSample, pad_targets, unpad_target
 from ace_agent.engine.lcu import MAX_IMAGES, ConditionUnit, Reference
-from ace_agent.engine.memory import ModelSizes, available_memory, check_memory, estimate_memory, sizes_of
+from ace_agent.engine.memory import ModelSizes, Work, sizes_of
+from ace_agent.engine.parts import Parts
 from ace_agent.engine.preprocess import check_mask
-from ace_agent.engine.presets import MANIFEST, model_folder, text_cache_home
+from ace_agent.engine.presets import model_folder, text_cache_home
 from ace_agent.engine.released_request import (
     FaithfulRequest,
     PipelineOutput,
     ProductRequest,
-    Request,
     Settings,
 )
+from ace_agent.engine.room import Room
+from ace_agent.engine.runtime import Runtime
 from ace_agent.engine.schedule import linear_schedule
 from ace_agent.engine.t5 import INDICATORS, T5TextEncoder, TextCache, TextEncoder
 from ace_agent.engine.transformer import ACETransformer
@@ -137,20 +138,18 @@ class ReleasedPipeline:
         offload: bool = False,
         weights_sha256: str = "",
         sizes: ModelSizes | None = None,
-        tiling: bool = False,
+        vae_tiling: bool = False,
     ) -> None:
         """`dtype` other than float32 is autocast to, with float32 weights, as released. `sizes` None skips the check
         of memory."""
-        self._load_transformer = cache(transformer)
-        self._load_first_stage = cache(first_stage)
+        self.parts = Parts(transformer, first_stage, device, offload)
         self.text_encoder = text_encoder
         self.settings = settings
         self.device = device
         self.dtype = dtype
-        self.offload = offload
-        self.tiling = tiling
+        self.vae_tiling = vae_tiling
         self.weights_sha256 = weights_sha256
-        self._sizes = sizes
+        self._room = None if sizes is None else Room(sizes, device, offload=offload, tiling=vae_tiling)
         self.name = settings.name
         self.native_size = settings.native_size
         self.default_steps = settings.steps
@@ -169,20 +168,22 @@ class ReleasedPipeline:
     ) -> Self:
         """A preset by name, or a folder that `ace models convert` made. Nothing heavy is loaded yet.
 
-        `offload` keeps on the device only the part at work; `vae_tiling` decodes in tiles. Raises ModelError if the
-        folder is missing, of another model or has lost files.
+        `device`, `dtype`, `offload` and `vae_tiling` are those of `Runtime`. Raises ModelError if the folder is
+        missing, of another model or has lost files, or the machine lacks the device; InputError for a bad name.
         """
         folder = model_folder(model)
         settings = Settings.read(folder)
+        manifest = read_manifest(folder)
         damaged = verify(folder, deep=False)
         if damaged:
             raise ModelError(
                 f"{folder} is not whole: {', '.join(damaged[:3])} missing or cut short",
                 "convert the model again",
             )
-        place = _device(device)
-        precision = _dtype(dtype, place)
-        manifest = json.loads((folder / MANIFEST).read_text())["files"]
+        runtime = Runtime(device, dtype, offload, vae_tiling)
+        found = runtime.torch_device()
+        place = str(found)
+        precision = runtime.torch_dtype(found)
         encoder_hash = "".join(
             noted["sha256"]
             for path, noted in sorted(manifest.items())
@@ -198,7 +199,9 @@ class ReleasedPipeline:
         )
 
         def transformer() -> ACETransformer:
-            loaded = ACETransformer.from_pretrained(folder / "transformer", local_files_only=True)
+            loaded = ACETransformer.from_pretrained(
+                folder / "transformer", local_files_only=True, use_safetensors=True
+            )
             return loaded.eval().requires_grad_(False).to("cpu" if offload else place)
 
         def first_stage() -> FirstStage:
@@ -214,9 +217,9 @@ class ReleasedPipeline:
             device=place,
             dtype=precision,
             offload=offload,
-            weights_sha256=manifest["transformer/diffusion_pytorch_model.safetensors"]["sha256"],
+            weights_sha256=manifest[TRANSFORMER_WEIGHTS]["sha256"],
             sizes=sizes,
-            tiling=vae_tiling,
+            vae_tiling=vae_tiling,
         )
 
     def __call__(
@@ -290,12 +293,13 @@ class ReleasedPipeline:
             if faithful
             else ProductRequest(self.settings, current, history, task, height, width)
         )
-        self._check_memory(
-            request, [*request.prompts, *null_prompts(request.prompts, negative_prompt), *INDICATORS]
-        )
+        if self._room is not None:
+            read = [*request.prompts, *null_prompts(request.prompts, negative_prompt), *INDICATORS]
+            work = Work.on([request.target, *(picture.size for picture in request.pictures)])
+            self._room.check(work, self.text_encoder, read, self.parts)
 
         texts = Texts.encode(self.text_encoder, request.prompts, negative_prompt)
-        with self._first_stage() as stage:
+        with self.parts.first_stage.at_work() as stage:
             posterior = None if faithful else torch.Generator().manual_seed(POSTERIOR_SEED)
             latents = tuple(stage.encode(picture.pixels, posterior) for picture in request.pictures)
         conditioning = Conditioning(
@@ -311,7 +315,7 @@ class ReleasedPipeline:
             if callback_on_step_end is not None:
                 callback_on_step_end(self, step, steps, {})
 
-        with self._transformer() as model:
+        with self.parts.transformer.at_work() as model, self._inference():
             cleans = [
                 denoise(
                     model,
@@ -323,7 +327,7 @@ class ReleasedPipeline:
                 )
                 for k in range(num_images_per_prompt)
             ]
-        with self._first_stage() as stage:
+        with self.parts.first_stage.at_work() as stage:
             decoded = [stage.decode(clean.float()) for clean in cleans]
         return request.output([to_picture(pixels, truncate=faithful) for pixels in decoded])
 
@@ -338,53 +342,10 @@ class ReleasedPipeline:
         )
 
     @contextmanager
-    def _transformer(self) -> Iterator[ACETransformer]:
-        model = self._load_transformer()
+    def _inference(self) -> Iterator[None]:
         kind = torch.device(self.device).type
-        with (
-            self._placed(model),
-            torch.inference_mode(),
-            torch.autocast(kind, self.dtype, enabled=self.dtype != torch.float32),
-        ):
-            yield model
-
-    @contextmanager
-    def _first_stage(self) -> Iterator[FirstStage]:
-        stage = self._load_first_stage()
-        with self._placed(getattr(stage, "model", None)):
-            yield stage
-
-    @contextmanager
-    def _placed(self, module: Any) -> Iterator[None]:
-        """The module on the device while it is at work, if offload is on."""
-        if not self.offload or module is None:
+        with torch.inference_mode(), torch.autocast(kind, self.dtype, enabled=self.dtype != torch.float32):
             yield
-            return
-        from accelerate import cpu_offload_with_hook
-
-        _, hook = cpu_offload_with_hook(module, self.device)
-        hook.hook.pre_forward(module)
-        try:
-            yield
-        finally:
-            hook.offload()
-            hook.remove()
-
-    def _check_memory(self, request: Request, texts: Sequence[str]) -> None:
-        if self._sizes is None:
-            return
-        side = int((request.target[0] * request.target[1]) ** 0.5)
-        need = estimate_memory(
-            self._sizes, side, images=len(request.pictures), tiling=self.tiling, offload=self.offload
-        )
-        remedy = "close other programs, use --offload or --vae-tiling, or take a smaller --size"
-        encoder = self.text_encoder
-        if isinstance(encoder, T5TextEncoder) and encoder.missing(texts):
-            if self.device != "cpu" and available_memory(self.device) < need.text:
-                encoder.device = "cpu"
-            if not self.offload:
-                check_memory(need.text, available_memory(encoder.device), "the text encoder", remedy)
-        check_memory(need.picture, available_memory(self.device), f"a picture of {side} px squared", remedy)
 
 
 def _check_arguments(
@@ -401,26 +362,6 @@ def _check_arguments(
     if not 1 <= variations <= 16:
         raise InputError(f"variations: wanted 1 to 16, got {variations}")
     sampler_named(sampler)
-
-
-def _device(device: str) -> str:
-    if device != "auto":
-        return device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-
-
-def _dtype(dtype: str, device: str) -> torch.dtype:
-    """Float16 under autocast is what the weights were released for; a CPU is exact in float32."""
-    if dtype == "auto":
-        return torch.float16 if device.startswith("cuda") else torch.float32
-    if dtype not in _DTYPES:
-        raise InputError(f"no number format called {dtype!r}", f"one of auto, {', '.join(_DTYPES)}")
-    return _DTYPES[dtype]
 
 
 def _drawn(generator: torch.Generator) -> int:

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from ace_agent.engine.autoencoder import from_picture
-from ace_agent.engine.convert import INDEX
+from ace_agent.engine.converted import INDEX
 from ace_agent.engine.frames import number_history, turn_prompts
 from ace_agent.engine.lcu import INDICATOR, MAX_IMAGES, ConditionUnit
 from ace_agent.engine.preprocess import UNIT, PreparedImage, crop_box, prepare_image, prepared_size
@@ -45,10 +45,16 @@ class Settings:
 
     @classmethod
     def read(cls, folder: Path) -> Settings:
-        index = json.loads((folder / INDEX).read_text())
-        if index.get("_class_name") != "ReleasedPipeline":
-            raise ModelError(f"{folder} is of another model", "`ace models` lists what can run")
-        return cls(**{name: index[name] for name in cls.__dataclass_fields__})
+        """Raises ModelError for a folder of another model or without its index."""
+        try:
+            index = json.loads((folder / INDEX).read_text())
+            if index["_class_name"] == "ReleasedPipeline":
+                return cls(**{name: index[name] for name in cls.__dataclass_fields__})
+        except OSError as error:
+            raise ModelError(f"{folder / INDEX} is missing", "convert the model again") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{folder / INDEX} is damaged", "convert the model again") from error
+        raise ModelError(f"{folder} is of another model", "`ace models` lists what can run")
 
 
 @dataclass(frozen=True)

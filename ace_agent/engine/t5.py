@@ -5,12 +5,12 @@ Letters: n valid tokens of a text, C the encoder's width (4096 for T5 v1.1 XXL).
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import html
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -19,6 +19,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from ace_agent.engine.memory import free_memory
 
 MAX_TOKENS = 120
 INDICATORS = ("{image}", *(f"{{image{i}}}" for i in range(1, 10)))
@@ -62,11 +64,16 @@ class TextCache:
             return None
 
     def write(self, text: str, states: Tensor) -> None:
+        """A cache that cannot be written, on a full disk say, is no reason to make no picture."""
         path = self.path(text)
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}")
-        save_file({"states": states.contiguous()}, partial)
-        partial.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file({"states": states.contiguous()}, partial)
+            partial.replace(path)
+        except (OSError, SafetensorError):
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 class T5TextEncoder:
@@ -117,7 +124,9 @@ class T5TextEncoder:
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-        tokenizer: Any = AutoTokenizer.from_pretrained(self.tokenizer_folder, local_files_only=True)
+        tokenizer: Any = AutoTokenizer.from_pretrained(
+            self.tokenizer_folder, local_files_only=True, trust_remote_code=False
+        )
         states = {}
         with TemporaryDirectory() as spill:
             model: Any = T5EncoderModel.from_pretrained(
@@ -130,14 +139,13 @@ class T5TextEncoder:
             for text in texts:
                 tokens = tokenizer(
                     text, max_length=MAX_TOKENS, padding="max_length", truncation=True, return_tensors="pt"
-                ).to(model.device)
+                )
+                if model.device.type != "meta":  # a model on disk; accelerate's hooks then move them
+                    tokens = tokens.to(model.device)
                 hidden = model(tokens.input_ids, attention_mask=tokens.attention_mask).last_hidden_state[0]
                 states[text] = hidden[: int(tokens.attention_mask.sum())].cpu()
                 if self.cache is not None:
                     self.cache.write(text, states[text])
-        # The transformer takes this memory next.
         del model
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_memory()  # the transformer takes it next
         return states

@@ -72,7 +72,8 @@ def _entry(question: Drawn, record: Record) -> Entry:
 
 def read_training(model: str) -> dict[str, float]:
     """What a model's folder says of its training (``training.json``): hours, step, samples; empty if nothing."""
-    from ace_agent.engine.pipeline import MINI, WEIGHTS
+    from ace_agent.engine.pipeline import WEIGHTS
+    from ace_agent.engine.presets import MINI
 
     folder = WEIGHTS / MINI if model == MINI else Path(model)
     try:

@@ -30,6 +30,7 @@ from ace_agent.engine.packing import rows_of
 from ace_agent.engine.preprocess import prepare_image
 from ace_agent.engine.released import Conditioning, Denoising, Texts, denoise
 from ace_agent.engine.schedule import linear_schedule, trailing_grid
+from ace_agent.engine.t5 import INDICATORS
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.errors import AceError
 from ace_agent.evaluation.golden import (
@@ -296,10 +297,11 @@ def check_inference(case: Case) -> Iterator[Row]:
     model = _model(weights_of(case))
     branches = {"": case.json("frame_texts"), "null.": case.json("null_frame_texts")}
     latents = [edit[0] for _, edit in case.numbered("edit.0")]
-    encoded = case.json("encoded")
+    encoded = [texts for texts in case.json("encoded") if texts != list(INDICATORS)]
     prompts, null = encoded[0], encoded[-1]
     plain = [p if i == 0 else p.replace(f"{{image{i}}}", "{image}") for i, p in enumerate(prompts)]
-    if len(set(prompts)) > 1:  # history; one prompt for several pictures is not numbered
+    numbered = not any("{image}" in prompt for prompt in prompts[1:])
+    if len(set(prompts)) > 1 and numbered:  # history; without it a list of prompts is used as it is
         yield exact(case, "history numbering", number_history(plain) == prompts)
     yield exact(case, "null prompts", null_prompts(prompts, null[-1]) == null)
     for prefix, texts in branches.items():
@@ -319,7 +321,8 @@ def check_inference(case: Case) -> Iterator[Row]:
     if latents and sample.mask is not None and sample.edit_masks[0] is not None:
         yield exact(case, "target mask", torch.equal(sample.mask, sample.edit_masks[0]))
     request = Conditioning(tuple(prompts), tuple(latents), sample.edit_masks, shape, sample.mask)
-    assert case.indicators is not None
+    if case.indicators is None:
+        raise GoldenError(f"{case.path} lacks tpe")
     texts_ready = Texts.encode(_KnownTexts(states, case.indicators), prompts, null[-1])
     how = Denoising(
         int(case.number("steps", INFERENCE_STEPS)),
@@ -364,8 +367,9 @@ def check_directory(folder: Path) -> Iterator[Row]:
             continue
         try:
             yield from CHECKS[case.kind](case)
-        except (AceError, KeyError, ValueError) as error:
-            yield Row(case.name, f"cannot be checked: {error}", float("inf"), 0.0)
+        except (AceError, LookupError, ValueError, TypeError, RuntimeError, OSError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            yield Row(case.name, f"cannot be checked: {reason}", float("inf"), 0.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ace_agent.data.sample import Sample
 from ace_agent.engine.autoencoder import Autoencoder, FirstStage, from_picture
-from ace_agent.engine.convert import sha256_of
+from ace_agent.engine.converted import sha256_of
 from ace_agent.engine.frames import frame_texts
 from ace_agent.engine.joint import JointSample, pad_targets
 from ace_agent.engine.memory import OVERHEAD, available_memory, check_memory, sizes_of

@@ -1,4 +1,5 @@
 import pickle
+import random
 from pathlib import Path
 
 import torch
@@ -104,3 +105,29 @@ def test_pixart_names_are_translated():
     assert translated.keys() == released.keys()
     assert all(torch.equal(translated[name], tensor) for name, tensor in released.items())
     assert convert_transformer(pixart)[0]["qk_norm"] is False
+
+
+def test_whatever_the_damage_it_is_one_error(tmp_path: Path):
+    """Damaged bytes make an unpickler raise anything: KeyError, struct.error, AssertionError ..."""
+    rng = random.Random(0)
+    refused = 0
+    for zipped in (True, False):
+        whole = tmp_path / "whole.pth"
+        torch.save({"a": torch.ones(4, 3)}, whole, _use_new_zipfile_serialization=zipped)
+        raw = whole.read_bytes()
+        for _ in range(150):
+            spoilt = bytearray(raw)
+            for _ in range(3):
+                spoilt[rng.randrange(min(len(raw), 600))] = rng.randrange(256)
+            (tmp_path / "spoilt.pth").write_bytes(spoilt)
+            try:
+                read_tensors(tmp_path / "spoilt.pth")
+            except ModelError:
+                refused += 1
+    assert refused > 100
+
+
+def test_any_number_of_hidden_channels_comes_out_again():
+    """int(44 * (120 / 44)) is 119."""
+    config, _ = convert_transformer(dit_tensors(width=44, depth=1, mlp_ratio=2.73), heads=2)
+    assert int(config["width"] * config["mlp_ratio"]) == 120

@@ -7,8 +7,9 @@ import torch
 from pytest import raises
 from safetensors.torch import load_file
 
-from ace_agent.engine import convert as module
-from ace_agent.engine.convert import convert, find_layout, verify
+from ace_agent.engine import converted as module
+from ace_agent.engine.convert import convert, find_layout
+from ace_agent.engine.converted import verify
 from ace_agent.engine.presets import MANIFEST
 from ace_agent.errors import InputError, ModelError
 from tests.released_checkpoint import dit_tensors, write_released_checkpoint
@@ -58,7 +59,7 @@ def test_an_interrupted_conversion_goes_on_and_ends_the_same(
 ):
     whole = contents(convert(checkpoint, tmp_path / "whole"))
     written: list[str] = []
-    add = module._Staging.add
+    add = module.Staging.add
 
     def stop_after_five(self, piece):
         if len(written) == 5:
@@ -69,7 +70,7 @@ def test_an_interrupted_conversion_goes_on_and_ends_the_same(
         add(self, piece)
 
     with monkeypatch.context() as patch, raises(KeyboardInterrupt):
-        patch.setattr(module._Staging, "add", stop_after_five)
+        patch.setattr(module.Staging, "add", stop_after_five)
         convert(checkpoint, tmp_path / "ace")
     assert not (tmp_path / "ace").exists()
     damaged = tmp_path / "ace.partial" / written[0]
@@ -97,7 +98,7 @@ def test_the_last_good_folder_stays_until_the_new_one_is_whole(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, raises(KeyboardInterrupt):
-        patch.setattr(module._Staging, "add", fail)
+        patch.setattr(module.Staging, "add", fail)
         convert(source, dest, overwrite=True)
     assert contents(dest) == before
     convert(source, dest, overwrite=True)
@@ -164,3 +165,77 @@ def test_lost_and_spoilt_files_are_noticed(checkpoint: Path, tmp_path: Path):
     (dest / "vae" / "config.json").unlink()
     assert sorted(verify(dest)) == ["model_index.json", "vae/config.json"]
     assert verify(dest, deep=False) == ["vae/config.json"]
+
+
+def test_a_run_killed_between_the_last_two_renames_loses_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The old folder has left and the new one has not come: for that instant DEST is not there."""
+    dest = convert(source, tmp_path / "ace")
+    torch.save({"state_dict": dit_tensors(seed=9)}, source / "models" / "dit" / "ace_0.6b_512px.pth")
+    rename = Path.rename
+
+    def killed(self: Path, target: Path) -> Path:
+        if self.name == "ace.partial":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patch, raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", killed)
+        convert(source, dest, overwrite=True)
+    assert not dest.exists()
+    again: list[str] = []
+    convert(source, dest, overwrite=True, progress=lambda done, total, path: again.append(path))
+    assert again == [""]  # every file was whole already
+    assert torch.equal(
+        load_file(dest / module.TRANSFORMER_WEIGHTS)["output.weight"],
+        dit_tensors(seed=9)["final_layer.linear.weight"],
+    )
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ace", "source"]
+
+
+def test_a_disk_that_fills_up_midway_is_said_and_gone_on_from(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from safetensors import SafetensorError
+
+    def full(tensors: object, path: Path, metadata: object) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ace_agent.engine.convert.save_file", full)
+        with raises(
+            ModelError, match=r"writing .* stopped: I/O error: No space left .*: free some space and run it"
+        ):
+            convert(checkpoint, tmp_path / "ace")
+    assert not (tmp_path / "ace").exists()
+    assert not list(tmp_path.rglob("*.half"))
+    assert verify(convert(checkpoint, tmp_path / "ace")) == []
+
+
+def test_a_damaged_text_encoder_is_named(source: Path, tmp_path: Path):
+    folder = source / "models" / "text_encoder" / "t5-v1_1-xxl"
+    cases = (
+        ("config.json", "truncated or damaged"),
+        ("pytorch_model.bin.index.json", "truncated or damaged"),
+    )
+    for name, message in cases:
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: len(whole) // 2])
+        with raises(ModelError, match=rf"{name} is {message}"):
+            convert(source, tmp_path / "ace")
+        (folder / name).write_bytes(whole)
+    (folder / "pytorch_model-00002-of-00002.bin").unlink()
+    with raises(ModelError, match=r"pytorch_model-00002-of-00002.bin does not exist: fetch"):
+        convert(source, tmp_path / "ace")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["source"]
+
+
+def test_a_damaged_manifest_is_mended_by_converting_again(source: Path, tmp_path: Path):
+    dest = convert(source, tmp_path / "ace")
+    for text in ("{}", '{"files": {"transformer', "[]"):
+        (dest / MANIFEST).write_text(text)
+        with raises(ModelError, match="is damaged or of another model: convert the model again"):
+            verify(dest)
+    assert verify(convert(source, dest, overwrite=True)) == []

@@ -100,3 +100,21 @@ def test_a_callback_can_stop_the_loop():
 def test_unknown_samplers_are_refused_by_name():
     with raises(InputError, match=r"no sampler called 'euler': one of ddim, dpm\+\+, unipc"):
         sampler_named("euler")
+
+
+def test_the_faithful_loop_moves_the_global_generator_at_every_step():
+    """The released one draws noise that eta 0 then leaves out; what is drawn after it depends on that."""
+
+    def after(faithful: bool) -> Tensor:
+        torch.manual_seed(0)
+        sample_ddim(lambda x, t: x, torch.ones(1, 4, 6), 3, schedule=SCHEDULE, faithful=faithful)
+        return torch.randn(4)
+
+    torch.manual_seed(0)
+    untouched = torch.randn(4)
+    torch.manual_seed(0)
+    for _ in range(3):
+        torch.randn(1, 4, 6)
+    moved = torch.randn(4)
+    assert torch.equal(after(True), moved)
+    assert torch.equal(after(False), untouched)

@@ -1,10 +1,11 @@
 import shutil
 from pathlib import Path
 
-from pytest import MonkeyPatch, fixture, raises
+from pytest import MonkeyPatch, fixture, mark, raises
 
+from ace_agent.engine.convert import convert
 from ace_agent.engine.presets import PRESETS, fetch, is_installed, model_folder, preset_folder
-from ace_agent.errors import ModelError
+from ace_agent.errors import InputError, ModelError
 
 
 @fixture(autouse=True)
@@ -48,25 +49,57 @@ def test_a_gated_or_renamed_repository_is_explained(monkeypatch: MonkeyPatch):
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     response = httpx.Response(404, request=httpx.Request("GET", "https://hub"))
-    for error, words in ((GatedRepoError, "is gated"), (RepositoryNotFoundError, "was renamed, removed")):
+    for error, words in (
+        (GatedRepoError("no", response=response), "is gated"),
+        (RepositoryNotFoundError("no", response=response), "was renamed, removed"),
+        (httpx.ReadTimeout("the line went dead"), "stopped: the line went dead: run it again to go on"),
+        (OSError(28, "No space left on device"), r"stopped: .*No space left on device"),
+    ):
 
-        def refuse(*args: object, error: type[Exception] = error, **options: object) -> str:
-            raise error("no", response=response)
+        def refuse(*args: object, error: Exception = error, **options: object) -> str:
+            raise error
 
         monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
         with raises(ModelError, match=words):
             fetch("ace-0.6b-1024")
 
 
-def test_a_full_disk_is_said_before_anything_is_fetched(tmp_path: Path, monkeypatch: MonkeyPatch):
+@mark.parametrize(
+    ("cached", "free", "wanted"),
+    [(0, 30, "needs 34.1 GB of disk and .* has 30.0 GB free"), (20, 15, None), (20, 14, "needs 14.1 GB")],
+)
+def test_a_full_disk_is_said_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: MonkeyPatch, cached: int, free: int, wanted: str | None
+):
+    """Room for the fetched files and for the converted ones, but for what is there already."""
     import huggingface_hub
 
     usage = type(shutil.disk_usage("/"))
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12, 5 * 10**9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12, free * 10**9))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", None)
-    with raises(ModelError, match=r"needs 21.8 GB of disk and .* has 5.0 GB free"):
-        fetch("ace-0.6b-512")
+    blobs = tmp_path / "hub" / "models--scepter-studio--ACE-0.6B-512px" / "blobs"
+    blobs.mkdir(parents=True)
+    with (blobs / "a").open("wb") as file:
+        file.truncate(cached * 10**9)
+    asked: list[str] = []
+
+    def download(repository: str, **options: object) -> str:
+        asked.append(repository)
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    with raises(ModelError, match=wanted or "holds no ACE checkpoint"):
+        convert("ace-0.6b-512", tmp_path / "ace")
+    assert bool(asked) == (wanted is None)
+
+
+def test_a_destination_that_will_not_do_is_said_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: MonkeyPatch
+):
+    monkeypatch.setattr("huggingface_hub.snapshot_download", None)
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with raises(InputError, match="is not a converted model"):
+        convert("ace-0.6b-512", tmp_path)
 
 
 def test_the_presets_are_the_released_ones():

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 from pytest import raises
 
-from ace_agent.engine import released as module
+from ace_agent.engine import room
 from ace_agent.engine.convert import convert
 from ace_agent.engine.lcu import ConditionUnit
 from ace_agent.engine.released import ReleasedPipeline
-from ace_agent.engine.released_request import FaithfulRequest, ProductRequest, changed_region
+from ace_agent.engine.released_request import FaithfulRequest, ProductRequest, Settings, changed_region
 from ace_agent.errors import InputError, ModelError
 from tests.released_checkpoint import write_released_checkpoint
 
@@ -157,9 +157,9 @@ def test_bad_requests_are_refused_before_anything_is_loaded(folder: Path, monkey
 
 def test_too_little_memory_is_said_before_anything_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch):
     pipe = ReleasedPipeline.from_pretrained(folder, device="cpu")
-    monkeypatch.setattr(module, "available_memory", lambda device: 10**6)
+    monkeypatch.setattr(room, "available_memory", lambda device: 10**6)
     with raises(
-        ModelError, match=r"needs .* GB of memory and 0.0 GB are free: close other programs, use --offload"
+        ModelError, match=r"needs .* GB of memory and 0.0 GB are free: close other programs, or use --offload"
     ):
         pipe("a red fox")
 
@@ -178,7 +178,7 @@ def test_folders_of_another_model_or_cut_short_are_refused(folder: Path, tmp_pat
         ReleasedPipeline.from_pretrained(copy)
 
 
-SETTINGS = module.Settings("tiny", 512, 1024, 20, 4.5, 0.5)
+SETTINGS = Settings("tiny", 512, 1024, 20, 4.5, 0.5)
 
 
 def test_product_requests_number_images_and_leave_out_what_is_too_much():
@@ -231,3 +231,22 @@ def test_regions_mark_what_changed():
     result.putpixel((2, 2), (104, 100, 100))  # what the first stage does to any pixel
     region = changed_region(base, result)
     assert region[20, 20] == 1 and region[2, 2] == 0 and region[38, 38] == 0
+
+
+def test_offload_on_a_cpu_holds_nothing_afterwards(folder: Path, tmp_path: Path):
+    saving = ReleasedPipeline.from_pretrained(folder, device="cpu", offload=True, text_cache=tmp_path)
+    for _ in range(2):
+        saving("a red fox", width=32, height=32, seed=3, num_inference_steps=1)
+        assert saving.parts.held == 0
+
+
+def test_an_index_that_is_damaged_or_lost_is_said(folder: Path, tmp_path: Path):
+    import shutil
+
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    (copy / "model_index.json").write_text('{"_class_name": "ReleasedPipeline"}')
+    with raises(ModelError, match=r"model_index.json is damaged: convert the model again"):
+        ReleasedPipeline.from_pretrained(copy)
+    (copy / "model_index.json").unlink()
+    with raises(ModelError, match=r"model_index.json is missing: convert the model again"):
+        ReleasedPipeline.from_pretrained(copy)

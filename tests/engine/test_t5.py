@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -61,3 +62,31 @@ def test_a_damaged_entry_is_encoded_anew(folders: tuple[Path, Path], tmp_path: P
     cache.path("a red fox").write_bytes(b"half a fi")
     assert torch.equal(encoder(folders, cache).encode(["a red fox"])[0], first[0])
     assert cache.read("a red fox") is not None
+
+
+def test_a_cache_that_cannot_be_written_costs_no_picture(folders: tuple[Path, Path], tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    cache = TextCache(tmp_path / "file", "encoder-a")
+    assert len(encoder(folders, cache).encode(["a red fox"])) == 1
+    assert cache.read("a red fox") is None
+
+
+def test_what_memory_does_not_hold_is_read_from_disk(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+):
+    """Tokens were once sent to the device of a model that lay on disk, which has none."""
+    from transformers import T5EncoderModel
+
+    load = T5EncoderModel.from_pretrained
+    spilt = []
+
+    def tight(*args: Any, **options: Any) -> Any:
+        model = load(*args, **options, max_memory={"cpu": 20_000})
+        spilt.append(str(model.device))
+        return model
+
+    wanted = encoder(folders).encode(["a red fox"])[0]
+    monkeypatch.setattr(T5EncoderModel, "from_pretrained", tight)
+    saving = T5TextEncoder(*folders, dtype=torch.float32, offload=True)
+    assert torch.equal(saving.encode(["a red fox"])[0], wanted)
+    assert spilt == ["meta"]

@@ -58,6 +58,34 @@ def test_seven_fractional_steps_of_a_mixed_batch_agree(tmp_path: Path):
     assert sum(row.quantity.startswith("x_after_step") for row in rows) == 7
 
 
+@mark.parametrize(
+    "configuration",
+    [
+        Configuration(width=44, heads=2, depth=1, mlp_ratio=2.73),  # 120.12 hidden channels, rounded down
+        Configuration(width=40, heads=2, depth=1, qk_norm=False, sigma_half=False, seed=1),
+    ],
+    ids=["22", "20 without norm and sigma"],
+)
+def test_losses_and_whole_inference_of_other_configurations_agree(
+    tmp_path: Path, configuration: Configuration
+):
+    writer = Writer(tmp_path, configuration)
+    sizes = [[(2, 4), (2, 2), (4, 2)], [(4, 4)], [(2, 2), (2, 2)]]
+    writer.loss_case("loss", [writer.sample(own, t) for own, t in zip(sizes, (999, 0, 403), strict=True)])
+    turns = ["{image} add a tree", "then {image1} at night", "now make {image2} blue", "put {image3} in snow"]
+    writer.inference_case("g_inference_history", turns, [(4, 2), (2, 2), (2, 4), (4, 4)])
+    writer.inference_case(
+        "g_inference_nine", ["put all of it into {image}"] * 9, [(2, 2), (2, 4), (4, 2)] * 3
+    )
+    writer.inference_case("g_inference_list", ["{image} in red", "{image} in blue"], [(2, 2), (2, 4)])
+    writer.inference_case("g_inference_words", ["a red fox"], [])
+    rows = list(check_directory(tmp_path))
+    assert [f"{row.file} {row.quantity}" for row in rows if not row.ok] == []
+    quantities = {f"{row.file} {row.quantity}" for row in rows}
+    assert {"loss grad_norms", "loss loss_valid_only", "g_inference_history history numbering"} <= quantities
+    assert "g_inference_list history numbering" not in quantities
+
+
 def test_a_prefix_selects_its_own_weights(tmp_path: Path):
     plain, other = Configuration(width=36, heads=2), Configuration(width=40, heads=2, seed=4)
     for writer in (Writer(tmp_path, plain), Writer(tmp_path, other, "alt_")):

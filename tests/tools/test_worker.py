@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ace_agent.engine.runtime import Runtime
 from ace_agent.executor import Progress
 from ace_memory.housekeeping import check
 from ace_tools.studio import OPEN, Studio
@@ -139,9 +140,9 @@ def test_a_model_is_loaded_once_and_only_for_a_picture() -> None:
 
 
 def test_toolkits_of_one_model_share_it() -> None:
-    one, two = shared_worker("ace-mini", "auto", "auto"), shared_worker("ace-mini", "auto", "auto")
+    one, two = shared_worker("ace-mini", Runtime()), shared_worker("ace-mini", Runtime())
     assert one is two
-    assert one is not shared_worker("other", "auto", "auto")
+    assert one is not shared_worker("other", Runtime())
 
 
 def test_conversations_that_nobody_uses_are_closed(tools: Any, studio: Studio) -> None:

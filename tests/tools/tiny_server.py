@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import ace_tools.studio
+from ace_agent.engine.runtime import Runtime
 from ace_tools.server import command
 from ace_tools.worker import Worker
 from tests.tiny import TinyPipeline
 
 
-def tiny_worker(model: str | Path, device: str, dtype: str) -> Worker:
+def tiny_worker(model: str | Path, runtime: Runtime) -> Worker:
     def load() -> Any:
         print("a library that prints must not break the protocol")
         os.write(1, b"nor one that writes to the file descriptor\n")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from ace_agent.cli import options
+from ace_agent.engine.runtime import Runtime
 
 if TYPE_CHECKING:
     import socket
@@ -40,6 +41,7 @@ PORT = 8765
 @options.conversation
 @options.workspace
 @options.model
+@options.runtime
 @options.planner
 def command(
     over_http: bool,
@@ -49,6 +51,7 @@ def command(
     conversation: str | None,
     workspace: Path | None,
     model: str,
+    runtime: Runtime,
     planner: str,
 ) -> None:
     """Serve the tools over MCP.
@@ -56,7 +59,7 @@ def command(
     Without -c every client gets a new conversation of its own. Clients may read pictures inside the workspace
     and nothing else of this machine.
     """
-    server = _server(workspace, model, planner, conversation, images)
+    server = _server(workspace, model, runtime, planner, conversation, images)
     if not over_http:
         serve_stdio(server)
         return
@@ -70,7 +73,12 @@ def command(
 
 
 def _server(
-    workspace: Path | None, model: str, planner: str, conversation: str | None, images: str
+    workspace: Path | None,
+    model: str,
+    runtime: Runtime,
+    planner: str,
+    conversation: str | None,
+    images: str,
 ) -> AceServer:
     from ace_agent.errors import AceError
     from ace_tools.studio import Studio
@@ -81,7 +89,7 @@ def _server(
         if error.name is None or error.name.partition(".")[0] != "mcp":
             raise
         raise AceError("MCP is not installed", "pip install 'ace-agent[tools]'") from None
-    studio = Studio(workspace, model=model, planner=planner)
+    studio = Studio(workspace, model=model, runtime=runtime, planner=planner)
     return AceServer(studio, conversation=conversation, images=cast(Literal["inline", "path"], images))
 
 

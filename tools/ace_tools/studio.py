@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ace_agent.agent import Agent
+from ace_agent.engine.runtime import Runtime
 from ace_agent.making import Pipeline
 from ace_agent.planner import Planner
 from ace_agent.workspace import workspace_folder
@@ -37,7 +38,7 @@ class Studio:
     """What the tools of one toolkit or server share.
 
     `session` is the conversation of calls that come without a thread id. `pipeline` is any object of the
-    pipeline's interface; None loads `model` when the first picture must be made.
+    pipeline's interface; None loads `model` when the first picture must be made, to be run as `runtime` says.
     """
 
     def __init__(
@@ -47,13 +48,14 @@ class Studio:
         model: str | Path = "ace-mini",
         session: str = "tools",
         planner: str | Planner = "auto",
-        device: str = "auto",
-        dtype: str = "auto",
+        runtime: Runtime | None = None,
         pipeline: Pipeline | None = None,
     ) -> None:
         self.workspace = workspace_folder(None if workspace is None else Path(workspace)).absolute()
         self.session = conversation_for(session)
-        self.worker = shared_worker(model, device, dtype) if pipeline is None else Worker(lambda: pipeline)
+        self.worker = (
+            shared_worker(model, runtime or Runtime()) if pipeline is None else Worker(lambda: pipeline)
+        )
         self._model = model
         self._planner = planner
         self._rooms: OrderedDict[str, Room] = OrderedDict()

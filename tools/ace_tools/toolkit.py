@@ -8,6 +8,7 @@ from typing import Any, Literal
 from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from ace_agent.engine.runtime import Runtime
 from ace_agent.planner import Planner
 from ace_tools.operations import OPERATIONS
 from ace_tools.runnables import AceRunnable, PlannerRunnable
@@ -39,6 +40,8 @@ class AceToolkit(BaseToolkit):
     )
     device: str = "auto"
     dtype: str = "auto"
+    offload: bool = Field(default=False, description="released model: keep on the device the part at work")
+    vae_tiling: bool = Field(default=False, description="released model: decode in tiles")
     pipeline: Any = Field(default=None, exclude=True, repr=False, description="takes the place of `model`")
 
     _studio: Studio = PrivateAttr()
@@ -46,8 +49,8 @@ class AceToolkit(BaseToolkit):
     def model_post_init(self, context: Any, /) -> None:
         planner: str | Planner = self.planner
         self._studio = Studio(
-            self.workspace, model=self.model, session=self.session, planner=planner, device=self.device,
-            dtype=self.dtype, pipeline=self.pipeline,
+            self.workspace, model=self.model, session=self.session, planner=planner,
+            runtime=Runtime(self.device, self.dtype, self.offload, self.vae_tiling), pipeline=self.pipeline,
         )  # fmt: skip
 
     @property

@@ -7,11 +7,12 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
+from ace_agent.engine.runtime import Runtime
 from ace_agent.executor import Progress, Report
 from ace_agent.making import Pipeline
 
@@ -107,20 +108,20 @@ class Worker:
         return Queued(self._thread.submit(work), stopped)
 
 
-_shared: weakref.WeakValueDictionary[tuple[str, str, str], Worker] = weakref.WeakValueDictionary()
+_shared: weakref.WeakValueDictionary[tuple[str, Runtime], Worker] = weakref.WeakValueDictionary()
 _sharing = threading.Lock()
 
 
-def shared_worker(model: str | Path, device: str, dtype: str) -> Worker:
+def shared_worker(model: str | Path, runtime: Runtime) -> Worker:
     """The worker of a model; toolkits of one process that want the same one share its weights and queue."""
 
     def load() -> Pipeline:
         from ace_agent.engine.pipeline import ACEPipeline
 
-        return cast(Pipeline, ACEPipeline.from_pretrained(model, device=device, dtype=dtype))
+        return cast(Pipeline, ACEPipeline.from_pretrained(model, **asdict(runtime)))
 
     with _sharing:
-        key = (str(model), device, dtype)
+        key = (str(model), runtime)
         worker = _shared.get(key)
         if worker is None:
             worker = _shared[key] = Worker(load)

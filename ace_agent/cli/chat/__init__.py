@@ -8,12 +8,14 @@ from pathlib import Path
 import click
 
 from ace_agent.cli import options
+from ace_agent.engine.runtime import Runtime
 
 
 @click.command("chat")
 @options.conversation
 @click.option("--new", is_flag=True, help="Start a new conversation; with -c, under that name.")
 @options.model
+@options.runtime
 @options.planner
 @click.option(
     "-o",
@@ -30,6 +32,7 @@ def command(
     conversation: str | None,
     new: bool,
     model: str,
+    runtime: Runtime,
     planner: str,
     output: Path | None,
     workspace: Path | None,
@@ -50,10 +53,10 @@ def command(
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         Destination(output).check()
-    agent = open_agent(workspace, conversation, model=model, planner=planner, new=new)
+    agent = open_agent(workspace, conversation, model=model, runtime=runtime, planner=planner, new=new)
     session = Session(
         agent, consoles.output(), consoles.notices(),
-        workspace=workspace, model=model, planner=planner, yes=yes, output=output,
+        workspace=workspace, model=model, runtime=runtime, planner=planner, yes=yes, output=output,
     )  # fmt: skip
     if sys.stdin.isatty():
         session.tell(f"{agent.conversation}, {model}. /help lists the commands, /quit leaves.")

@@ -16,6 +16,8 @@ from ace_agent.cli.plans import Confirm, asker
 from ace_agent.cli.presenting import present
 from ace_agent.cli.progress import progress_bar
 from ace_agent.cli.saving import Destination
+from ace_agent.engine.presets import MINI
+from ace_agent.engine.runtime import Runtime
 from ace_agent.errors import AceError
 from ace_memory import StoreError
 
@@ -45,7 +47,8 @@ class Session:
     results: Console
     notices: Console
     workspace: Path | None = None
-    model: str = "ace-mini"
+    model: str = MINI
+    runtime: Runtime = field(default_factory=Runtime)
     planner: str = "auto"
     yes: bool = False
     output: Path | None = None
@@ -101,7 +104,13 @@ class Session:
 
         if not Path(model).is_dir():
             model_folder(model)
-        self.agent = open_agent(self.workspace, self.agent.conversation, model=model, planner=self.planner)
+        self.agent = open_agent(
+            self.workspace,
+            self.agent.conversation,
+            model=model,
+            runtime=self.runtime,
+            planner=self.planner,
+        )
         self.model = model
 
     def use_planner(self, planner: str) -> None:
@@ -112,6 +121,7 @@ class Session:
             self.workspace,
             self.agent.conversation,
             model=self.model,
+            runtime=self.runtime,
             planner=make_planner(planner),
             pipeline=self.agent.pipeline,
         )
