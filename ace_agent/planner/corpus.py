@@ -17,7 +17,7 @@ from functools import cache
 from typing import Literal
 
 from ace_agent.planner import Context, KnownImage
-from ace_agent.planner.language import Line, Script
+from ace_agent.planner.language import Line, Script, parse
 from ace_agent.planner.lexicon import tagged
 from ace_agent.planner.tables import rows, wordset
 from ace_agent.tasks import TASKS
@@ -122,6 +122,19 @@ _JOINTS = (
 _CHAINED = ("it", "it", "the result", "that", "the picture", "the whole thing")
 _UNDO = ("undo", "undo that", "go back one step", "revert the last change", "take that back", "step back")
 _RETURN = ("go back to {}", "return to {}", "back to {} please", "I want {} again")
+_COUNTS = (
+    "{}, three versions", "{}, 4 variations please", "give me two versions: {}", "{}, five different ones",
+    "{} (3 options)", "try it four times: {}",
+)  # fmt: skip
+_ELSEWHERE = ("in {}, {}", "{}: {}", "for {}, {}", "on {}, {}")
+_COMMON = {
+    **dict.fromkeys(("add", "remove", "replace", "edit_color", "edit_scene", "edit_style", "text_to_image"), 4),
+    **dict.fromkeys(
+        ("edit_texture", "edit_motion", "edit_face", "render_text", "restore", "grayscale", "extract_foreground",
+         "style_reference", "edit_general", "inpaint"), 2,
+    ),
+}  # fmt: skip
+"""How much oftener than the others people ask for some tasks."""
 _SHORT = {
     "please": "pls",
     "you": "u",
@@ -165,8 +178,12 @@ class Wording:
     @property
     def split(self) -> Split:
         """Where the wording belongs: 8 in 10 to training, told by a hash of its text."""
-        place = int(hashlib.sha256(self.request.encode()).hexdigest()[:8], 16) % 10
-        return "test" if place == 0 else "check" if place == 1 else "train"
+        return _split(self.request)
+
+
+def _split(wording: str) -> Split:
+    place = int(hashlib.sha256(wording.encode()).hexdigest()[:8], 16) % 10
+    return "test" if place == 0 else "check" if place == 1 else "train"
 
 
 @cache
@@ -181,6 +198,13 @@ def wordings(split: Split) -> dict[str, tuple[Wording, ...]]:
         or (all_[{"train": 0, "check": 1, "test": -1}[split] % len(all_)],)
         for task, all_ in found.items()
     }
+
+
+@cache
+def idioms(split: Split) -> tuple[tuple[str, str], ...]:
+    """A split's wishes of several steps: request and script, with slots."""
+    pairs = (tuple(part.strip() for part in row.split("|")) for row in rows("idioms"))
+    return tuple((request, script) for request, script in pairs if _split(request) == split)
 
 
 def examples(split: Split, seed: int = 0) -> Iterator[Example]:
@@ -199,6 +223,7 @@ class _Maker:
         self.split: Split = split
         self.random = random_
         self.table = wordings(split)
+        self.tasks = [task for task in TASKS for _ in range(_COMMON.get(task, 1))]
         tags = tagged()
 
         def few(tag: str) -> list[str]:
@@ -276,7 +301,33 @@ class _Maker:
             return self._refusal(captions)
         if kind < 0.1:
             return self._back(captions)
+        if kind < 0.2:
+            return self._idiom(captions)
         return self._request(captions)
+
+    def _idiom(self, captions: list[str]) -> Example | None:
+        known = idioms(self.split)
+        if not known:
+            return None
+        request, script = self.random.choice(known)
+        if ("@a" in script and not captions) or ("@b" in script and len(captions) < 2):
+            return None
+        slots, places = {}, {}
+        if captions:
+            target = self.random.choice([len(captions)] * 3 + list(range(1, len(captions) + 1)))
+            other = self.random.choice([n for n in range(1, len(captions) + 1) if n != target] or [target])
+            single = target == len(captions) and "@b" not in script
+            slots["im"] = self.pick(("it", "this", "the picture")) if single else self.name(target, captions)
+            slots["im2"] = self.name(other, captions)
+            places = {"@a": f"@{target}", "@b": f"@{other}"}
+            if "@a" in script and "{im}" not in request and not single:
+                request = self.pick(_ELSEWHERE).format("{im}", request)
+        request, script = self.filled(request, script, slots)
+        for mark, place in places.items():
+            script = script.replace(mark, place)
+        voice = self.pick(VOICES)
+        lines = "\n".join(part.strip() for part in script.split("//"))
+        return Example(tuple(captions), self._said(request, voice), parse(lines), voice)
 
     def _refusal(self, captions: list[str]) -> Example:
         if not captions and self.random.random() < 0.6:
@@ -295,21 +346,15 @@ class _Maker:
         undo = self.random.random() < 0.5
         target = len(captions) - 1 if undo else self.random.randint(1, len(captions) - 1)
         if undo:
-            said = self.pick(
-                (
-                    "undo",
-                    "undo that",
-                    "go back one step",
-                    "revert the last change",
-                    "take that back",
-                    "step back",
-                )
-            )
+            said = self.pick(_UNDO)
         else:
-            name = self.name(target, captions)
-            said = self.pick(
-                ("go back to {}", "return to {}", "back to {} please", "I want {} again")
-            ).format(name)
+            said = self.pick(_RETURN).format(self.name(target, captions))
+        if self.random.random() < 0.35:  # what is wished besides is done to the earlier picture
+            wording = self.random.choice(self.table[self.pick(("add", "remove", "edit_color", "edit_scene"))])
+            request, words = self.filled(wording.request, wording.words, {"im": "it"})
+            line = Line(wording.task, (f"@{target}",), None, words)
+            said += self.pick(_JOINTS) + request
+            return Example(tuple(captions), self._said(said, "plain"), Script((line,)), "undo")
         return Example(
             tuple(captions), self._said(said, self.pick(VOICES)), Script(goto=f"@{target}"), "undo"
         )
@@ -351,11 +396,13 @@ class _Maker:
             lines.append(made[0])
             said.append(made[1])
         request = said[0] + "".join(self.pick(_JOINTS) + more for more in said[1:])
+        if self.random.random() < 0.04:  # counts are read by rule; the model only must not trip over them
+            request = self.pick(_COUNTS).format(request)
         return Example(tuple(captions), self._said(request, voice), Script(tuple(lines)), voice)
 
     def _step(self, captions: list[str], lines: list[Line], *, first: bool) -> tuple[Line, str] | None:
         empty = not captions and not lines
-        task = "text_to_image" if empty else self.pick(list(TASKS))
+        task = "text_to_image" if empty else self.pick(self.tasks)
         if not first and task in ("text_to_image", "try_on", "face_swap", "multi_control", "inpaint"):
             return None
         row = TASKS[task]
@@ -364,6 +411,8 @@ class _Maker:
             request, words = self.filled(wording.request, wording.words, {})
             return Line(task, (), None, words), request
         if not first:
+            if len(captions) > 1 and self.random.random() < 0.2:
+                return self._on_another(wording, captions)
             return self._chained(wording, lines, captions)
         images = [n for n, c in enumerate(captions, 1) if not c.startswith("mask")]
         target = self.random.choice(images[-1:] * 3 + images)
@@ -380,8 +429,20 @@ class _Maker:
         name = self.pick(("it", "this", "the picture")) if target == last else self.name(target, captions)
         request, words = self.filled(wording.request, wording.words, {"im": name})
         if target != last and "{im}" not in wording.request:
-            request = self.pick(("in {}, {}", "take {} and {}", "{}: {}", "on {}, {}")).format(name, request)
+            request = self.pick((*_ELSEWHERE, "take {} and {}")).format(name, request)
         return Line(task, (f"@{target}",), mask, words), request
+
+    def _on_another(self, wording: Wording, captions: list[str]) -> tuple[Line, str] | None:
+        """A later wish about a picture of the conversation instead of the last result."""
+        kind = wording.task.removesuffix("_to_image")
+        target = self.random.randint(1, len(captions))
+        if "{im2}" in wording.request or wording.task != kind or captions[target - 1].startswith("mask"):
+            return None
+        name = self.name(target, captions)
+        request, words = self.filled(wording.request, wording.words, {"im": name})
+        if "{im}" not in wording.request:
+            request = self.pick(_ELSEWHERE).format(name, request)
+        return Line(wording.task, (f"@{target}",), None, words), request
 
     def _chained(self, wording: Wording, lines: list[Line], captions: list[str]) -> tuple[Line, str] | None:
         kind = wording.task.removesuffix("_to_image")
