@@ -331,7 +331,7 @@ def _reordered(clauses: list[Clause]) -> list[Clause]:
         if verb is None:
             out.append(clause)
         else:
-            turned = replace(clause, tokens=(verb, *clause.tokens[at + 1 :]))
+            turned = replace(clause, tokens=_phrased(verb, clause.tokens[at + 1 :]))
             if head == "before" and later is None and clause is not clauses[-1]:
                 later = turned
                 continue
@@ -340,6 +340,14 @@ def _reordered(clauses: list[Clause]) -> list[Clause]:
             out.append(later)
             later = None
     return out
+
+
+def _phrased(verb: Token, rest: Sequence[Token]) -> tuple[Token, ...]:
+    """A verb before the rest of its clause, made one with an adverb that belongs to it: "take" and "away"."""
+    both = f"{verb.text} {rest[0].text}" if rest else ""
+    if both in phrase_tags():
+        return (Token(both, both, phrase_tags()[both]), *rest[1:])
+    return (verb, *rest)
 
 
 def _acts(current: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
@@ -416,7 +424,10 @@ _GERUNDS = {
     "removed": "remove", "added": "add", "painted": "paint", "erased": "erase", "deleted": "delete",
     "turned": "turn", "changed": "change", "replaced": "replace", "written": "write", "extended": "extend",
     "cropping": "crop", "doing": "do",
-    "widening": "widen", "transforming": "transform", "blurring": "blur",
+    "widening": "widen", "transforming": "transform", "blurring": "blur", "wiping": "wipe", "cleaning": "clean",
+    "fixing": "fix", "repairing": "repair", "isolating": "isolate", "pasting": "paste", "tinting": "tint",
+    "brightening": "brighten", "darkening": "darken", "filling": "fill", "covering": "cover",
+    "enlarging": "enlarge", "shrinking": "shrink", "dropping": "drop", "throwing": "throw", "dressing": "dress",
 }  # fmt: skip
 
 

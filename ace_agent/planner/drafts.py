@@ -269,7 +269,7 @@ def build(task: str, wish: Wish, gallery: Gallery, drafts: Sequence[Draft]) -> l
         and drafts[-1].task == "segment"
         and base == f"${len(drafts)}"
         and row.local
-        and any(t.has("PRON") for t in tokens)
+        and any(t.has("PRON") or t.text in ("part", "area", "region", "bit", "selection") for t in tokens)
     ):
         mask, base = base, drafts[-1].base
     if mask is None and (speaks or task == "inpaint"):
