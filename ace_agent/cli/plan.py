@@ -58,7 +58,7 @@ def command(
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the plan of a REQUEST without running it, check a plan file, or score the planner.
+    """Show the plan of a REQUEST, as a table and as YAML, without running it; check a plan file, or score the planner.
 
     With --check, the exit status is 1 when something is wrong.
     """
@@ -110,7 +110,7 @@ def propose(
 
     from ace_agent.cli import console as consoles
     from ace_agent.cli.opening import open_agent
-    from ace_agent.cli.plans import asker
+    from ace_agent.cli.plans import asker, plan_table
     from ace_agent.cli.presenting import show_notes
     from ace_agent.cli.progress import duration
     from ace_agent.errors import InputError
@@ -129,6 +129,7 @@ def propose(
     if as_json:
         consoles.print_json(json.loads(plan.to_json()))
         return
+    console.print(plan_table(plan))
     consoles.output().print(
         Syntax(document.text().rstrip(), "yaml", background_color="default", word_wrap=True)
     )

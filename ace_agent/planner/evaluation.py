@@ -365,9 +365,9 @@ def report_table(report: Report) -> Table:
     from rich import box
     from rich.table import Table
 
-    title = f"{report.planner}, {len(report.outcomes)} requests (pooled without refusals)"
+    title = f"{report.planner}, {len(report.outcomes)} requests (pooled without refusals; p50, p95 in ms)"
     table = Table(title=title, box=box.SIMPLE, padding=(0, 2, 0, 0), pad_edge=False)
-    for name in ("kind", "n", "exact", "95 %", "task", "ref", "key", "valid", "p50", "p95 ms"):
+    for name in ("kind", "n", "exact", "95 %", "task", "ref", "key", "valid", "p50", "p95"):
         table.add_column(name, justify="left" if name == "kind" else "right", no_wrap=True)
     for name, score in (*report.kinds.items(), ("pooled", report.pooled)):
         low, high = score.exact.interval
