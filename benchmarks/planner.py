@@ -19,10 +19,11 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ace_agent.planner import Planner
-from ace_agent.planner.evaluation import Report, Request, describe, evaluate, load
+from ace_agent.planner.evaluation import Report, Request, evaluate, load
 from ace_agent.planner.langchain import ChatPlanner
 from ace_agent.planner.reading import plain
 from ace_agent.planner.rules import RulePlanner
+from ace_agent.planner.scoring import describe
 from ace_agent.planner.weights import available
 
 HELD_OUT = Path(__file__).parent.parent / "tests" / "planner" / "data" / "heldout.jsonl"

@@ -33,6 +33,7 @@ from ace_agent.cli import options
     type=click.Path(dir_okay=False, path_type=Path),
     help="With --eval, write every plan as a JSON line.",
 )
+@click.option("--missed", is_flag=True, help="With --eval, also list what was not exactly right.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a plan, for editors.")
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the plan as YAML."
@@ -50,6 +51,7 @@ def command(
     check: Path | None,
     evaluate: Path | None,
     dump: Path | None,
+    missed: bool,
     schema: bool,
     output: Path | None,
     force: bool,
@@ -66,14 +68,16 @@ def command(
         raise click.UsageError("give a request, or --check FILE, or --eval FILE, or --schema")
     if dump is not None and evaluate is None:
         raise click.UsageError("--dump goes with --eval")
+    if missed and evaluate is None:
+        raise click.UsageError("--missed goes with --eval")
     if schema:
         from ace_agent.plan import plan_schema
 
         click.echo(json.dumps(plan_schema(), indent=2))
     elif evaluate is not None:
-        from ace_agent.planner.evaluation import score
+        from ace_agent.planner.scoring import score
 
-        score(evaluate, planner, as_json=as_json, dump=dump)
+        score(evaluate, planner, as_json=as_json, dump=dump, missed=missed)
     elif check is not None:
         ctx.exit(check_file(check, as_json))
     elif request is not None:

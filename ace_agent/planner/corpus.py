@@ -19,12 +19,12 @@ from typing import Literal
 from ace_agent.planner import Context, KnownImage
 from ace_agent.planner.language import Line, Script, parse
 from ace_agent.planner.lexicon import tagged
-from ace_agent.planner.tables import rows, wordset
+from ace_agent.planner.tables import rows
+from ace_agent.planner.voices import VOICES, Speaker
 from ace_agent.tasks import TASKS
 
 Split = Literal["train", "check", "test"]
 
-VOICES = ("plain", "colloquial", "long", "terse", "typo", "foreign")
 _MAP_CAPTIONS = {
     "segment": ("a segmentation map", "segmentation of a street", "label map of a room"),
     "depth": ("a depth map", "depth map of a hall", "the depth of a garden"),
@@ -86,27 +86,6 @@ _FIGURES = (
     "cowboy",
     "witch",
 )
-_POLITE = (
-    "please {}",
-    "{} please",
-    "could you {}",
-    "can you {}?",
-    "{}, thanks",
-    "I'd like you to {}",
-    "now {}",
-    "{}",
-)
-_CHATTY = (
-    "yo {}", "{} pls", "ok so {}", "hmm {}", "{} lol", "hey, {}", "{} thx", "alright {}", "can u {}", "{} if u can",
-)  # fmt: skip
-_PREAMBLES = (
-    "I have been looking at this for a while and I think it could be better. Could you {}?",
-    "My sister saw it yesterday and had an idea: {}.",
-    "We need this for a flyer by Friday, so please {}.",
-    "Thanks, that is nearly what I wanted, but now I would like you to {}.",
-    "It is for my grandmother's birthday. Would you mind and {}?",
-    "I am not sure how to put it, but {}, if that is possible.",
-)
 _JOINTS = (
     ", then ",
     " and then ",
@@ -135,16 +114,6 @@ _COMMON = {
     ),
 }  # fmt: skip
 """How much oftener than the others people ask for some tasks."""
-_SHORT = {
-    "please": "pls",
-    "you": "u",
-    "the": "da",
-    "with": "w/",
-    "picture": "pic",
-    "background": "bg",
-    "and": "n",
-    "give me": "gimme",
-}
 
 
 @dataclass(frozen=True)
@@ -222,6 +191,7 @@ class _Maker:
     def __init__(self, split: Split, random_: random.Random) -> None:
         self.split: Split = split
         self.random = random_
+        self.speaker = Speaker(random_)
         self.table = wordings(split)
         self.tasks = [task for task in TASKS for _ in range(_COMMON.get(task, 1))]
         tags = tagged()
@@ -327,17 +297,17 @@ class _Maker:
             script = script.replace(mark, place)
         voice = self.pick(VOICES)
         lines = "\n".join(part.strip() for part in script.split("//"))
-        return Example(tuple(captions), self._said(request, voice), parse(lines), voice)
+        return Example(tuple(captions), self.speaker.say(request, voice), parse(lines), voice)
 
     def _refusal(self, captions: list[str]) -> Example:
         if not captions and self.random.random() < 0.6:
             task = self.pick([t for t in TASKS if TASKS[t].min_images == 1])
             wording = self.random.choice(self.table[task])
             request, _ = self.filled(wording.request, "", {"im": "it"})
-            return Example((), self._said(request, "plain"), Script(), "refusal")
+            return Example((), self.speaker.say(request, "plain"), Script(), "refusal")
         request = self.pick(rows("refusals")).replace("{n}", str(len(captions) + self.random.randint(1, 6)))
         return Example(
-            tuple(captions), self._said(request, self.pick(("plain", "typo"))), Script(), "refusal"
+            tuple(captions), self.speaker.say(request, self.pick(("plain", "typo"))), Script(), "refusal"
         )
 
     def _back(self, captions: list[str]) -> Example | None:
@@ -354,9 +324,9 @@ class _Maker:
             request, words = self.filled(wording.request, wording.words, {"im": "it"})
             line = Line(wording.task, (f"@{target}",), None, words)
             said += self.pick(_JOINTS) + request
-            return Example(tuple(captions), self._said(said, "plain"), Script((line,)), "undo")
+            return Example(tuple(captions), self.speaker.say(said, "plain"), Script((line,)), "undo")
         return Example(
-            tuple(captions), self._said(said, self.pick(VOICES)), Script(goto=f"@{target}"), "undo"
+            tuple(captions), self.speaker.say(said, self.pick(VOICES)), Script(goto=f"@{target}"), "undo"
         )
 
     def name(self, target: int, captions: list[str]) -> str:
@@ -398,7 +368,7 @@ class _Maker:
         request = said[0] + "".join(self.pick(_JOINTS) + more for more in said[1:])
         if self.random.random() < 0.04:  # counts are read by rule; the model only must not trip over them
             request = self.pick(_COUNTS).format(request)
-        return Example(tuple(captions), self._said(request, voice), Script(tuple(lines)), voice)
+        return Example(tuple(captions), self.speaker.say(request, voice), Script(tuple(lines)), voice)
 
     def _step(self, captions: list[str], lines: list[Line], *, first: bool) -> tuple[Line, str] | None:
         empty = not captions and not lines
@@ -483,51 +453,3 @@ class _Maker:
             captions[target - 1] = self.pick(_STATE_CAPTIONS[task])
         elif task in ("edit_face", "face_reference", "pose"):
             captions[target - 1] = f"photo of {self.article(self.pick(self.people))}"
-
-    def _said(self, request: str, voice: str) -> str:
-        """A request in a voice."""
-        if voice == "plain":
-            # "could you" stands only before an imperative
-            polite = _POLITE if request.split(" ")[0] in wordset("strong") | wordset("weak") else _POLITE[:2]
-            request = self.pick(polite).format(request)
-            return request[:1].upper() + request[1:] + self.pick((".", "", ""))
-        if voice == "colloquial":
-            for word, short in _SHORT.items():
-                if self.random.random() < 0.3:
-                    request = re.sub(rf"\b{word}\b", short, request)
-            return self.pick(_CHATTY).format(request).lower() if '"' not in request else request
-        if voice == "long":
-            return self.pick(_PREAMBLES).format(request)
-        if voice == "typo":
-            return self._slipped(request)
-        if voice == "foreign":
-            return self._foreign(request)
-        return re.sub(r"\b(the|a|an) ", "", request) if self.random.random() < 0.5 else request
-
-    def _slipped(self, request: str) -> str:
-        words = request.split(" ")
-        for _ in range(self.random.randint(1, max(1, len(words) // 4))):
-            at = self.random.randrange(len(words))
-            word = words[at]
-            if len(word) < 4 or not word.isalpha():
-                continue
-            place = self.random.randrange(1, len(word) - 1)
-            kind = self.random.random()
-            if kind < 0.4:
-                word = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
-            elif kind < 0.7:
-                word = word[:place] + word[place + 1 :]
-            else:
-                word = word[:place] + word[place] + word[place:]
-            words[at] = word
-        return " ".join(words)
-
-    def _foreign(self, request: str) -> str:
-        changes = (
-                (r"\b(the|a|an) ", ""), (r"^make ", "please to make "), (r"\bput\b", "to put"),
-            (r"^add ", "please add one "), (r"\bI'd like\b", "I am wanting"), (r"\bof\b", "from"),
-            (r"^(.*)$", r"I want that you \1"), (r"\bbigger\b", "more big"),
-        )  # fmt: skip
-        for pattern, new in self.random.sample(changes, 3):
-            request = re.sub(pattern, new, request)
-        return request

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ace_agent.planner.clauses import begins
 from ace_agent.planner.gallery import Gallery, content
 from ace_agent.planner.kinds import MAPS, Made, kinds
+from ace_agent.planner.openings import begins
 from ace_agent.planner.reading import Token
 from ace_agent.planner.references import IT, OTHER, THEM
 from ace_agent.planner.tables import wordset

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from ace_agent.planner.clauses import Clause, begins
+from ace_agent.planner.clauses import Clause
+from ace_agent.planner.openings import begins
 from ace_agent.planner.reading import Token
 from ace_agent.planner.tables import wordset
 
