@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ace_agent.planner.ellipsis import SIDES, contrast, inherited
+from ace_agent.planner.ellipsis import SIDES, contrast, inherited, states
 from ace_agent.planner.lexicon import phrase_tags
 from ace_agent.planner.openings import VERBS, begins, skip_fillers, strip
 from ace_agent.planner.reading import Token
@@ -122,6 +122,10 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
                 if gerund is not None and not begins(tokens, onward):
                     current.append(gerund)
                     at += 1
+                continue
+            elif states(current, tokens, nxt):
+                close(False)
+                at = nxt
                 continue
             elif contrast(current, tokens, nxt):
                 verb = inherited(current)

@@ -107,6 +107,26 @@ def contrast(current: Sequence[Token], tokens: Sequence[Token], at: int) -> bool
     return False
 
 
+def states(current: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
+    """Whether two short states stand side by side: "bins gone, walls white"."""
+    rest: list[Token] = []
+    for token in tokens[at:]:
+        if token.has("PUNCT") or token.text in ("and", "then", "but"):
+            break
+        rest.append(token)
+    return _state(strip(current)) and _state(strip(rest))
+
+
+def _state(row: Sequence[Token]) -> bool:
+    if not 2 <= len(row) <= 6 or begins(row, 0) or row[0].text in ("a", "an", "some", "with", "in", "of"):
+        return False
+    if any(t.has("IMG", "VCREATE") or t.text in ("is", "are", "to", "with") for t in row):
+        return False
+    return row[-1].text in ("gone", "away", "out", "left", "right") or row[-1].has(
+        "COLOR", "MATERIAL", "GRAY", "BIGGER", "STYLE"
+    )
+
+
 def _noun_phrase(token: Token) -> bool:
     """Whether a noun phrase begins here."""
     return token.has("IMG") or token.text in ("the", "a", "an", "his", "her", "its", "my", "some", "their")

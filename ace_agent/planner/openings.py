@@ -139,6 +139,8 @@ def begins(tokens: Sequence[Token], at: int) -> bool:
         return True
     if head == "without":
         return False
+    if head == "the" and follows in ("words", "word", "text", "title", "caption", "letters"):
+        return at + 2 < len(tokens) and tokens[at + 2].has("CAPS", "QUOTE")
     if head in ("i", "we") and follows in wordset("wishing"):
         return True
     if token.text == "don't":
