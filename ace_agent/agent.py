@@ -12,6 +12,7 @@ from typing import Any, cast
 from PIL import Image
 
 from ace_agent.dialogue import Dialogue, alive, owner_now
+from ace_agent.engine.presets import known_nouns
 from ace_agent.errors import AceError, Cancelled, InputError, PlanError
 from ace_agent.executor import Executor, Progress, Report, bind, check_known_masks
 from ace_agent.inputs import (
@@ -346,7 +347,7 @@ class Agent(Dialogue):
         notes: list[str],
         progress: Report | None = None,
     ) -> Plan:
-        context = self.context(inputs, mask, notes.append)
+        context = replace(self.context(inputs, mask, notes.append), vocabulary=known_nouns(self.model))
         if progress is not None:
             context = replace(
                 context, progress=lambda said, share: progress(Progress(1, 1, share, None, said))
