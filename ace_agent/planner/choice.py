@@ -14,8 +14,9 @@ def make_planner(name: str = "auto") -> Planner:
 
     Args:
         name: ``rules``; ``embedded``, the language model with the rules' references; ``both``, the two halves
-            together, and the rules alone, with one notice, where its weights are missing; ``auto``, the same; or
-            ``provider:model`` for any chat model of LangChain's ``init_chat_model``.
+            together, and the rules alone, with one notice, where its weights are missing; ``auto``, the same, but
+            quietly the rules where the package ships no adapter; or ``provider:model`` for any chat model of
+            LangChain's ``init_chat_model``.
 
     Planners with a language model have ``warm()``, which begins to load it in the background.
 
@@ -23,11 +24,15 @@ def make_planner(name: str = "auto") -> Planner:
         PlanError: for a name that is none of these.
         ModelError: for a provider that is not installed.
     """
+    if name == "auto":
+        from ace_agent.planner.weights import adapter_folder
+
+        name = "rules" if adapter_folder() is None else "both"
     if name == "rules":
         from ace_agent.planner.rules import RulePlanner
 
         return RulePlanner()
-    if name in ("auto", "embedded", "both"):
+    if name in ("embedded", "both"):
         from ace_agent.planner.language_model import LanguageModelPlanner
 
         if name == "embedded":

@@ -13,7 +13,7 @@ from ace_agent.planner import Context, guards, unwatched
 from ace_agent.planner.language import Script, grammar, parse, prompt
 from ace_agent.planner.resolve import resolve
 from ace_agent.planner.rules import RulePlanner
-from ace_agent.planner.weights import Progress, adapter_folder, load, source
+from ace_agent.planner.weights import Progress, adapter_folder, fast_dtype, load, source
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +42,7 @@ class LanguageModel:
             torch.set_num_threads(threads)
         # typed loosely: transformers' own types differ from what its models and llguidance take
         self.model, self.tokenizer = cast("tuple[Any, Any]", load(adapter, progress))
+        self.model.to(fast_dtype())
         self.width = int(self.model.config.vocab_size)
         try:
             self.guide = llguidance.hf.from_tokenizer(self.tokenizer, n_vocab=self.width)

