@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from PIL import Image
 
 from ace_agent.dialogue import Dialogue, alive, owner_now
-from ace_agent.engine.presets import MINI
+from ace_agent.engine.presets import MINI, known_nouns
 from ace_agent.engine.runtime import Runtime
 from ace_agent.errors import AceError, Cancelled, InputError, PlanError
 from ace_agent.executor import Executor, Progress, Report, bind, check_known_masks
@@ -137,7 +137,7 @@ class Agent(Dialogue):
         request = clean_request(request)
         inputs = hand_over(images)
         notes: list[str] = []
-        plan = self._planned(request, inputs.count, mask is not None, ask, notes)
+        plan = self._planned(request, inputs.count, mask is not None, ask, notes, progress)
         plan = _overridden(plan, seed, variations, steps, guidance, size)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
@@ -328,13 +328,37 @@ class Agent(Dialogue):
             self.store.set_status(row.id, "done", "\n".join(notes))
         return turn_of(self.store, self.store.turn(row.id))
 
-    def _planned(self, request: str, inputs: int, mask: bool, ask: Ask | None, notes: list[str]) -> Plan:
+    def warm(self) -> None:
+        """Begins to load the planner's model in the background, for a person who is still typing."""
+        begin = getattr(self.planner, "warm", None)
+        if callable(begin):
+            begin()
+
+    @property
+    def planner(self) -> Planner:
+        """The planner, made now if it was only named."""
         if isinstance(self._planner, str):
             from ace_agent.planner.choice import make_planner
 
             self._planner = make_planner(self._planner)
+        return self._planner
+
+    def _planned(
+        self,
+        request: str,
+        inputs: int,
+        mask: bool,
+        ask: Ask | None,
+        notes: list[str],
+        progress: Report | None = None,
+    ) -> Plan:
+        context = replace(self.context(inputs, mask, notes.append), vocabulary=known_nouns(self.model))
+        if progress is not None:
+            context = replace(
+                context, progress=lambda said, share: progress(Progress(1, 1, share, None, said))
+            )
         try:
-            return self._planner.plan(request, self.context(inputs, mask, notes.append))
+            return self.planner.plan(request, context)
         except Question as question:
             if ask is None:
                 notes.append(f"{question.question} Took {question.choices[0].label!r}.")

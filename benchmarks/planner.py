@@ -1,6 +1,6 @@
 """The planners on the kept-apart set: the table of docs/planner.md.
 
-    python benchmarks/planner.py [--set FILE.jsonl] [--markdown]
+    python benchmarks/planner.py [--set FILE.jsonl] [--missed both]
 
 Rules always; the embedded model and both halves where its adapter is installed; and a scripted stand-in for a large
 hosted model, which answers each request with the first of its right plans: what is lost between it and 1.0 is lost by
@@ -21,7 +21,9 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from ace_agent.planner import Planner
 from ace_agent.planner.evaluation import Report, Request, evaluate, load
 from ace_agent.planner.langchain import ChatPlanner
+from ace_agent.planner.reading import plain
 from ace_agent.planner.rules import RulePlanner
+from ace_agent.planner.scoring import describe
 from ace_agent.planner.weights import available
 
 HELD_OUT = Path(__file__).parent.parent / "tests" / "planner" / "data" / "heldout.jsonl"
@@ -44,7 +46,11 @@ class StandIn(BaseChatModel):
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         asked = str(messages[1].content)
-        right = next(r for r in self.requests if asked.endswith(f"Request:\n{r.text.strip()}")).answers[0]
+        right = next(
+            r.answers[0]
+            for r in self.requests
+            if asked.endswith(f"Request:\n{plain(r.text)}") and all(c in asked for c in r.captions)
+        )
         args: dict[str, Any] = {
             "steps": [
                 {
@@ -77,7 +83,7 @@ def planners(requests: list[Request]) -> Iterator[tuple[str, Planner]]:
 
 
 def markdown(name: str, report: Report) -> str:
-    """One row of the table in docs/planner.md."""
+    """One row of the first table in docs/planner.md."""
     pooled, refusal = report.pooled, report.kinds.get("refusal")
     low, high = pooled.exact.interval
     refused = f"{refusal.exact.value:.2f}" if refusal else "-"
@@ -88,23 +94,38 @@ def markdown(name: str, report: Report) -> str:
     )
 
 
+def by_kind(reports: dict[str, Report]) -> Iterator[str]:
+    """The rows of the second table: how many are exact, kind by kind, planner by planner."""
+    scores = {name: report.kinds for name, report in reports.items()}
+    first = next(iter(scores.values()))
+    yield f"| kind | n | {' | '.join(scores)} |"
+    yield "|---" * (len(scores) + 2) + "|"
+    for kind, score in first.items():
+        shares = " | ".join(f"{kinds[kind].exact.value:.2f}" for kinds in scores.values())
+        yield f"| {kind} | {score.exact.total} | {shares} |"
+
+
 def main() -> None:
-    """Prints the table, and what the rules score by kind."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Prints both tables and this process's peak memory; with --missed, what each planner missed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--set", type=Path, default=HELD_OUT)
+    parser.add_argument("--missed", metavar="PLANNER", help="also list what this planner missed")
     options = parser.parse_args()
-    requests = [r for r in load(options.set) if r.text.strip()]
-    print("| planner | exact (95 %) | tasks | references | key words | refusals | valid | p50 | p95 |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    requests = load(options.set)
     reports = {name: evaluate(planner, requests) for name, planner in planners(requests)}
+    print("| planner | exact (95 %) | tasks | references | key words | refusals | valid | p50 | p95 |")
+    print("|---" * 9 + "|")
     for name, report in reports.items():
         print(markdown(name, report))
-    print("\n| kind | n | exact (95 %) | tasks | references | key words |\n|---|---|---|---|---|---|")
-    for kind, score in reports["rules"].kinds.items():
-        low, high = score.exact.interval
+    print("", *by_kind(reports), sep="\n")
+    print(f"\npeak memory {max(r.peak_bytes for r in reports.values()) / 2**20:.0f} MB")
+    for outcome in reports[options.missed].missed if options.missed else ():
+        want = " or ".join(describe(a) for a in outcome.request.answers)
+        got = describe(outcome.answer, outcome.said)
         print(
-            f"| {kind} | {score.exact.total} | {score.exact.value:.3f} ({low:.2f}-{high:.2f}) "
-            f"| {score.task.value:.3f} | {score.reference.value:.3f} | {score.key.value:.3f} |"
+            f"{outcome.request.kind} {outcome.request.id}: {outcome.request.text!r}: wanted {want}, got {got}"
         )
 
 

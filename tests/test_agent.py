@@ -15,7 +15,8 @@ from ace_agent.agent import Agent, Progress, conversations, import_conversation,
 from ace_agent.errors import Cancelled, InputError, MemoryError_, ModelError, PlanError
 from ace_agent.pictures import read_recipe
 from ace_agent.plan import Plan, Region
-from ace_agent.planner import Choice, Question
+from ace_agent.planner import Choice, Context, Question
+from ace_agent.planner.rules import RulePlanner
 from ace_memory.housekeeping import check
 from tests.tiny import ScriptedPlanner, TinyPipeline, photo, plan, step
 
@@ -291,6 +292,35 @@ def test_what_a_planner_is_told(agent: Agent) -> None:
         ("@1", "text_to_image", 1, True),
         ("@2", "edit_scene", 2, False),
     ]
+
+
+def test_a_planner_that_must_load_begins_early_and_shows_how_far_it_is(tmp_path: Path) -> None:
+    class Loading(RulePlanner):
+        begun = 0
+
+        def warm(self) -> None:
+            self.begun += 1
+
+        def plan(self, request: str, context: Context) -> Plan:
+            context.progress("reading weights", 0.25)
+            return super().plan(request, context)
+
+    planner = Loading()
+    agent = Agent(tmp_path, planner=planner, pipeline=TinyPipeline())
+    agent.warm()
+    assert planner.begun == 1
+    told: list[tuple[str, float]] = []
+    agent.say("a red car", progress=lambda p: told.append((p.message, p.fraction)))
+    assert told[0] == ("reading weights", 0.25)
+    Agent(tmp_path, planner="rules").warm()
+
+
+def test_the_small_model_is_told_in_its_own_words(tmp_path: Path) -> None:
+    agent = Agent(tmp_path, planner="rules", pipeline=TinyPipeline())
+    turn = agent.say("a pup beside a narwhal")
+    assert turn.plan.steps[0].instruction == "a dog beside a narwhal"
+    other = Agent(tmp_path, planner="rules", model=tmp_path, conversation="other", pipeline=TinyPipeline())
+    assert other.propose("a pup beside a narwhal").steps[0].instruction == "a pup beside a narwhal"
 
 
 def test_questions(agent: Agent) -> None:

@@ -94,6 +94,17 @@ def models() -> Iterator[Finding]:
         else:
             state = "broken" if model.name == "ace-mini" else "optional"
             yield Finding(model.name, state, "not here", model.mend)
+    yield language_model()
+
+
+def language_model() -> Finding:
+    """Whether requests are planned with the language model or by rules alone."""
+    from ace_agent.planner.weights import INSTALL, adapter_folder, available
+
+    if available():
+        return Finding("planner", "ok", "language model and rules")
+    mend = INSTALL if adapter_folder() is not None else "ace train-planner makes its adapter"
+    return Finding("planner", "optional", "rules alone", mend)
 
 
 def storage(workspace: Path) -> Finding:

@@ -33,6 +33,7 @@ from ace_agent.cli import options
     type=click.Path(dir_okay=False, path_type=Path),
     help="With --eval, write every plan as a JSON line.",
 )
+@click.option("--missed", is_flag=True, help="With --eval, also list what was not exactly right.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a plan, for editors.")
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the plan as YAML."
@@ -50,6 +51,7 @@ def command(
     check: Path | None,
     evaluate: Path | None,
     dump: Path | None,
+    missed: bool,
     schema: bool,
     output: Path | None,
     force: bool,
@@ -58,7 +60,7 @@ def command(
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the plan of a REQUEST without running it, check a plan file, or score the planner.
+    """Show the plan of a REQUEST, as a table and as YAML, without running it; check a plan file, or score the planner.
 
     With --check, the exit status is 1 when something is wrong.
     """
@@ -66,14 +68,16 @@ def command(
         raise click.UsageError("give a request, or --check FILE, or --eval FILE, or --schema")
     if dump is not None and evaluate is None:
         raise click.UsageError("--dump goes with --eval")
+    if missed and evaluate is None:
+        raise click.UsageError("--missed goes with --eval")
     if schema:
         from ace_agent.plan import plan_schema
 
         click.echo(json.dumps(plan_schema(), indent=2))
     elif evaluate is not None:
-        from ace_agent.planner.evaluation import score
+        from ace_agent.planner.scoring import score
 
-        score(evaluate, planner, as_json=as_json, dump=dump)
+        score(evaluate, planner, as_json=as_json, dump=dump, missed=missed)
     elif check is not None:
         ctx.exit(check_file(check, as_json))
     elif request is not None:
@@ -110,7 +114,7 @@ def propose(
 
     from ace_agent.cli import console as consoles
     from ace_agent.cli.opening import open_agent
-    from ace_agent.cli.plans import asker
+    from ace_agent.cli.plans import asker, plan_table
     from ace_agent.cli.presenting import show_notes
     from ace_agent.cli.progress import duration
     from ace_agent.errors import InputError
@@ -129,6 +133,7 @@ def propose(
     if as_json:
         consoles.print_json(json.loads(plan.to_json()))
         return
+    console.print(plan_table(plan))
     consoles.output().print(
         Syntax(document.text().rstrip(), "yaml", background_color="default", word_wrap=True)
     )

@@ -6,6 +6,7 @@ Two readings: as the released code has it, and as a person would want it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,11 @@ class FaithfulRequest:
         return PipelineOutput(drawn, [None] * len(drawn))
 
 
+def spelled(instruction: str) -> str:
+    """An instruction with its quoted text letter by letter, as the model was trained: "CARD" -> "C A R D"."""
+    return re.sub(r'"([^"]+)"', lambda found: f'"{" ".join(found[1].replace(" ", ""))}"', instruction)
+
+
 class ProductRequest:
     """Sized like the current image, several current images with history, masks that are empty blank nothing."""
 
@@ -135,6 +141,8 @@ class ProductRequest:
         prompt = current.instruction
         if current.images and not INDICATOR.search(prompt):
             prompt = f"{{image}} {prompt}"
+        if task == "render_text":
+            prompt = spelled(prompt)
         named = ConditionUnit(prompt, current.images, current.masks)
         self.prompts = tuple(turn_prompts([*kept, named]))
         budget = settings.max_tokens

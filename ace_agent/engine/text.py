@@ -129,7 +129,7 @@ def build_words(
 
     The words are `extra` and then the model's own whole words in the order of its merges (frequent first). A word's
     vector is the mean of its tokens' embeddings, reduced by PCA to `vector` numbers and scaled to unit variance.
-    Returns `(words, float32 [size, vector])`. Needs the `train` extra.
+    Returns `(words, float32 [size, vector])`.
     """
     import numpy as np
     from gguf import GGUFReader, dequantize

@@ -35,6 +35,10 @@ def silent(message: str) -> None:
     """What `Context.note` does when nobody listens."""
 
 
+def unwatched(message: str, fraction: float) -> None:
+    """What `Context.progress` does when nobody watches."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a planner may know of the conversation, and nothing else.
@@ -43,7 +47,8 @@ class Context:
     one picture of each turn from the first to the tip, the first variation of its last step: `path[-2]` is
     what an undo goes back to. `inputs` counts the pictures handed over with the request (`input`, `input1`
     ...) and `mask` says that a mask came with it. `vocabulary` holds the nouns that the model knows, None
-    when that is not known. `note` takes one line for the user.
+    when that is not known. `note` takes one line for the user; `progress` is told what a planner that must
+    load first is doing, and how far it is, 0 to 1.
     """
 
     images: tuple[KnownImage, ...] = ()
@@ -53,6 +58,7 @@ class Context:
     mask: bool = False
     vocabulary: frozenset[str] | None = None
     note: Callable[[str], None] = field(default=silent, compare=False)
+    progress: Callable[[str, float], None] = field(default=unwatched, compare=False)
 
 
 class Planner(Protocol):

@@ -14,8 +14,9 @@ def make_planner(name: str = "auto") -> Planner:
 
     Args:
         name: ``rules``; ``embedded``, the language model with the rules' references; ``both``, the two halves
-            together; ``auto``, both where the language model and its adapter are at hand and else the rules; or
-            ``provider:model`` for any chat model of LangChain's ``init_chat_model``.
+            together, and the rules alone, with one notice, where its weights are missing; ``auto``, the same, but
+            quietly the rules where the package ships no adapter; or ``provider:model`` for any chat model of
+            LangChain's ``init_chat_model``.
 
     Planners with a language model have ``warm()``, which begins to load it in the background.
 
@@ -24,9 +25,9 @@ def make_planner(name: str = "auto") -> Planner:
         ModelError: for a provider that is not installed.
     """
     if name == "auto":
-        from ace_agent.planner.weights import available
+        from ace_agent.planner.weights import adapter_folder
 
-        name = "both" if available() else "rules"
+        name = "rules" if adapter_folder() is None else "both"
     if name == "rules":
         from ace_agent.planner.rules import RulePlanner
 

@@ -17,14 +17,14 @@ from functools import cache
 from typing import Literal
 
 from ace_agent.planner import Context, KnownImage
-from ace_agent.planner.language import Line, Script
+from ace_agent.planner.language import Line, Script, parse
 from ace_agent.planner.lexicon import tagged
-from ace_agent.planner.tables import rows, wordset
+from ace_agent.planner.tables import rows
+from ace_agent.planner.voices import VOICES, Speaker
 from ace_agent.tasks import TASKS
 
 Split = Literal["train", "check", "test"]
 
-VOICES = ("plain", "colloquial", "long", "terse", "typo", "foreign")
 _MAP_CAPTIONS = {
     "segment": ("a segmentation map", "segmentation of a street", "label map of a room"),
     "depth": ("a depth map", "depth map of a hall", "the depth of a garden"),
@@ -86,27 +86,6 @@ _FIGURES = (
     "cowboy",
     "witch",
 )
-_POLITE = (
-    "please {}",
-    "{} please",
-    "could you {}",
-    "can you {}?",
-    "{}, thanks",
-    "I'd like you to {}",
-    "now {}",
-    "{}",
-)
-_CHATTY = (
-    "yo {}", "{} pls", "ok so {}", "hmm {}", "{} lol", "hey, {}", "{} thx", "alright {}", "can u {}", "{} if u can",
-)  # fmt: skip
-_PREAMBLES = (
-    "I have been looking at this for a while and I think it could be better. Could you {}?",
-    "My sister saw it yesterday and had an idea: {}.",
-    "We need this for a flyer by Friday, so please {}.",
-    "Thanks, that is nearly what I wanted, but now I would like you to {}.",
-    "It is for my grandmother's birthday. Would you mind and {}?",
-    "I am not sure how to put it, but {}, if that is possible.",
-)
 _JOINTS = (
     ", then ",
     " and then ",
@@ -122,16 +101,19 @@ _JOINTS = (
 _CHAINED = ("it", "it", "the result", "that", "the picture", "the whole thing")
 _UNDO = ("undo", "undo that", "go back one step", "revert the last change", "take that back", "step back")
 _RETURN = ("go back to {}", "return to {}", "back to {} please", "I want {} again")
-_SHORT = {
-    "please": "pls",
-    "you": "u",
-    "the": "da",
-    "with": "w/",
-    "picture": "pic",
-    "background": "bg",
-    "and": "n",
-    "give me": "gimme",
-}
+_COUNTS = (
+    "{}, three versions", "{}, 4 variations please", "give me two versions: {}", "{}, five different ones",
+    "{} (3 options)", "try it four times: {}",
+)  # fmt: skip
+_ELSEWHERE = ("in {}, {}", "{}: {}", "for {}, {}", "on {}, {}")
+_COMMON = {
+    **dict.fromkeys(("add", "remove", "replace", "edit_color", "edit_scene", "edit_style", "text_to_image"), 4),
+    **dict.fromkeys(
+        ("edit_texture", "edit_motion", "edit_face", "render_text", "restore", "grayscale", "extract_foreground",
+         "style_reference", "edit_general", "inpaint"), 2,
+    ),
+}  # fmt: skip
+"""How much oftener than the others people ask for some tasks."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +147,12 @@ class Wording:
     @property
     def split(self) -> Split:
         """Where the wording belongs: 8 in 10 to training, told by a hash of its text."""
-        place = int(hashlib.sha256(self.request.encode()).hexdigest()[:8], 16) % 10
-        return "test" if place == 0 else "check" if place == 1 else "train"
+        return _split(self.request)
+
+
+def _split(wording: str) -> Split:
+    place = int(hashlib.sha256(wording.encode()).hexdigest()[:8], 16) % 10
+    return "test" if place == 0 else "check" if place == 1 else "train"
 
 
 @cache
@@ -181,6 +167,13 @@ def wordings(split: Split) -> dict[str, tuple[Wording, ...]]:
         or (all_[{"train": 0, "check": 1, "test": -1}[split] % len(all_)],)
         for task, all_ in found.items()
     }
+
+
+@cache
+def idioms(split: Split) -> tuple[tuple[str, str], ...]:
+    """A split's wishes of several steps: request and script, with slots."""
+    pairs = (tuple(part.strip() for part in row.split("|")) for row in rows("idioms"))
+    return tuple((request, script) for request, script in pairs if _split(request) == split)
 
 
 def examples(split: Split, seed: int = 0) -> Iterator[Example]:
@@ -198,7 +191,9 @@ class _Maker:
     def __init__(self, split: Split, random_: random.Random) -> None:
         self.split: Split = split
         self.random = random_
+        self.speaker = Speaker(random_)
         self.table = wordings(split)
+        self.tasks = [task for task in TASKS for _ in range(_COMMON.get(task, 1))]
         tags = tagged()
 
         def few(tag: str) -> list[str]:
@@ -276,17 +271,43 @@ class _Maker:
             return self._refusal(captions)
         if kind < 0.1:
             return self._back(captions)
+        if kind < 0.2:
+            return self._idiom(captions)
         return self._request(captions)
+
+    def _idiom(self, captions: list[str]) -> Example | None:
+        known = idioms(self.split)
+        if not known:
+            return None
+        request, script = self.random.choice(known)
+        if ("@a" in script and not captions) or ("@b" in script and len(captions) < 2):
+            return None
+        slots, places = {}, {}
+        if captions:
+            target = self.random.choice([len(captions)] * 3 + list(range(1, len(captions) + 1)))
+            other = self.random.choice([n for n in range(1, len(captions) + 1) if n != target] or [target])
+            single = target == len(captions) and "@b" not in script
+            slots["im"] = self.pick(("it", "this", "the picture")) if single else self.name(target, captions)
+            slots["im2"] = self.name(other, captions)
+            places = {"@a": f"@{target}", "@b": f"@{other}"}
+            if "@a" in script and "{im}" not in request and not single:
+                request = self.pick(_ELSEWHERE).format("{im}", request)
+        request, script = self.filled(request, script, slots)
+        for mark, place in places.items():
+            script = script.replace(mark, place)
+        voice = self.pick(VOICES)
+        lines = "\n".join(part.strip() for part in script.split("//"))
+        return Example(tuple(captions), self.speaker.say(request, voice), parse(lines), voice)
 
     def _refusal(self, captions: list[str]) -> Example:
         if not captions and self.random.random() < 0.6:
             task = self.pick([t for t in TASKS if TASKS[t].min_images == 1])
             wording = self.random.choice(self.table[task])
             request, _ = self.filled(wording.request, "", {"im": "it"})
-            return Example((), self._said(request, "plain"), Script(), "refusal")
+            return Example((), self.speaker.say(request, "plain"), Script(), "refusal")
         request = self.pick(rows("refusals")).replace("{n}", str(len(captions) + self.random.randint(1, 6)))
         return Example(
-            tuple(captions), self._said(request, self.pick(("plain", "typo"))), Script(), "refusal"
+            tuple(captions), self.speaker.say(request, self.pick(("plain", "typo"))), Script(), "refusal"
         )
 
     def _back(self, captions: list[str]) -> Example | None:
@@ -295,23 +316,17 @@ class _Maker:
         undo = self.random.random() < 0.5
         target = len(captions) - 1 if undo else self.random.randint(1, len(captions) - 1)
         if undo:
-            said = self.pick(
-                (
-                    "undo",
-                    "undo that",
-                    "go back one step",
-                    "revert the last change",
-                    "take that back",
-                    "step back",
-                )
-            )
+            said = self.pick(_UNDO)
         else:
-            name = self.name(target, captions)
-            said = self.pick(
-                ("go back to {}", "return to {}", "back to {} please", "I want {} again")
-            ).format(name)
+            said = self.pick(_RETURN).format(self.name(target, captions))
+        if self.random.random() < 0.35:  # what is wished besides is done to the earlier picture
+            wording = self.random.choice(self.table[self.pick(("add", "remove", "edit_color", "edit_scene"))])
+            request, words = self.filled(wording.request, wording.words, {"im": "it"})
+            line = Line(wording.task, (f"@{target}",), None, words)
+            said += self.pick(_JOINTS) + request
+            return Example(tuple(captions), self.speaker.say(said, "plain"), Script((line,)), "undo")
         return Example(
-            tuple(captions), self._said(said, self.pick(VOICES)), Script(goto=f"@{target}"), "undo"
+            tuple(captions), self.speaker.say(said, self.pick(VOICES)), Script(goto=f"@{target}"), "undo"
         )
 
     def name(self, target: int, captions: list[str]) -> str:
@@ -351,11 +366,13 @@ class _Maker:
             lines.append(made[0])
             said.append(made[1])
         request = said[0] + "".join(self.pick(_JOINTS) + more for more in said[1:])
-        return Example(tuple(captions), self._said(request, voice), Script(tuple(lines)), voice)
+        if self.random.random() < 0.04:  # counts are read by rule; the model only must not trip over them
+            request = self.pick(_COUNTS).format(request)
+        return Example(tuple(captions), self.speaker.say(request, voice), Script(tuple(lines)), voice)
 
     def _step(self, captions: list[str], lines: list[Line], *, first: bool) -> tuple[Line, str] | None:
         empty = not captions and not lines
-        task = "text_to_image" if empty else self.pick(list(TASKS))
+        task = "text_to_image" if empty else self.pick(self.tasks)
         if not first and task in ("text_to_image", "try_on", "face_swap", "multi_control", "inpaint"):
             return None
         row = TASKS[task]
@@ -364,6 +381,8 @@ class _Maker:
             request, words = self.filled(wording.request, wording.words, {})
             return Line(task, (), None, words), request
         if not first:
+            if len(captions) > 1 and self.random.random() < 0.2:
+                return self._on_another(wording, captions)
             return self._chained(wording, lines, captions)
         images = [n for n, c in enumerate(captions, 1) if not c.startswith("mask")]
         target = self.random.choice(images[-1:] * 3 + images)
@@ -380,8 +399,20 @@ class _Maker:
         name = self.pick(("it", "this", "the picture")) if target == last else self.name(target, captions)
         request, words = self.filled(wording.request, wording.words, {"im": name})
         if target != last and "{im}" not in wording.request:
-            request = self.pick(("in {}, {}", "take {} and {}", "{}: {}", "on {}, {}")).format(name, request)
+            request = self.pick((*_ELSEWHERE, "take {} and {}")).format(name, request)
         return Line(task, (f"@{target}",), mask, words), request
+
+    def _on_another(self, wording: Wording, captions: list[str]) -> tuple[Line, str] | None:
+        """A later wish about a picture of the conversation instead of the last result."""
+        kind = wording.task.removesuffix("_to_image")
+        target = self.random.randint(1, len(captions))
+        if "{im2}" in wording.request or wording.task != kind or captions[target - 1].startswith("mask"):
+            return None
+        name = self.name(target, captions)
+        request, words = self.filled(wording.request, wording.words, {"im": name})
+        if "{im}" not in wording.request:
+            request = self.pick(_ELSEWHERE).format(name, request)
+        return Line(wording.task, (f"@{target}",), None, words), request
 
     def _chained(self, wording: Wording, lines: list[Line], captions: list[str]) -> tuple[Line, str] | None:
         kind = wording.task.removesuffix("_to_image")
@@ -422,51 +453,3 @@ class _Maker:
             captions[target - 1] = self.pick(_STATE_CAPTIONS[task])
         elif task in ("edit_face", "face_reference", "pose"):
             captions[target - 1] = f"photo of {self.article(self.pick(self.people))}"
-
-    def _said(self, request: str, voice: str) -> str:
-        """A request in a voice."""
-        if voice == "plain":
-            # "could you" stands only before an imperative
-            polite = _POLITE if request.split(" ")[0] in wordset("strong") | wordset("weak") else _POLITE[:2]
-            request = self.pick(polite).format(request)
-            return request[:1].upper() + request[1:] + self.pick((".", "", ""))
-        if voice == "colloquial":
-            for word, short in _SHORT.items():
-                if self.random.random() < 0.3:
-                    request = re.sub(rf"\b{word}\b", short, request)
-            return self.pick(_CHATTY).format(request).lower() if '"' not in request else request
-        if voice == "long":
-            return self.pick(_PREAMBLES).format(request)
-        if voice == "typo":
-            return self._slipped(request)
-        if voice == "foreign":
-            return self._foreign(request)
-        return re.sub(r"\b(the|a|an) ", "", request) if self.random.random() < 0.5 else request
-
-    def _slipped(self, request: str) -> str:
-        words = request.split(" ")
-        for _ in range(self.random.randint(1, max(1, len(words) // 4))):
-            at = self.random.randrange(len(words))
-            word = words[at]
-            if len(word) < 4 or not word.isalpha():
-                continue
-            place = self.random.randrange(1, len(word) - 1)
-            kind = self.random.random()
-            if kind < 0.4:
-                word = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
-            elif kind < 0.7:
-                word = word[:place] + word[place + 1 :]
-            else:
-                word = word[:place] + word[place] + word[place:]
-            words[at] = word
-        return " ".join(words)
-
-    def _foreign(self, request: str) -> str:
-        changes = (
-                (r"\b(the|a|an) ", ""), (r"^make ", "please to make "), (r"\bput\b", "to put"),
-            (r"^add ", "please add one "), (r"\bI'd like\b", "I am wanting"), (r"\bof\b", "from"),
-            (r"^(.*)$", r"I want that you \1"), (r"\bbigger\b", "more big"),
-        )  # fmt: skip
-        for pattern, new in self.random.sample(changes, 3):
-            request = re.sub(pattern, new, request)
-        return request

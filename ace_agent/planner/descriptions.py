@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ace_agent.errors import PlanError
 from ace_agent.planner.gallery import Gallery, content
 from ace_agent.planner.reading import Token
+from ace_agent.planner.recency import by_count, by_origin, by_pronoun, by_recency, by_time
 from ace_agent.planner.references import (
     DET,
     NOT_IN_DESCRIPTION,
@@ -17,13 +18,8 @@ from ace_agent.planner.references import (
     Mention,
     Reader,
     Rule,
-    by_count,
     by_id,
     by_order,
-    by_origin,
-    by_pronoun,
-    by_recency,
-    by_time,
     nth,
     number,
     skip,

@@ -151,7 +151,7 @@ def _draft(
         named.append(_other(gallery, set(named)))
     pronoun = IT in ids
     base = _base(tokens, gallery, drafts, chosen, named, pronoun)
-    marked = tagged(_plain_mask(tokens), base, gallery, drafts)
+    marked = tagged(_nouns(tokens), base, gallery, drafts)
     shown = list(named)
     if (pronoun or chosen) and base and base not in shown and len(named) == 1:
         shown.append(base)
@@ -184,10 +184,16 @@ def _draft(
     return made
 
 
-def _plain_mask(tokens: Sequence[Token]) -> list[Token]:
-    """Takes the mask's tag from a mask to wear ("put a mask on him")."""
+def _nouns(tokens: Sequence[Token]) -> list[Token]:
+    """Takes tags from words that are plain nouns here: a mask to wear ("put a mask on him"), "turn the bins into"."""
     row = list(tokens)
     for at, token in enumerate(row):
+        if (
+            at
+            and token.has("VREM")
+            and row[at - 1].text in ("the", "a", "my", "his", "her", "their", "these")
+        ):
+            row[at] = replace(token, tags=token.tags - {"VREM"})
         if (
             token.has("MASK")
             and token.text in ("mask", "masks", "mark", "masked")
@@ -269,7 +275,7 @@ def build(task: str, wish: Wish, gallery: Gallery, drafts: Sequence[Draft]) -> l
         and drafts[-1].task == "segment"
         and base == f"${len(drafts)}"
         and row.local
-        and any(t.has("PRON") for t in tokens)
+        and any(t.has("PRON") or t.text in ("part", "area", "region", "bit", "selection") for t in tokens)
     ):
         mask, base = base, drafts[-1].base
     if mask is None and (speaks or task == "inpaint"):

@@ -12,7 +12,6 @@ stands for a request that only returns to an earlier picture: ``{"goto": "@1"}``
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import resource
@@ -28,8 +27,6 @@ from ace_agent.planner import Context, KnownImage, Planner, Question
 from ace_agent.tasks import TASKS
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ace_agent.plan import Plan
 
 UNORDERED = frozenset({"fuse_layers", "multi_control", "subject_reference", "face_reference"})
@@ -358,94 +355,3 @@ def write_dump(report: Report, path: Path) -> None:
                 plan = moved if outcome.request.bare_goto else [moved]
             line = {"id": outcome.request.id, "plan": plan, "seconds": round(outcome.seconds, 4)}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-
-def report_table(report: Report) -> Table:
-    """The figures as a table: a row a kind, then the pool."""
-    from rich import box
-    from rich.table import Table
-
-    title = f"{report.planner}, {len(report.outcomes)} requests (pooled without refusals)"
-    table = Table(title=title, box=box.SIMPLE, padding=(0, 2, 0, 0), pad_edge=False)
-    for name in ("kind", "n", "exact", "95 %", "task", "ref", "key", "valid", "p50", "p95 ms"):
-        table.add_column(name, justify="left" if name == "kind" else "right", no_wrap=True)
-    for name, score in (*report.kinds.items(), ("pooled", report.pooled)):
-        low, high = score.exact.interval
-        table.add_row(
-            name,
-            str(score.exact.total),
-            f"{score.exact.value:.3f}",
-            f"{low:.2f}-{high:.2f}",
-            *(f"{s.value:.2f}" for s in (score.task, score.reference, score.key, score.valid)),
-            f"{score.p50 * 1000:.0f}",
-            f"{score.p95 * 1000:.0f}",
-        )
-    return table
-
-
-def describe(answer: Answer, said: str = "") -> str:
-    """An answer in one line, for lists of what was missed."""
-    if answer.refused:
-        return f"refused ({said})" if said else "refused"
-    rows = [f"{r.task}({' '.join(r.images)}{f' mask {r.mask}' if r.mask else ''})" for r in answer.rows] or [
-        f"goto {answer.goto}"
-    ]
-    return " ".join(rows)
-
-
-def score(
-    file: Path, planner: str, *, as_json: bool = False, dump: Path | None = None, missed: bool = False
-) -> None:
-    """Scores a planner on a file and prints its figures: what ``ace plan --eval`` does.
-
-    Args:
-        file: requests with their right plans.
-        planner: a planner's name.
-        as_json: print JSON instead of a table.
-        dump: also write every plan to this file.
-        missed: also list what was not exactly right.
-
-    Raises InputError for a file that cannot be read or written, PlanError and ModelError for the planner.
-    """
-    from rich.console import Console
-
-    from ace_agent.planner.choice import make_planner
-
-    made = make_planner(planner)
-    if callable(loading := getattr(made, "warm", None)):
-        loading().join()  # latencies are those of a loaded planner
-    report = evaluate(made, load(file))
-    if dump is not None:
-        try:
-            write_dump(report, dump)
-        except OSError as error:
-            raise InputError(f"{dump} cannot be written", error.strerror or "") from None
-    console = Console()
-    if as_json:
-        console.print_json(data=report.as_dict())
-    else:
-        console.print(report_table(report))
-    for outcome in report.missed if missed else ():
-        want = " or ".join(describe(a) for a in outcome.request.answers)
-        got = describe(outcome.answer, outcome.said)
-        head = f"{outcome.request.kind} {outcome.request.id}: {outcome.request.text!r}"
-        console.print(
-            f"{head}\n    wanted {want}\n    got    {got}", markup=False, highlight=False, soft_wrap=True
-        )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """``python -m ace_agent.planner.evaluation FILE [--planner P] [--json] [--dump OUT] [--missed]``."""
-    parser = argparse.ArgumentParser(prog="python -m ace_agent.planner.evaluation", description=__doc__)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--planner", default="rules")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--dump", type=Path)
-    parser.add_argument("--missed", action="store_true", help="list what was not exactly right")
-    options = parser.parse_args(argv)
-    score(options.file, options.planner, as_json=options.json, dump=options.dump, missed=options.missed)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

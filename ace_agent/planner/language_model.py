@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan import Plan
-from ace_agent.planner import Context, guards
+from ace_agent.planner import Context, guards, unwatched
 from ace_agent.planner.language import Script, grammar, parse, prompt
 from ace_agent.planner.resolve import resolve
 from ace_agent.planner.rules import RulePlanner
-from ace_agent.planner.weights import Progress, _silent, adapter_folder, load
+from ace_agent.planner.weights import Progress, adapter_folder, fast_dtype, load, source
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ class LanguageModel:
     """
 
     def __init__(
-        self, adapter: Path | None, threads: int | None = None, progress: Progress = _silent
+        self, adapter: Path | None, threads: int | None = None, progress: Progress = unwatched
     ) -> None:
         import llguidance.hf
         import torch
@@ -42,6 +42,7 @@ class LanguageModel:
             torch.set_num_threads(threads)
         # typed loosely: transformers' own types differ from what its models and llguidance take
         self.model, self.tokenizer = cast("tuple[Any, Any]", load(adapter, progress))
+        self.model.to(fast_dtype())
         self.width = int(self.model.config.vocab_size)
         try:
             self.guide = llguidance.hf.from_tokenizer(self.tokenizer, n_vocab=self.width)
@@ -106,17 +107,14 @@ class LanguageModelPlanner:
     Args:
         adapter: folder of the LoRA adapter; None: the one that ships with the package.
         threads: CPU threads to use; None: torch's own number.
-        progress: told of conversion and loading.
     """
 
     name = "embedded"
 
-    def __init__(
-        self, adapter: Path | None = None, *, threads: int | None = None, progress: Progress = _silent
-    ) -> None:
+    def __init__(self, adapter: Path | None = None, *, threads: int | None = None) -> None:
         self._adapter = adapter or adapter_folder()
         self._threads = threads
-        self._progress = progress
+        self._progress: Progress = unwatched
         self._lock = threading.Lock()
         self._loaded: LanguageModel | None = None
         self._failure: ModelError | None = None
@@ -135,10 +133,8 @@ class LanguageModelPlanner:
         except ModelError:
             return  # kept in _failure, raised by the first plan
 
-    @property
-    def ready(self) -> bool:
-        """Whether the model is loaded."""
-        return self._loaded is not None
+    def _tell(self, message: str, fraction: float) -> None:
+        self._progress(message, fraction)
 
     def model(self) -> LanguageModel:
         """The model, loaded at the first call. Raises ModelError when it cannot be, at every call."""
@@ -152,7 +148,8 @@ class LanguageModelPlanner:
                         raise ModelError(
                             "the planner's language model has no adapter", "ace train-planner makes one"
                         )
-                    self._loaded = LanguageModel(self._adapter, self._threads, self._progress)
+                    source()  # said at once when it is not installed, before torch is imported
+                    self._loaded = LanguageModel(self._adapter, self._threads, self._tell)
                 except ModelError as error:
                     self._failure = error
                     raise
@@ -167,6 +164,7 @@ class LanguageModelPlanner:
         text = guards.check_text(request)
         masks = sum(i.kind == "mask" for i in context.images)
         lark = grammar(_highest(context), masks, context.inputs)
+        self._progress = context.progress  # also told of a loading that began in the background
         return parse(self.model().write(prompt(text, context), lark))
 
     def plan(self, request: str, context: Context) -> Plan:

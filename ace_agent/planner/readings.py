@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ace_agent.planner.clauses import begins
+from ace_agent.planner.ellipsis import SIDES
 from ace_agent.planner.gallery import Gallery, content
 from ace_agent.planner.kinds import MAPS, Made, kinds
+from ace_agent.planner.openings import begins
 from ace_agent.planner.reading import Token
 from ace_agent.planner.references import IT, OTHER, THEM
 from ace_agent.planner.tables import wordset
@@ -99,10 +100,14 @@ def _elsewhere(tokens: Sequence[Token], gallery: Gallery) -> list[Token] | None:
     "Remove the tractor" of a farm and a later, unrelated portrait speaks of the farm.
     """
     newest = gallery.newest
-    if newest is None or any(t.has("IMG", "QUOTE") for t in tokens) or not begins(tokens, 0):
+    if (
+        newest is None
+        or any(t.has("IMG", "QUOTE") for t in tokens)
+        or not (begins(tokens, 0) or tokens[0].has(*SIDES))
+    ):
         return None
     if tokens[0].text in ("draw", "generate", "create", "imagine", "design") and not any(
-        t.text == "as" for t in tokens
+        t.text == "as" or t.has(*SIDES) for t in tokens
     ):
         return None
     people = [i.id for i in gallery.images if "person" in kinds(i.id, gallery, ())]

@@ -178,7 +178,7 @@ class RulePlanner:
 
     def _fallback(self, text: str, clauses: Sequence[Clause], gallery: Gallery) -> _State:
         """A request in which no pattern was found: a bare description is drawn, anything else refused."""
-        if not clauses or guards.gibberish(text) or not _describes(clauses):
+        if not clauses or guards.gibberish(text) or not _describes(clauses, blank=not gallery.images):
             raise guards.refuse(text)
         tokens = [t for c in clauses for t in c.tokens]
         words = wording.caption(tokens)
@@ -271,15 +271,17 @@ def _only_mask(tokens: Sequence[Token], gallery: Gallery) -> bool:
     )
 
 
-def _describes(clauses: Sequence[Clause]) -> bool:
-    """Whether a request is a bare description of something to draw."""
+def _describes(clauses: Sequence[Clause], *, blank: bool) -> bool:
+    """Whether a request is a bare description of something to draw; with no picture yet, any noun phrase is one."""
     tokens = [t for c in clauses for t in c.tokens]
     words = [t.text for t in tokens]
     if not words or len(words) > 40 or any(t.has("IMG") for t in tokens):
         return False
-    if words[0] in wordset("talk-openers"):
-        return False
     if any(w in wordset("talk-words") for w in words):
+        return False
+    if blank and len(words) > 3 and words[0] in ("a", "an", "the", "some", "two", "three", "many"):
+        return True
+    if words[0] in wordset("talk-openers"):
         return False
     return any(
         t.has("ANIMAL", "THING", "PERSON", "PLACE", "TIME", "GARMENT", "COLOR", "MATERIAL", "STYLE", "SCENE")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from ace_agent.planner.clauses import Clause, begins
+from ace_agent.planner.clauses import Clause
+from ace_agent.planner.openings import begins
 from ace_agent.planner.reading import Token
 from ace_agent.planner.tables import wordset
 
@@ -26,6 +27,10 @@ def talks(tokens: Sequence[Token]) -> bool:
         return True
     if words[0] not in ("i", "we") and begins(tokens, 0):
         return False
+    if words[-1] in wordset("complaints") and {"is", "are", "looks", "look", "feels", "seems"} & set(
+        words[1:-1]
+    ):
+        return True  # "the parasols are ugly"
     if words[1:2] and words[1] in ("need", "want", "have", "made", "use") and "for" in words[2:4]:
         return True  # "we need this for a flyer"
     pairs = {f"{a} {b}" for a, b in pairwise(words)} | set(words)

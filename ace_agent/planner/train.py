@@ -17,14 +17,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ace_agent.errors import InputError, ModelError
+from ace_agent.errors import InputError
 from ace_agent.planner.corpus import Example, examples
 from ace_agent.planner.language import prompt
-from ace_agent.planner.weights import base_folder
+from ace_agent.planner.weights import HUB, base_folder, fast_dtype
 
 CHUNK = 960
 """Requests drawn at a time and sorted by length into batches; a resumed run starts its chunk again."""
-_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Settings:
         batch: requests a step.
         seed: of the corpus and of the adapter's first weights.
         save_minutes: how often the state is saved.
+        dtype: of the frozen weights and the activations; ``auto``: bfloat16 where the CPU multiplies it by AMX.
     """
 
     hours: float = 4.0
@@ -46,6 +46,7 @@ class Settings:
     batch: int = 8
     seed: int = 0
     save_minutes: float = 10.0
+    dtype: str = "auto"
 
 
 @dataclass
@@ -74,6 +75,7 @@ def train(
     out: Path,
     settings: Settings = Settings(),
     *,
+    start: Path | None = None,
     threads: int | None = None,
     most_steps: int | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -84,6 +86,7 @@ def train(
         out: folder of the adapter (``adapter_config.json``, ``adapter_model.safetensors``, float16, 9.8 MB at rank 16)
             and, until it is done, of the run's state.
         settings: how; a folder begun with other settings is refused.
+        start: folder of an adapter of the same rank to begin from; None: a fresh one. A resumed run ignores it.
         threads: CPU threads; None: torch's own number.
         most_steps: stop after so many steps of this run, saving the state; None: when the hours are over.
         progress: told how far it is.
@@ -92,10 +95,10 @@ def train(
         the state at the end.
 
     Raises:
-        ModelError: when the base model or peft is missing.
-        InputError: when the folder belongs to another run.
+        ModelError: when the base model is missing.
+        InputError: when the folder belongs to another run, or the adapter to start from does not fit.
     """
-    run = _Run(out, settings, threads)
+    run = _Run(out, settings, start, threads)
     run.load()
     done_here = 0
     saved = time.monotonic()
@@ -125,14 +128,13 @@ def train(
 class _Run:
     """Model, optimiser and position of one training."""
 
-    def __init__(self, out: Path, settings: Settings, threads: int | None) -> None:
-        try:
-            import torch
-            from peft import LoraConfig, get_peft_model
-            from transformers import AutoModelForCausalLM, AutoTokenizer
-            from transformers.utils import logging
-        except ImportError as error:
-            raise ModelError("training the planner needs peft and transformers", str(error)) from error
+    def __init__(self, out: Path, settings: Settings, start: Path | None, threads: int | None) -> None:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+
+        from ace_agent.planner.lora import LoraLlama
+
         if threads:
             torch.set_num_threads(threads)
         logging.disable_progress_bar()
@@ -141,17 +143,31 @@ class _Run:
         self.out, self.settings, self.state = out, settings, State()
         self.tokenizer: Any = AutoTokenizer.from_pretrained(str(folder))
         base = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
-        config = LoraConfig(
-            r=settings.rank,
-            lora_alpha=2 * settings.rank,
-            target_modules=list(_TARGETS),
-            task_type="CAUSAL_LM",
-        )
-        self.model: Any = get_peft_model(base, config)
-        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.model = LoraLlama(base, settings.rank, 2 * settings.rank, _dtype(settings.dtype))
+        self.parameters = list(self.model.adapter.values())
         self.optimiser = torch.optim.AdamW(
             self.parameters, lr=settings.rate, betas=(0.9, 0.98), weight_decay=0.0
         )
+        if start is not None:
+            self._begin_from(start)
+
+    def _begin_from(self, adapter: Path) -> None:
+        from safetensors.torch import load_file
+
+        try:
+            stored = load_file(str(adapter / "adapter_model.safetensors"))
+            self._fill({n.removeprefix("base_model.model."): t for n, t in stored.items()})
+        except (OSError, KeyError, RuntimeError) as error:
+            raise InputError(
+                f"{adapter} holds no adapter of rank {self.settings.rank}", str(error)[:120]
+            ) from error
+
+    def _fill(self, tensors: dict[str, Any]) -> None:
+        import torch
+
+        with torch.no_grad():
+            for name, parameter in self.model.adapter.items():
+                parameter.copy_(tensors[name])
 
     @property
     def _state_folder(self) -> Path:
@@ -173,7 +189,7 @@ class _Run:
             )
         self.state = State(**kept["state"])
         stored = torch.load(folder / "weights.pt", weights_only=True)
-        self.model.load_state_dict(stored["adapter"], strict=False)
+        self._fill(stored["adapter"])
         self.optimiser.load_state_dict(stored["optimiser"])
 
     def save(self) -> None:
@@ -182,7 +198,7 @@ class _Run:
 
         self.out.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix="saving-", dir=self.out))
-        adapter = {n: p.detach() for n, p in self.model.named_parameters() if p.requires_grad}
+        adapter = {n: p.detach() for n, p in self.model.adapter.items()}
         torch.save({"adapter": adapter, "optimiser": self.optimiser.state_dict()}, work / "weights.pt")
         kept = {"settings": asdict(self.settings), "state": asdict(self.state)}
         (work / "state.json").write_text(json.dumps(kept), "utf-8")
@@ -194,20 +210,28 @@ class _Run:
         shutil.rmtree(old, ignore_errors=True)
 
     def finish(self) -> None:
-        """Writes the adapter in float16 and clears the training state."""
+        """Writes the adapter in float16, as peft stores one, and clears the training state."""
         import torch
-        from safetensors.torch import load_file, save_file
+        from peft import LoraConfig
+        from safetensors.torch import save_file
+
+        from ace_agent.planner.lora import PROJECTIONS
 
         self.out.mkdir(parents=True, exist_ok=True)
-        self.model.save_pretrained(str(self.out), save_embedding_layers=False)
+        halves = {
+            f"base_model.model.{n}": p.detach().to(torch.float16) for n, p in self.model.adapter.items()
+        }
         file = self.out / "adapter_model.safetensors"
-        save_file({k: v.to(torch.float16) for k, v in load_file(str(file)).items()}, str(file))
-        (self.out / "README.md").unlink(missing_ok=True)  # peft's, full of blanks
-        settings = json.loads((self.out / "adapter_config.json").read_text("utf-8"))
-        settings["base_model_name_or_path"] = (
-            "HuggingFaceTB/SmolLM2-135M-Instruct"  # not this machine's cache
-        )
-        (self.out / "adapter_config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+        save_file(halves, str(file), {"format": "pt"})
+        file.chmod(0o644)  # safetensors leaves it to its owner alone
+        LoraConfig(
+            r=self.settings.rank,
+            lora_alpha=2 * self.settings.rank,
+            target_modules=list(PROJECTIONS),
+            task_type="CAUSAL_LM",
+            base_model_name_or_path=HUB,  # not this machine's cache
+            inference_mode=True,
+        ).save_pretrained(str(self.out))
         shutil.rmtree(self._state_folder, ignore_errors=True)
 
     def batches(self) -> Iterator[list[tuple[list[int], list[int]]]]:
@@ -229,7 +253,7 @@ class _Run:
         warm = min(1.0, (self.state.steps + 1) / 30)
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * done)))
-        loss = loss_of(self.model, batch)
+        loss = self.model.loss(*padded(batch))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimiser.step()
@@ -254,15 +278,15 @@ def encode(tokenizer: Any, example: Example) -> tuple[list[int], list[int]]:
     return list(asked), list(answer)
 
 
-def loss_of(model: Any, batch: list[tuple[list[int], list[int]]]) -> Any:
-    """Mean cross entropy of the answers' tokens, given prompt and earlier tokens.
+def padded(batch: list[tuple[list[int], list[int]]]) -> tuple[Any, Any]:
+    """A batch as tensors.
 
     Args:
-        model: a causal language model.
-        batch: token ids of prompts and answers; padded on the right, which a causal model need not mask.
+        batch: token ids of prompts and answers, B of them.
 
     Returns:
-        a scalar tensor.
+        token ids, int64 [B, L], padded on the right, which a causal model need not mask; and the token that each
+        place should be followed by, -100 but where an answer's token is next.
     """
     import torch
 
@@ -272,7 +296,11 @@ def loss_of(model: Any, batch: list[tuple[list[int], list[int]]]) -> Any:
     for row, (asked, answer) in enumerate(batch):
         ids[row, : len(asked) + len(answer)] = torch.tensor(asked + answer)
         wanted[row, len(asked) - 1 : len(asked) + len(answer) - 1] = torch.tensor(answer)
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    hidden = inner.model(input_ids=ids).last_hidden_state
-    chosen = wanted != -100
-    return torch.nn.functional.cross_entropy(inner.lm_head(hidden[chosen]), wanted[chosen])
+    return ids, wanted
+
+
+def _dtype(name: str) -> Any:
+    """The torch type that a setting names."""
+    import torch
+
+    return fast_dtype() if name == "auto" else getattr(torch, name)

@@ -36,6 +36,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
     help="Of the corpus and the first weights.",
 )
 @click.option(
+    "--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True,
+    help="Of the frozen weights; auto: bfloat16 where the CPU has AMX.",
+)  # fmt: skip
+@click.option(
+    "--start", metavar="FOLDER", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Adapter to begin from.  [default: a fresh one]",
+)  # fmt: skip
+@click.option(
     "--threads", type=click.IntRange(1), default=None, help="CPU threads.  [default: torch's own number]"
 )
 @click.option(
@@ -51,6 +59,8 @@ def command(
     rate: float,
     batch: int,
     seed: int,
+    dtype: str,
+    start: Path | None,
     threads: int | None,
     steps: int | None,
 ) -> None:
@@ -72,8 +82,8 @@ def command(
                 row, completed=told.fraction, description=f"{told.seen:,} requests, loss {told.loss:.3f}"
             )
 
-        settings = Settings(hours=hours, rank=rank, rate=rate, batch=batch, seed=seed)
-        state = train(output, settings, threads=threads, most_steps=steps, progress=tell)
+        settings = Settings(hours=hours, rank=rank, rate=rate, batch=batch, seed=seed, dtype=dtype)
+        state = train(output, settings, start=start, threads=threads, most_steps=steps, progress=tell)
     if state.seconds >= hours * 3600:
         console.print(f"the adapter is in {output}")
     else:

@@ -12,6 +12,7 @@ from ace_agent.planner.tables import wordset
 
 _UNDO_FILL = wordset("undo-fill")
 _WEAK_UNDO = wordset("weak-undo")
+_MENDED = frozenset(("quality", "life", "shape", "condition", "glory", "health", "sharpness"))
 
 
 def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
@@ -20,6 +21,8 @@ def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
     places = [i for i, t in enumerate(tokens) if t.has("UNDO")]
     if not places or places[0] > 3:
         return None
+    if tokens[places[0]].text in ("bring back", "back to") and any(t.text in _MENDED for t in tokens):
+        return None  # "bring it back to good quality"
     spoilt = [t.text for t in tokens if t.has("MOSAIC", "UNMOSAIC", "DEFECT")]
     if spoilt and tokens[places[0]].text in ("undo", "reverse") and not _made_later(gallery, spoilt):
         return None

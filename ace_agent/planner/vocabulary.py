@@ -51,18 +51,33 @@ def reword(instruction: str, vocabulary: frozenset[str] | None, note: Callable[[
         return instruction
     pieces = re.split(r'("[^"]*")', instruction)
     for at in range(0, len(pieces), 2):
-        pieces[at] = re.sub(
-            r"[A-Za-z]+(?:-[A-Za-z]+)*(?![A-Za-z}]*\})",
-            lambda found: _known(found[0], vocabulary, note),
-            pieces[at],
-        )
+        pieces[at] = _words(vocabulary).sub(lambda found: _put(found, vocabulary, note), pieces[at])
     return "".join(pieces)
+
+
+def _put(found: re.Match[str], vocabulary: frozenset[str], note: Callable[[str], None]) -> str:
+    """A word in the model's words, and the article before it as the new one wants it."""
+    article, word = found["article"], found["word"]
+    known = _known(word, vocabulary, note)
+    if article is None or known == word:
+        return f"{article or ''}{known}"
+    fitting = "an " if known[0].lower() in "aeiou" else "a "
+    return (fitting.capitalize() if article[0].isupper() else fitting) + known
+
+
+@cache
+def _words(vocabulary: frozenset[str]) -> re.Pattern[str]:
+    """Names of several words whole ("pine tree"), else single words; no indicators of pictures."""
+    names = sorted((n for n in vocabulary if " " in n), key=len, reverse=True)
+    joined = "".join(rf"\b{re.escape(n)}s?\b|" for n in names)
+    word = rf"(?P<word>{joined}[A-Za-z]+(?:-[A-Za-z]+)*)"
+    return re.compile(rf"(?P<article>\ban? )?{word}(?![A-Za-z}}]*\}})", re.IGNORECASE)
 
 
 def _known(word: str, vocabulary: frozenset[str], note: Callable[[str], None]) -> str:
     lower = word.lower()
     single = stem(lower)
-    if lower in vocabulary or single in vocabulary:
+    if " " in word or lower in vocabulary or single in vocabulary:
         return word
     plain = _synonyms().get(lower) or _synonyms().get(single)
     if plain in vocabulary:

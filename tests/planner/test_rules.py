@@ -181,6 +181,15 @@ def test_nouns_are_put_in_the_model_s_words_and_strange_ones_are_said() -> None:
     assert notes == ["the model has never seen a 'walrus'; the nearest it knows: seal"]
 
 
+def test_names_of_several_words_stay_whole() -> None:
+    known = replace(context("a meadow"), vocabulary=frozenset({"pine tree", "coffee cup", "top hat"}))
+    (step,) = RulePlanner().plan("add a pine tree, a top hat and a coffee cup", known).steps
+    assert step.instruction == "Add a pine tree, a top hat and a coffee cup to {image}."
+    known = replace(known, vocabulary=frozenset({"pine tree", "tree"}))
+    (step,) = RulePlanner().plan("add a fir and an oak", known).steps
+    assert step.instruction == "Add a pine tree and a tree to {image}."
+
+
 def test_quoted_text_is_left_alone() -> None:
     known = replace(context("a meadow"), vocabulary=frozenset({"dog"}))
     (step,) = RulePlanner().plan('write "my pup" on it', known).steps

@@ -7,36 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from ace_agent.errors import InputError, ModelError
-from ace_agent.planner import train as training
 from ace_agent.planner import weights
 from ace_agent.planner.train import Settings, train
-
-
-@pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A byte tokenizer and a two-layer model in a folder, in place of SmolLM2."""
-    folder = tmp_path / "base"
-    vocabulary = {c: n for n, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>")
-    fast.add_special_tokens({"additional_special_tokens": ["<|im_start|>"]})
-    fast.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(fast), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, max_position_embeddings=2048,
-    )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
-    monkeypatch.setattr(training, "base_folder", lambda *_: folder)
-    monkeypatch.setattr(weights, "base_folder", lambda *_: folder)
-    return folder
-
 
 SETTINGS = Settings(hours=1.0, rank=4, batch=2, rate=1e-2)
 
@@ -69,6 +45,19 @@ def test_a_finished_adapter_is_small_and_merges_as_peft_does(tiny: Path, tmp_pat
         train(out, SETTINGS)
 
 
+def test_a_run_begins_from_an_adapter(tiny: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    train(first, Settings(hours=1e-9, rank=4, batch=2, rate=1e-2))
+    again = tmp_path / "again"
+    train(again, Settings(hours=1e-9, rank=4, batch=2, rate=0.0), start=first)
+    name = "adapter_model.safetensors"
+    assert load_file(again / name).keys() == load_file(first / name).keys()
+    for key, value in load_file(first / name).items():
+        torch.testing.assert_close(load_file(again / name)[key], value, msg=key)
+    with pytest.raises(InputError, match="no adapter of rank 2"):
+        train(tmp_path / "other", Settings(hours=1.0, rank=2), start=first)
+
+
 def test_the_loss_falls(tiny: Path, tmp_path: Path) -> None:
     losses: list[float] = []
     train(
@@ -77,6 +66,13 @@ def test_the_loss_falls(tiny: Path, tmp_path: Path) -> None:
         most_steps=40,
         progress=lambda p: losses.append(p.loss),
     )
+    assert losses[-1] < losses[0]
+
+
+def test_bfloat16_trains_as_well(tiny: Path, tmp_path: Path) -> None:
+    losses: list[float] = []
+    settings = Settings(hours=1.0, rank=8, batch=4, rate=3e-2, dtype="bfloat16")
+    train(tmp_path / "adapter", settings, most_steps=40, progress=lambda p: losses.append(p.loss))
     assert losses[-1] < losses[0]
 
 

