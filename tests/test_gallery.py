@@ -18,7 +18,6 @@ from ace_agent.gallery import write_gallery
 from ace_memory.housekeeping import forget_image
 from tests.tiny import TinyPipeline, photo, plan, step
 
-
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

@@ -66,14 +66,7 @@ def parse_variables(ctx: click.Context, param: click.Parameter, values: tuple[st
     help="With --each: tries after a failure.",
 )
 @click.option("--force", is_flag=True, help="Write over files.")
-@click.option(
-    "--allow-path",
-    "allow",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Also let the plan read files here.",
-)
+@options.allow_path
 @click.option("--ray", "use_ray", is_flag=True, help="With --each: spread it over a Ray cluster.")
 @options.model
 @options.conversation

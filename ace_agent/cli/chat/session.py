@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ace_agent.plan import Plan
 
 
+PLAIN = {"exit": "/quit", "quit": "/quit", "bye": "/quit", "help": "/help", "?": "/help"}
+"""What people type in any terminal, and mean no picture by."""
+
+
 class Quit(Exception):
     """The person wants to leave."""
 
@@ -58,6 +62,7 @@ class Session:
         """
         text = text.strip()
         try:
+            text = PLAIN.get(text.lower(), text)
             if text.startswith("/"):
                 name, arguments = split(text)
                 find(name).run(self, arguments)

@@ -150,9 +150,11 @@ def test_another_planner_or_model_can_fail_without_losing_this_one(screen: Scree
     assert screen.session.agent is not agent
 
 
-def test_quit(screen: Screen) -> None:
+@pytest.mark.parametrize("typed", ["/quit", "exit", "Quit", "/q"])
+def test_quit(screen: Screen, typed: str) -> None:
     with pytest.raises(Quit):
-        screen("/quit")
+        screen(typed)
+    assert "/undo [N]" in screen("help")
 
 
 def test_completion_knows_the_pictures(screen: Screen) -> None:
