@@ -120,20 +120,22 @@ class Agent(Dialogue):
         size: tuple[int, int] | None = None,
         confirm: Confirm | None = None,
         ask: Ask | None = None,
+        note: Callable[[str], None] | None = None,
         progress: Report | None = None,
     ) -> Turn:
         """Plan a request and carry it out.
 
         `images` become `{image}`, `{image1}` ... of the request, `mask` goes to the first step that takes
         one; the rest overrides what the plan leaves open. `confirm(plan, seconds)` may refuse or return
-        another plan; `ask` chooses an answer to a question (default: the first). Raises an AceError before
+        another plan; `ask` chooses an answer to a question (default: the first); `note` is told at once what the
+        turn's notes will say of the plan. Raises an AceError before
         any work where the request cannot be carried out; Ctrl-C leaves the conversation as it was, with the
         turn marked stopped.
         """
         request = clean_request(request)
         inputs = hand_over(images)
         notes: list[str] = []
-        plan = self._planned(request, inputs.count, mask is not None, ask, notes)
+        plan = self._planned(request, inputs.count, mask is not None, ask, notes, note)
         plan = overridden(plan, seed, variations, steps, guidance, size)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
@@ -326,7 +328,15 @@ class Agent(Dialogue):
             self.store.set_status(row.id, "done", "\n".join(notes))
         return turn_of(self.store, self.store.turn(row.id))
 
-    def _planned(self, request: str, inputs: int, mask: bool, ask: Ask | None, notes: list[str]) -> Plan:
+    def _planned(
+        self,
+        request: str,
+        inputs: int,
+        mask: bool,
+        ask: Ask | None,
+        notes: list[str],
+        note: Callable[[str], None] | None = None,
+    ) -> Plan:
         if isinstance(self._planner, str):
             from ace_agent.planner.choice import make_planner
 
@@ -335,13 +345,15 @@ class Agent(Dialogue):
         def tell(line: str) -> None:
             if line not in notes:  # a planner that tries twice says it twice
                 notes.append(line)
+                if note is not None:
+                    note(line)
 
         context = self.context(inputs, mask, tell, known_nouns(self._model_name()))
         try:
             return self._planner.plan(request, context)
         except Question as question:
             if ask is None:
-                notes.append(f"{question.question} Took {question.choices[0].label!r}.")
+                tell(f"{question.question} Took {question.choices[0].label!r}.")
                 return question.choices[0].plan
             return question.choices[ask(question)].plan
 

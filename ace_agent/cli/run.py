@@ -120,7 +120,7 @@ def run_once(
     from ace_agent.cli import console as consoles
     from ace_agent.cli.opening import open_agent
     from ace_agent.cli.plans import Confirm
-    from ace_agent.cli.presenting import present
+    from ace_agent.cli.presenting import Notes, present
     from ace_agent.cli.progress import progress_bar
     from ace_agent.cli.records import turn_record
     from ace_agent.cli.saving import Destination
@@ -150,7 +150,7 @@ def run_once(
     if as_json:
         consoles.print_json({"conversation": agent.conversation, **turn_record(turn, paths)})
     else:
-        present(turn, paths, consoles.output(), console)
+        present(turn, paths, consoles.output(), Notes(console))
 
 
 def run_each(

@@ -70,6 +70,16 @@ def test_help_lists_every_command_and_explains_one(screen: Screen) -> None:
     assert screen("/help undo").count("/") == 1
 
 
+def test_what_is_known_with_the_plan_is_said_before_the_work_and_once(agent: Agent) -> None:
+    class Mini(TinyPipeline):
+        name = "ace-mini"
+
+    agent._pipeline = Mini()
+    text = Screen(agent)("an igloo in the snow")
+    assert text.count("never seen an 'igloo'") == 1
+    assert text.index("nearest") < text.index("$1") < text.index("@1")
+
+
 def test_moving(screen: Screen) -> None:
     screen("a red car", "make it night")
     assert "@1" in screen("/undo")
