@@ -136,21 +136,31 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "page", type=Path, nargs="?", help="the page to write it into; default: standard output"
+        "pages",
+        type=Path,
+        nargs="*",
+        help="pages to write it into, between its marks; default: standard output",
     )
     parser.add_argument("--model", default="ace-mini")
     arguments = parser.parse_args()
+    for page in arguments.pages:
+        marked(page)  # a page without the marks is refused before the minutes that a recording takes
     with tempfile.TemporaryDirectory() as folder:
         text = session(arguments.model, Path(folder))
-    if arguments.page is None:
+    if not arguments.pages:
         print(text, end="")
-        return
-    page = arguments.page.read_text(encoding="utf-8")
-    head, _, rest = page.partition(BEGIN)
+    for page in arguments.pages:
+        head, tail = marked(page)
+        page.write_text(f"{head}{BEGIN}```text\n{text}```\n{END}{tail}", encoding="utf-8")
+
+
+def marked(page: Path) -> tuple[str, str]:
+    """What stands before and after the recording of a page."""
+    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, found, tail = rest.partition(END)
     if not found:
-        raise SystemExit(f"{arguments.page} has no {BEGIN.strip()} ... {END}")
-    arguments.page.write_text(f"{head}{BEGIN}```text\n{text}```\n{END}{tail}", encoding="utf-8")
+        raise SystemExit(f"{page} has no {BEGIN.strip()} ... {END}")
+    return head, tail
 
 
 if __name__ == "__main__":

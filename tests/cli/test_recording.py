@@ -26,6 +26,20 @@ def test_what_asks_is_answered_and_shown(tmp_path: Path) -> None:
     assert terminal.text() == "hello\n> a red car\ngot a red car\nWhich [1]: 2\ngot 2\n"
 
 
+def test_a_page_keeps_what_is_around_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{recording.BEGIN}old\n{recording.END}\nafter\n")
+    monkeypatch.setattr(recording, "session", lambda model, folder: f"$ {model}\n")
+    monkeypatch.setattr(sys, "argv", ["recording", str(page)])
+    recording.main()
+    assert page.read_text() == (
+        f"before\n{recording.BEGIN}```text\n$ ace-mini\n```\n{recording.END}\nafter\n"
+    )
+    page.write_text("no marks")
+    with pytest.raises(SystemExit, match=r"page.md has no"):
+        recording.main()
+
+
 def test_the_page_holds_a_recording_of_the_script() -> None:
     text = PAGE.read_text(encoding="utf-8")
     recorded = text.partition(recording.BEGIN)[2].partition(recording.END)[0]
