@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from typing import Any, TextIO
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 
 def output() -> Console:
@@ -24,9 +23,10 @@ def notices() -> Console:
 
 def _console(file: TextIO) -> Console:
     terminal = file.isatty()
-    # rich takes every dumb terminal for one of 80 columns.
-    width = shutil.get_terminal_size().columns if terminal and os.environ.get("TERM") == "dumb" else None
-    return Console(file=file, highlight=False, markup=False, soft_wrap=not terminal, width=width)
+    console = Console(file=file, highlight=False, markup=False, soft_wrap=not terminal)
+    if terminal and console.is_dumb_terminal:
+        console.size = ConsoleDimensions(*shutil.get_terminal_size())  # rich takes 80 columns for granted
+    return console
 
 
 def print_json(value: Any) -> None:
