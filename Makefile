@@ -1,7 +1,7 @@
 # Every chore of the project. `make help` lists them.
 PYTHON ?= .venv/bin/python
 
-.PHONY: help env test slow lint format types docs check
+.PHONY: help env test slow lint format types docs session check
 
 help: ## list the chores
 	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -28,6 +28,9 @@ types: ## strict type check
 
 docs: ## write docs/commands.md anew
 	$(PYTHON) -m ace_agent.cli.reference > docs/commands.md
+
+session: ## record the session in docs/conversation.md anew
+	$(PYTHON) -m ace_agent.cli.recording docs/conversation.md
 
 check: ## everything that CI runs, from an empty environment
 	.ci/run

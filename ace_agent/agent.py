@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from PIL import Image
 
-from ace_agent.dialogue import Dialogue, alive, owner_now
-from ace_agent.engine.presets import MINI, known_nouns
+from ace_agent.dialogue import Dialogue
+from ace_agent.engine.presets import MINI
 from ace_agent.engine.runtime import Runtime
 from ace_agent.errors import AceError, Cancelled, InputError, PlanError
 from ace_agent.executor import Executor, Progress, Report, bind, check_known_masks
@@ -24,13 +24,15 @@ from ace_agent.inputs import (
     clean_request,
     hand_over,
     looks_like_a_photograph,
-    replaced_step,
+    overridden,
     with_mask,
 )
 from ace_agent.making import Pipeline, differing_pixels, make
+from ace_agent.owner import alive, owner_now, process_of
 from ace_agent.pictures import read_picture, read_recipe
-from ace_agent.plan import MAX_SEED, Plan, check
+from ace_agent.plan import Plan, check
 from ace_agent.planner import Planner, Question
+from ace_agent.planner.vocabulary import known_nouns
 from ace_agent.recipes import call_of, recorded_threads, surroundings
 from ace_agent.timing import Timing
 from ace_agent.turns import Picture, Turn, turn_of
@@ -124,21 +126,23 @@ class Agent(Dialogue):
         size: tuple[int, int] | None = None,
         confirm: Confirm | None = None,
         ask: Ask | None = None,
+        note: Callable[[str], None] | None = None,
         progress: Report | None = None,
     ) -> Turn:
         """Plan a request and carry it out.
 
         `images` become `{image}`, `{image1}` ... of the request, `mask` goes to the first step that takes
         one; the rest overrides what the plan leaves open. `confirm(plan, seconds)` may refuse or return
-        another plan; `ask` chooses an answer to a question (default: the first). Raises an AceError before
+        another plan; `ask` chooses an answer to a question (default: the first); `note` is told at once what the
+        turn's notes will say of the plan. Raises an AceError before
         any work where the request cannot be carried out; Ctrl-C leaves the conversation as it was, with the
         turn marked stopped.
         """
         request = clean_request(request)
         inputs = hand_over(images)
         notes: list[str] = []
-        plan = self._planned(request, inputs.count, mask is not None, ask, notes, progress)
-        plan = _overridden(plan, seed, variations, steps, guidance, size)
+        plan = self._planned(request, inputs.count, mask is not None, ask, notes, progress, note)
+        plan = overridden(plan, seed, variations, steps, guidance, size)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
         return self._carry_out(plan, inputs, request, notes, confirm, progress, files=False)
@@ -195,13 +199,14 @@ class Agent(Dialogue):
         rows = self._unfinished() if turn is None else [self.store.turn(turn)]
         if not rows:
             raise InputError("nothing was left unfinished", "ace history shows what was done")
-        row = rows[-1]
-        if row.status == "done":
-            raise InputError(f"turn {row.id} is done already")
-        if alive(row.owner):
-            raise InputError(f"turn {row.id} is still running in process {row.owner.split(':')[-1]}")
         pipeline = self.pipeline
-        self.store.set_status(row.id, "running", owner=owner_now())
+        with self.store.transaction():
+            row = self.store.turn(rows[-1].id)  # another process may have taken it up meanwhile
+            if row.status == "done":
+                raise InputError(f"turn {row.id} is done already")
+            if alive(row.owner):
+                raise InputError(f"turn {row.id} is still running in process {process_of(row.owner)}")
+            self.store.set_status(row.id, "running", owner=owner_now())
         return self._execute(row, pipeline, self._tip(), [], progress)
 
     @plainly
@@ -315,10 +320,11 @@ class Agent(Dialogue):
         except BaseException as error:
             stopped = isinstance(error, KeyboardInterrupt)
             reason = error.message if isinstance(error, (AceError, StoreError)) else type(error).__name__
-            with suppress(StoreError):
-                self.store.set_status(
-                    row.id, "stopped" if stopped else "failed", "stopped" if stopped else reason
-                )
+            with suppress(StoreError), self.store.transaction():
+                if self.store.turn(row.id).owner == owner_now():  # else another process has taken it up
+                    self.store.set_status(
+                        row.id, "stopped" if stopped else "failed", "stopped" if stopped else reason
+                    )
             raise
         self._seen_tip = row.id
         if moved != tip:
@@ -351,8 +357,15 @@ class Agent(Dialogue):
         ask: Ask | None,
         notes: list[str],
         progress: Report | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> Plan:
-        context = replace(self.context(inputs, mask, notes.append), vocabulary=known_nouns(self.model))
+        def tell(line: str) -> None:
+            if line not in notes:  # a planner that tries twice says it twice
+                notes.append(line)
+                if note is not None:
+                    note(line)
+
+        context = self.context(inputs, mask, tell, known_nouns(self._model_name()))
         if progress is not None:
             context = replace(
                 context, progress=lambda said, share: progress(Progress(1, 1, share, None, said))
@@ -361,7 +374,7 @@ class Agent(Dialogue):
             return self.planner.plan(request, context)
         except Question as question:
             if ask is None:
-                notes.append(f"{question.question} Took {question.choices[0].label!r}.")
+                tell(f"{question.question} Took {question.choices[0].label!r}.")
                 return question.choices[0].plan
             return question.choices[ask(question)].plan
 
@@ -389,36 +402,6 @@ class Agent(Dialogue):
             if not picture.forgotten and picture.recipe == recipe:
                 return picture.image
         raise InputError("no picture of this conversation has that recipe", "give the PNG instead")
-
-
-def _overridden(
-    plan: Plan,
-    seed: int | None,
-    variations: int,
-    steps: int | None,
-    guidance: float | None,
-    size: tuple[int, int] | None,
-) -> Plan:
-    """The user's settings where the plan leaves them open: variations and size on the results, the rest on
-    all."""
-    if not plan.steps:
-        return plan
-    outputs = plan.outputs()
-    for index, step in enumerate(plan.steps):
-        fields: dict[str, object] = {}
-        if seed is not None and step.seed is None:
-            fields["seed"] = min(seed + index, MAX_SEED)
-        if steps is not None:
-            fields["steps"] = steps
-        if guidance is not None:
-            fields["guidance"] = guidance
-        if index in outputs and variations > 1:
-            fields["variations"] = variations
-        if index in outputs and size is not None:
-            fields["size"] = size
-        if fields:
-            plan = replaced_step(plan, index, **fields)
-    return plan
 
 
 def _differences(recipe: dict[str, Any], pipeline: Pipeline) -> list[str]:

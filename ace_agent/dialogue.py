@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from PIL import Image
 from ace_agent.errors import InputError, PlanError
 from ace_agent.fidelity import draw_region
 from ace_agent.inputs import Handed, Inputs
+from ace_agent.owner import alive
 from ace_agent.pictures import encode_png, side_by_side
 from ace_agent.plan import Plan, Region, parse_reference
 from ace_agent.planner import Context, KnownImage, silent
@@ -103,10 +102,16 @@ class Dialogue:
             turn_of(self.store, row) for row in self.store.search(text, conversation=self._talk, limit=limit)
         ]
 
-    def context(self, inputs: int = 0, mask: bool = False, note: Callable[[str], None] = silent) -> Context:
-        """What a planner is told."""
+    def context(
+        self,
+        inputs: int = 0,
+        mask: bool = False,
+        note: Callable[[str], None] = silent,
+        vocabulary: frozenset[str] | None = None,
+    ) -> Context:
+        """What a planner is told. `vocabulary`: the nouns that the model knows."""
         if self._talk is None:
-            return Context(inputs=inputs, mask=mask, note=note)
+            return Context(inputs=inputs, mask=mask, vocabulary=vocabulary, note=note)
         recent = self.store.recent(self._tip(), RECENT)
         on_path = {row.id for row in recent}
         last = self._last()
@@ -140,6 +145,7 @@ class Dialogue:
             path=tuple(f"@{row.number}" for row in mains if row is not None),
             inputs=inputs,
             mask=mask,
+            vocabulary=vocabulary,
             note=note,
         )
 
@@ -192,9 +198,9 @@ class Dialogue:
         return Picture(self.store.add_image(self._row().id, new), self.store)
 
     @plainly
-    def export(self, path: Path) -> Path:
-        """The whole conversation as one file."""
-        return export_conversation(self.store, self._row(), Path(path))
+    def export(self, path: Path, *, force: bool = False) -> Path:
+        """The whole conversation as one file; never over another unless `force`."""
+        return export_conversation(self.store, self._row(), Path(path), force=force)
 
     # Inside
 
@@ -289,23 +295,3 @@ class Dialogue:
             for row in self.store.open_turns(self._talk)
             if row.id > after and row.plan != "{}" and not alive(row.owner)
         ]
-
-
-def owner_now() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def alive(owner: str) -> bool:
-    """Whether the process that works on a turn still lives, as far as can be told from here."""
-    host, _, process = owner.rpartition(":")
-    if host != socket.gethostname() or not process.isdecimal() or int(process) == os.getpid():
-        return False
-    if os.name != "posix":
-        return False  # there, asking a process with a signal would end it
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -33,6 +33,7 @@ article.tip { border-color: var(--mark); box-shadow: 0 0 0 1px var(--mark); }
 article.off { background: var(--soft); }
 h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; } h2 small { font-weight: normal; }
 .branch { border-left: 3px solid var(--line); margin-left: .5rem; padding-left: 1rem; }
+.branch .branch .branch { margin-left: 0; padding-left: .25rem; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center; margin: .75rem 0; }
 figure { margin: 0; max-width: 100%; } figcaption { font-size: .85rem; }
 img { display: block; border-radius: .4rem; max-width: min(100%, 20rem); min-width: 8rem; height: auto;
@@ -87,26 +88,37 @@ def page(dialogue: Dialogue) -> str:
 <body>
 <header><h1>{name}</h1><p>{len(turns)} turns, {count} pictures made</p></header>
 <main>
-{_level(dialogue, children, None, on_path)}
+{_tree(dialogue, children, on_path)}
 </main>
 </body>
 </html>
 """
 
 
-def _level(
-    dialogue: Dialogue, children: dict[int | None, list[Turn]], parent: int | None, on_path: list[int]
-) -> str:
-    """The turns below one: a line of single turns goes on at one depth, a fork begins branches."""
-    parts = []
-    below = children.get(parent, [])
-    while len(below) == 1:
-        parts.append(_turn(dialogue, below[0], on_path))
-        below = children.get(below[0].id, [])
-    for turn in below:
-        inner = _level(dialogue, children, turn.id, on_path)
-        parts.append(f'<section class="branch">\n{_turn(dialogue, turn, on_path)}\n{inner}</section>')
+def _tree(dialogue: Dialogue, children: dict[int | None, list[Turn]], on_path: list[int]) -> str:
+    """Every turn after the one it followed. At a fork the way to the tip (else the youngest) goes on at the same
+    depth, after the others, which are set in. No recursion: one can fork at every turn."""
+    parts: list[str] = []
+    todo: list[Turn | str] = _below(children.get(None, []), on_path)
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            parts.append(item)
+        else:
+            parts.append(_turn(dialogue, item, on_path))
+            todo += _below(children.get(item.id, []), on_path)
     return "\n".join(parts)
+
+
+def _below(turns: list[Turn], on_path: list[int]) -> list[Turn | str]:
+    """The turns after one, the last to be shown first."""
+    if not turns:
+        return []
+    main = next((turn for turn in turns if turn.id in on_path), turns[-1])
+    shown: list[Turn | str] = [main]
+    for turn in reversed([turn for turn in turns if turn is not main]):
+        shown += ["</section>", turn, '<section class="branch">']
+    return shown
 
 
 def _turn(dialogue: Dialogue, turn: Turn, on_path: list[int]) -> str:
@@ -125,13 +137,18 @@ def _pictures(dialogue: Dialogue, turn: Turn) -> str:
     """What came with the turn, then each result after the picture it was made from."""
     parts = []
     shown = set()
+    last = ""
     for picture in turn.made:
         before = None if picture.forgotten else dialogue.before(picture.id)
         if before is not None and before.id not in shown:
-            parts.append(_figure(before) + '<span class="arrow" aria-hidden="true">→</span>')
+            parts.append(_figure(before))
             shown.add(before.id)
+            last = before.id
+        if before is not None and before.id == last:
+            parts.append('<span class="arrow" aria-hidden="true">→</span>')
         parts.append(_figure(picture))
         shown.add(picture.id)
+        last = picture.id
     parts = [_figure(picture) for picture in turn.attached if picture.id not in shown] + parts
     return f'<div class="pictures">{"".join(parts)}</div>' if parts else ""
 

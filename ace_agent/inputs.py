@@ -12,7 +12,7 @@ from PIL import Image
 
 from ace_agent.errors import InputError, PlanError
 from ace_agent.pictures import encode_png, read_mask, read_picture
-from ace_agent.plan import Plan, Region, Step, allowed_file, parse_reference
+from ace_agent.plan import MAX_SEED, Plan, Region, Step, allowed_file, parse_reference
 from ace_memory import NewImage
 
 Handed = str | PathLike[str] | Image.Image
@@ -102,6 +102,36 @@ def replaced_step(plan: Plan, index: int, **fields: object) -> Plan:
     return Plan.parse(
         {**plan.model_dump(), "steps": [s if isinstance(s, dict) else s.model_dump() for s in steps]}
     )
+
+
+def overridden(
+    plan: Plan,
+    seed: int | None,
+    variations: int,
+    steps: int | None,
+    guidance: float | None,
+    size: tuple[int, int] | None,
+) -> Plan:
+    """The user's settings where the plan leaves them open: variations and size on the results, the rest on
+    all."""
+    if not plan.steps:
+        return plan
+    outputs = plan.outputs()
+    for index, step in enumerate(plan.steps):
+        fields: dict[str, object] = {}
+        if seed is not None and step.seed is None:
+            fields["seed"] = min(seed + index, MAX_SEED)
+        if steps is not None:
+            fields["steps"] = steps
+        if guidance is not None:
+            fields["guidance"] = guidance
+        if index in outputs and variations > 1:
+            fields["variations"] = variations
+        if index in outputs and size is not None:
+            fields["size"] = size
+        if fields:
+            plan = replaced_step(plan, index, **fields)
+    return plan
 
 
 def clean_request(request: str, limit: int = 4000) -> str:

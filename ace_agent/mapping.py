@@ -39,12 +39,16 @@ class FileReport:
 
 @dataclass(frozen=True)
 class _Job:
-    """All that one picture's run needs; goes to another process as it is."""
+    """All that one picture's run needs; goes to another process as it is.
+
+    `apart`: with a memory of its own. SQLite's log is shared by the processes of one machine only.
+    """
 
     plan: Plan
     file: Path
     outputs: tuple[Path, ...]
     memory: Path
+    apart: bool
     folder: Path
     allow: tuple[Path, ...]
     model: str
@@ -101,14 +105,15 @@ def map_plan(
         raise InputError(f"{out_dir} cannot be made: {error.strerror}", "choose another folder") from None
     jobs = [
         _Job(
-            plan, file.absolute(), outputs, (out_dir / MEMORY).absolute(), folder or Path.cwd(), tuple(allow), model,
-            runtime, retries, resume, force, metadata, load,
+            plan, file.absolute(), tuple(path.absolute() for path in outputs), (out_dir / MEMORY).absolute(), ray,
+            (folder or Path.cwd()).absolute(), tuple(path.absolute() for path in allow), model, runtime, retries,
+            resume, force, metadata, load,
         )
         for file, outputs in zip(files, names, strict=True)
     ]  # fmt: skip
     reports = []
-    for file, made in zip(files, _spread(jobs) if ray else map(_one, jobs), strict=True):
-        reports.append(replace(made, file=file))
+    for file, own, made in zip(files, names, _spread(jobs) if ray else map(_one, jobs), strict=True):
+        reports.append(replace(made, file=file, outputs=_strings(own) if made.outputs else ()))
         if report is not None:
             report(reports[-1])
     return reports
@@ -190,8 +195,9 @@ def _results(job: _Job, again: bool) -> tuple[list[bytes], str]:
     mark = hashlib.sha256(f"{job.file}\0{job.plan.to_json()}".encode()).hexdigest()[:10]
     stem = re.sub(r"[^A-Za-z0-9]+", "-", job.file.stem).strip("-")[:40] or "picture"
     name = f"{stem}-{mark}"
+    memory = job.memory / name if job.apart else job.memory
     agent = Agent(
-        job.memory, conversation=name, model=job.model, pipeline=_PIPELINES.get(key), **asdict(job.runtime)
+        memory, conversation=name, model=job.model, pipeline=_PIPELINES.get(key), **asdict(job.runtime)
     )
     try:
         if again and agent.unfinished():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, NodeEvent
 
 from ace_agent.errors import PlanError
-from ace_agent.plan import Plan, Problem, form_problems, problems
+from ace_agent.plan import Plan, Problem, allowed_file, form_problems, problems
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 12
@@ -74,8 +74,13 @@ def load_plan(path: Path, variables: Mapping[str, object] | None = None) -> Plan
     return PlanFile.read(path).plan.with_variables(variables)
 
 
-def check_text(text: str, *, inputs: int | None = None) -> list[Problem]:
-    """Everything that is wrong with a plan's YAML (or JSON, which is YAML too), each with its line."""
+def check_text(
+    text: str, *, inputs: int | None = None, folder: Path | None = None, allow: Sequence[Path] = ()
+) -> list[Problem]:
+    """Everything that is wrong with a plan's YAML (or JSON, which is YAML too), each with its line.
+
+    With a `folder`, also the files that are named outside it and `allow`.
+    """
     plan, document, found = _parse(text)
     if plan is None or document is None:
         return found
@@ -83,10 +88,23 @@ def check_text(text: str, *, inputs: int | None = None) -> list[Problem]:
         plan = plan.with_variables()
     except PlanError as error:
         return [Problem((), error.message, error.hint, _line(document, ("vars",)))]
-    return [
-        Problem(item.path, item.message, item.hint, _line(document, item.path))
-        for item in problems(plan, inputs=inputs)
-    ]
+    found = problems(plan, inputs=inputs)
+    if folder is not None:
+        found += _outside(plan, folder, allow)
+    return [Problem(item.path, item.message, item.hint, _line(document, item.path)) for item in found]
+
+
+def _outside(plan: Plan, folder: Path, allow: Sequence[Path]) -> list[Problem]:
+    found = []
+    for index, step in enumerate(plan.steps):
+        for position, ref in enumerate(step.references):
+            if ref.kind == "file":
+                try:
+                    allowed_file(ref.text, folder, allow)
+                except PlanError as error:
+                    where = ("images", position) if position < len(step.images) else ("mask",)
+                    found.append(Problem(("steps", index, *where), error.message, error.hint))
+    return found
 
 
 def read_text(path: Path) -> str:
@@ -122,7 +140,8 @@ def _parse(text: str) -> tuple[Plan | None, CommentedMap | None, list[Problem]]:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         message = getattr(error, "problem", None) or str(error).splitlines()[0]
-        return None, None, [Problem((), message, line=None if mark is None else mark.line + 1)]
+        hint = 'write "@3" in quotes' if message.startswith("found character '@'") else ""
+        return None, None, [Problem((), message, hint, line=None if mark is None else mark.line + 1)]
     if not isinstance(document, CommentedMap):
         return None, None, [Problem((), "a plan is a mapping with version and steps", line=1)]
     try:

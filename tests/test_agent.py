@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from ace_agent.plan import Plan, Region
 from ace_agent.planner import Choice, Context, Question
 from ace_agent.planner.rules import RulePlanner
 from ace_memory.housekeeping import check
-from tests.tiny import ScriptedPlanner, TinyPipeline, photo, plan, step
+from tests.tiny import ScriptedPlanner, TinyOutput, TinyPipeline, photo, plan, step
 
 CREATE = plan({"task": "text_to_image", "instruction": "a red fox"})
 NIGHT = plan(step("edit_scene", "@last"))
@@ -337,6 +338,23 @@ def test_questions(agent: Agent) -> None:
     assert turn.notes == ["Which dog? Took 'the left one'."]
 
 
+def test_a_noun_that_ace_mini_never_saw_is_said_and_kept(tmp_path: Path) -> None:
+    """The vocabulary reached no planner, so nothing was ever said."""
+
+    class Mini(TinyPipeline):
+        name = "ace-mini"
+
+    agent = Agent(tmp_path, pipeline=Mini(), planner="rules")
+    turn = agent.say("a walrus on a beach")
+    wanted = ["the model has never seen a 'walrus'; the nearest it knows: dolphin"]
+    assert turn.notes == wanted
+    assert agent.turns()[-1].notes == wanted
+    notes: list[str] = []
+    agent.propose("add an igloo", notes=notes)
+    assert notes == ["the model has never seen an 'igloo'; the nearest it knows: hut"]
+    assert not Agent(tmp_path, pipeline=TinyPipeline(), planner="rules").say("a walrus").notes
+
+
 def test_a_refused_plan_stores_nothing(agent: Agent, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         agent.say("a red fox", confirm=lambda plan, seconds: False)
@@ -435,6 +453,32 @@ def test_two_windows_on_one_conversation(agent: Agent, tmp_path: Path) -> None:
     assert turn.plan.steps[0].images == ("@2",)
     assert any("another window" in note for note in turn.notes)
     assert not agent.say("make it night").notes
+
+
+def test_a_turn_that_another_process_took_up_is_left_to_it(tmp_path: Path) -> None:
+    """One that lost its turn to another process marked it failed, though it was done and the tip stood at it."""
+    first = TinyPipeline()
+    first.fail_after = 1
+    many = plan({"task": "text_to_image", "instruction": "a fox"}, step("edit_scene", "$1"))
+    agent = Agent(tmp_path, pipeline=first)
+    with pytest.raises(KeyboardInterrupt):
+        agent.run(many)
+
+    class Overtaken(TinyPipeline):
+        """While it paints, the same turn is carried out elsewhere."""
+
+        def __call__(self, *arguments: Any, **options: Any) -> TinyOutput:
+            other = Agent(tmp_path, pipeline=TinyPipeline())
+            row = other.store.open_turns(1)[0]
+            other.store.set_status(row.id, "stopped", owner="")
+            other.resume(row.id)
+            return super().__call__(*arguments, **options)
+
+    slow = Agent(tmp_path, pipeline=Overtaken())
+    with pytest.raises(MemoryError_, match="by another process"):
+        slow.resume()
+    assert [turn.status for turn in slow.turns(everything=True)] == ["done"]
+    assert check(slow.store) == []
 
 
 def test_conversations_are_found_by_name(tmp_path: Path) -> None:

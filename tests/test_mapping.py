@@ -139,6 +139,8 @@ def test_over_a_ray_cluster(files: list[Path], tmp_path: Path) -> None:
     finally:
         ray.shutdown()
     assert [report.status for report in reports] == [report.status for report in wanted]
+    memories = {path.parent.name for path in (tmp_path / "there" / ".ace").glob("*/memory.db")}
+    assert len(memories) == len(files), "SQLite's log is shared by the processes of one machine only"
     for mine, theirs in zip(wanted, reports, strict=True):
         for one, other in zip(mine.outputs, theirs.outputs, strict=True):
             assert Path(one).read_bytes() == Path(other).read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,26 @@ def test_errors_name_their_line(old: str, new: str, line: int, message: str) -> 
     assert found[0].line == line
     assert message in found[0].message + found[0].hint
     assert "\n" not in str(found[0])
+
+
+def test_the_plan_of_the_docs_has_nothing_wrong() -> None:
+    page = (Path(__file__).parents[1] / "docs/conversation.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
+    assert check_text(block, inputs=1) == []
+
+
+def test_an_unquoted_picture_says_how_to_write_it() -> None:
+    (found,) = check_text(TEXT.replace("[moved]", "[@3]"))
+    assert str(found).endswith('(write "@3" in quotes)')
+
+
+def test_files_outside_the_folder_are_found_with_their_line(tmp_path: Path) -> None:
+    text = TEXT.replace("images: [input]", "images: [../photo.png]")
+    assert check_text(text) == []
+    (found,) = check_text(text, folder=tmp_path)
+    assert found.line == text.splitlines().index("    images: [../photo.png]") + 1
+    assert "outside" in found.message and "--allow-path" in found.hint
+    assert check_text(text, folder=tmp_path, allow=[tmp_path.parent]) == []
 
 
 @pytest.mark.parametrize(

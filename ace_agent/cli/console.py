@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 
 def output() -> Console:
     """The console of results, on standard output. No markup: a request or a path may hold brackets."""
-    return Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+    return _console(sys.stdout)
 
 
 def notices() -> Console:
     """The console of progress and notices, on standard error, so that a pipe carries results only."""
-    return Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=not sys.stderr.isatty())
+    return _console(sys.stderr)
+
+
+def _console(file: TextIO) -> Console:
+    terminal = file.isatty()
+    console = Console(file=file, highlight=False, markup=False, soft_wrap=not terminal)
+    if terminal and console.is_dumb_terminal:
+        console.size = ConsoleDimensions(*shutil.get_terminal_size())  # rich takes 80 columns for granted
+    return console
 
 
 def print_json(value: Any) -> None:
@@ -27,8 +35,8 @@ def print_json(value: Any) -> None:
 
 
 def interactive() -> bool:
-    """Whether a person sits at both ends and can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    """Whether a person sits at both ends and can be asked. A dumb terminal can show a question too."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def plain(text: str) -> str:

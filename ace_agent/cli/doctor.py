@@ -57,6 +57,7 @@ def examine(workspace: Path) -> Iterator[Finding]:
         yield Finding(package, "ok" if found else "broken", found or "missing", mend)
     yield from devices()
     yield from models()
+    yield planner()
     yield storage(workspace)
     yield terminal()
     for extra, package in EXTRAS.items():
@@ -105,6 +106,18 @@ def language_model() -> Finding:
         return Finding("planner", "ok", "language model and rules")
     mend = INSTALL if adapter_folder() is not None else "ace train-planner makes its adapter"
     return Finding("planner", "optional", "rules alone", mend)
+
+
+def planner() -> Finding:
+    """What turns requests into plans where `--planner` names nothing."""
+    from ace_agent.planner.weights import INSTALL, adapter_folder, available
+
+    if available():
+        return Finding("planner", "ok", "embedded language model and rules")
+    # Without an adapter the language model's own weights would not help.
+    return Finding(
+        "planner", "optional" if adapter_folder() else "ok", "rules", INSTALL if adapter_folder() else ""
+    )
 
 
 def storage(workspace: Path) -> Finding:

@@ -24,9 +24,7 @@ def export(file: Path, force: bool, conversation: str | None, workspace: Path | 
     if file.exists() and not force:
         raise InputError(f"{file} is there already", hint="choose another name, or --force")
     agent = open_existing(workspace, conversation)
-    if file.exists():
-        file.unlink()
-    path = agent.export(file)
+    path = agent.export(file, force=force)
     if as_json:
         print_json({"conversation": agent.conversation, "path": str(path), "bytes": path.stat().st_size})
     else:

@@ -57,9 +57,8 @@ def command(
     from ace_agent.cli.records import turn_record
 
     agent = open_existing(workspace, conversation)
-    path = agent.turns()
-    turns = agent.turns(everything=True) if everything else path
-    turns = turns[-limit:] if limit else turns
+    turns = agent.turns(everything, -1 if limit is None else limit)
+    path = agent.turns() if everything else turns
     if as_json:
         on_path = {turn.id for turn in path}
         records = [turn_record(turn) | {"on_path": turn.id in on_path} for turn in turns]

@@ -87,5 +87,6 @@ def branch(
     from ace_agent.cli.opening import open_existing
 
     other = open_existing(workspace, conversation).branch(name, at=at)
-    pictures = other.pictures()
-    report(other, pictures[-1] if pictures else None, as_json)
+    tip = other.turns(limit=1)
+    pictures = [*tip[0].images, *tip[0].attached] if tip else []
+    report(other, pictures[0] if pictures else None, as_json)

@@ -98,5 +98,9 @@ planner = click.option(
     "--planner", envvar="ACE_PLANNER", default="auto", show_default=True, metavar="NAME",
     help="auto, rules, or ollama:, openai:, anthropic: and a model's name.",
 )  # fmt: skip
+allow_path = click.option(
+    "--allow-path", "allow", multiple=True, type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Also let the plan file read pictures here.",
+)  # fmt: skip
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask; take the first answer to a question.")

@@ -34,6 +34,7 @@ from ace_agent.cli import options
     help="With --eval, write every plan as a JSON line.",
 )
 @click.option("--missed", is_flag=True, help="With --eval, also list what was not exactly right.")
+@options.allow_path
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a plan, for editors.")
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the plan as YAML."
@@ -49,6 +50,7 @@ def command(
     request: str | None,
     pictures: tuple[Path, ...],
     check: Path | None,
+    allow: tuple[Path, ...],
     evaluate: Path | None,
     dump: Path | None,
     missed: bool,
@@ -79,17 +81,17 @@ def command(
 
         score(evaluate, planner, as_json=as_json, dump=dump, missed=missed)
     elif check is not None:
-        ctx.exit(check_file(check, as_json))
+        ctx.exit(check_file(check, allow, as_json))
     elif request is not None:
         propose(request, pictures, output, force, planner, conversation, workspace, as_json)
 
 
-def check_file(path: Path, as_json: bool) -> int:
+def check_file(path: Path, allow: tuple[Path, ...], as_json: bool) -> int:
     """Print every problem with its line; the exit status."""
     from ace_agent.cli.console import print_json
     from ace_agent.plan_file import check_text, read_text
 
-    found = check_text(read_text(path))
+    found = check_text(read_text(path), folder=path.parent, allow=allow)
     if as_json:
         print_json([asdict(problem) for problem in found])
     for problem in [] if as_json else found:

@@ -20,9 +20,24 @@ if TYPE_CHECKING:
     from ace_agent.agent import Picture, Turn
 
 
-def present(turn: Turn, paths: Sequence[Path], results: Console, notices: Console) -> None:
-    """Notices to one console; pictures, then a line with the path of each that was written, to the other."""
-    show_notes(turn.notes, notices)
+class Notes:
+    """Lines for the person, each shown once: what is known with the plan at once, the rest after the work."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: set[str] = set()
+
+    def __call__(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            show_notes([line], self._console)
+
+
+def present(turn: Turn, paths: Sequence[Path], results: Console, note: Notes) -> None:
+    """What is left to say to one console; pictures, then a line with the path of each that was written, to the
+    other."""
+    for line in turn.notes:
+        note(line)
     draw(turn.images, results)
     for picture, path in zip_longest(turn.images, paths):
         results.print(picture_line(picture, path), soft_wrap=True)

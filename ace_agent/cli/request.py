@@ -101,7 +101,7 @@ def command(
     from ace_agent.cli.masks import parse_mask
     from ace_agent.cli.opening import open_agent
     from ace_agent.cli.plans import Confirm, asker
-    from ace_agent.cli.presenting import present
+    from ace_agent.cli.presenting import Notes, present
     from ace_agent.cli.progress import progress_bar
     from ace_agent.cli.records import turn_record
     from ace_agent.cli.saving import Destination
@@ -111,6 +111,7 @@ def command(
     destination.check(variations)
     agent = open_agent(workspace, conversation, model=model, runtime=runtime, planner=planner, new=new)
     console = notices()
+    note = Notes(console)
     began = time.time()
     with progress_bar(console) as progress, nearest_command(request):
         turn = agent.say(
@@ -124,6 +125,7 @@ def command(
             size=size,
             confirm=Confirm(console, yes, progress),
             ask=asker(console, yes, progress),
+            note=None if as_json else note,
             progress=progress,
         )
     # An undo-like request leads back to an earlier turn, whose pictures were written then.
@@ -131,7 +133,7 @@ def command(
     if as_json:
         print_json({"conversation": agent.conversation, **turn_record(turn, paths)})
     else:
-        present(turn, paths, results(), console)
+        present(turn, paths, results(), note)
 
 
 def refuse_loose_words(request: str, pictures: tuple[Path, ...]) -> None:

@@ -67,14 +67,7 @@ def parse_variables(ctx: click.Context, param: click.Parameter, values: tuple[st
     help="With --each: tries after a failure.",
 )
 @click.option("--force", is_flag=True, help="Write over files.")
-@click.option(
-    "--allow-path",
-    "allow",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Also let the plan read files here.",
-)
+@options.allow_path
 @click.option("--ray", "use_ray", is_flag=True, help="With --each: spread it over a Ray cluster.")
 @options.model
 @options.runtime
@@ -130,7 +123,7 @@ def run_once(
     from ace_agent.cli import console as consoles
     from ace_agent.cli.opening import open_agent
     from ace_agent.cli.plans import Confirm
-    from ace_agent.cli.presenting import present
+    from ace_agent.cli.presenting import Notes, present
     from ace_agent.cli.progress import progress_bar
     from ace_agent.cli.records import turn_record
     from ace_agent.cli.saving import Destination
@@ -160,7 +153,7 @@ def run_once(
     if as_json:
         consoles.print_json({"conversation": agent.conversation, **turn_record(turn, paths)})
     else:
-        present(turn, paths, consoles.output(), console)
+        present(turn, paths, consoles.output(), Notes(console))
 
 
 def run_each(

@@ -20,7 +20,7 @@ from ace_agent.cli import options
 def command(
     words: tuple[str, ...], limit: int, conversation: str | None, workspace: Path | None, as_json: bool
 ) -> None:
-    """Find turns whose request or instructions hold these WORDS, the best first."""
+    """Find turns whose request or instructions hold these WORDS, the latest first."""
     from ace_agent.cli.console import output, print_json
     from ace_agent.cli.history import history_table
     from ace_agent.cli.opening import open_existing

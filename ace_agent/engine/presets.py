@@ -70,15 +70,6 @@ def find_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def known_nouns(model: str | Path) -> frozenset[str] | None:
-    """The nouns that a model was trained on; None for one of the whole world's, or one that nobody has listed."""
-    if str(model) != "ace-mini":
-        return None
-    from ace_agent.data.vocabulary import NOUNS
-
-    return frozenset(NOUNS)
-
-
 def models_home() -> Path:
     """Where converted models are kept: ACE_MODELS, or the user's data folder."""
     import platformdirs

@@ -4,13 +4,49 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 
 from ace_agent.planner.english import stem
 from ace_agent.planner.lexicon import phrase_tags
 from ace_agent.planner.tables import rows
 
 _THINGS = frozenset({"ANIMAL", "THING", "GARMENT"})
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# What every scene has, and words for things in general.
+_GENERAL = _words(
+    "water grass road wall roof floor window sail wheel button collar leaf leaves plant flower flowers fruit "
+    "animal critter clothes clothing cloth outfit garment garments attire costume thing object hat"
+)
+# Heads of a noun phrase that measure or point, and what a picture has rather than shows.
+_NO_THING = _words(
+    "lot bit few pair couple kind sort type piece group bunch row number way half part place spot area side one "
+    "picture image photo photograph drawing painting version copy style look mood feel tone color colour hue shade "
+    "light shadow detail line edge mask background foreground scene view size shape expression pose effect filter "
+    "while time same other rest whole end start more less"
+)
+# A word that ends "a small wooden ...": what comes after it cannot belong to the same phrase.
+_HEAD = re.compile(
+    r"\b(?:an?|another|the|two|three|four|five|some|every|this|that|his|her|its)\s+(?:[a-z-]+\s+){0,3}?"
+    r"(?P<head>[a-z-]+)(?=\s*(?:$|[.,;:!?{]|\s(?:in|on|at|by|near|over|under|behind|beside|above|below|inside|from|of"
+    r"|with|without|into|onto|to|and|or|but|that|which|who|is|are|as|for|against|across|around|between|next)\b))",
+    re.IGNORECASE,
+)
+
+
+@cache
+def known_nouns(model: str | Path) -> frozenset[str] | None:
+    """The nouns that a model was trained on; None where that is not known, as of the released model."""
+    if str(model) != "ace-mini":
+        return None
+    from ace_agent.data.vocabulary import NOUNS
+
+    return frozenset(noun.name for noun in NOUNS.values() if not noun.held_out)
 
 
 @cache
@@ -29,8 +65,20 @@ def _groups() -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(row.split()) for row in rows("kin"))
 
 
+@cache
+def _likenesses() -> dict[str, str]:
+    """Things and the noun that each is most like: ``walrus`` and ``dolphin``."""
+    table: dict[str, str] = {}
+    for row in rows("nearest"):
+        known, _, others = row.partition("=")
+        table.update((other.strip(), known.strip()) for other in others.split(","))
+    return table
+
+
 def nearest(word: str, vocabulary: frozenset[str]) -> str | None:
-    """A known word of the same group as an unknown one, the group's most alike first; None when there is none."""
+    """The known word that an unknown one is most like, else one of the same group; None when there is none."""
+    if _likenesses().get(word) in vocabulary:
+        return _likenesses()[word]
     for group in _groups():
         if word in group:
             near = [w for w in group if w in vocabulary]
@@ -51,14 +99,18 @@ def reword(instruction: str, vocabulary: frozenset[str] | None, note: Callable[[
         return instruction
     pieces = re.split(r'("[^"]*")', instruction)
     for at in range(0, len(pieces), 2):
-        pieces[at] = _words(vocabulary).sub(lambda found: _put(found, vocabulary, note), pieces[at])
+        heads = {found["head"].lower() for found in _HEAD.finditer(pieces[at])}
+        put = partial(_put, vocabulary=vocabulary, heads=heads, note=note)
+        pieces[at] = _pattern(vocabulary).sub(put, pieces[at])
     return "".join(pieces)
 
 
-def _put(found: re.Match[str], vocabulary: frozenset[str], note: Callable[[str], None]) -> str:
+def _put(
+    found: re.Match[str], vocabulary: frozenset[str], heads: set[str], note: Callable[[str], None]
+) -> str:
     """A word in the model's words, and the article before it as the new one wants it."""
     article, word = found["article"], found["word"]
-    known = _known(word, vocabulary, note)
+    known = _known(word, vocabulary, heads, note)
     if article is None or known == word:
         return f"{article or ''}{known}"
     fitting = "an " if known[0].lower() in "aeiou" else "a "
@@ -66,7 +118,7 @@ def _put(found: re.Match[str], vocabulary: frozenset[str], note: Callable[[str],
 
 
 @cache
-def _words(vocabulary: frozenset[str]) -> re.Pattern[str]:
+def _pattern(vocabulary: frozenset[str]) -> re.Pattern[str]:
     """Names of several words whole ("pine tree"), else single words; no indicators of pictures."""
     names = sorted((n for n in vocabulary if " " in n), key=len, reverse=True)
     joined = "".join(rf"\b{re.escape(n)}s?\b|" for n in names)
@@ -74,7 +126,7 @@ def _words(vocabulary: frozenset[str]) -> re.Pattern[str]:
     return re.compile(rf"(?P<article>\ban? )?{word}(?![A-Za-z}}]*\}})", re.IGNORECASE)
 
 
-def _known(word: str, vocabulary: frozenset[str], note: Callable[[str], None]) -> str:
+def _known(word: str, vocabulary: frozenset[str], heads: set[str], note: Callable[[str], None]) -> str:
     lower = word.lower()
     single = stem(lower)
     if " " in word or lower in vocabulary or single in vocabulary:
@@ -82,9 +134,23 @@ def _known(word: str, vocabulary: frozenset[str], note: Callable[[str], None]) -
     plain = _synonyms().get(lower) or _synonyms().get(single)
     if plain in vocabulary:
         return plain + ("s" if lower.endswith("s") and single != lower else "")
-    if phrase_tags().get(single, frozenset()) & _THINGS and not any(
-        single in known.split() for known in vocabulary
-    ):
+    if _is_thing(lower, single, heads) and not any(single in known.split() for known in vocabulary):
         near = nearest(single, vocabulary)
-        note(f"the model has never seen a {single!r}" + (f"; the nearest it knows: {near}" if near else ""))
+        article = "an" if single[0] in "aeiou" else "a"
+        note(
+            f"the model has never seen {article} {single!r}"
+            + (f"; the nearest it knows: {near}" if near else "")
+        )
     return word
+
+
+def _is_thing(word: str, single: str, heads: set[str]) -> bool:
+    """Whether a word names a thing: by the lexicon, or, where that leaves it open, by its place in the sentence."""
+    if {word, single} & (_GENERAL | _NO_THING):
+        return False
+    tags = phrase_tags().get(single) or phrase_tags().get(word, frozenset())
+    if tags and tags <= _THINGS:
+        return True
+    if word not in heads or (tags and not tags & _THINGS and single not in _likenesses()) or "POS" in tags:
+        return False
+    return not word.endswith(("ing", "ed", "ly"))

@@ -40,12 +40,12 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-def export_conversation(store: Store, conversation: Conversation, path: Path) -> Path:
-    """Write the whole tree, its pictures and masks. Raises StoreError where `path` exists or cannot be
-    written."""
-    if path.exists():
+def export_conversation(store: Store, conversation: Conversation, path: Path, *, force: bool = False) -> Path:
+    """Write the whole tree, its pictures and masks; with `force` over a file, which stays until the new one is
+    whole. Raises StoreError where `path` exists or cannot be written."""
+    if path.exists() and not force:
         raise StoreError(f"{path} exists already", "choose another name")
-    with store.transaction():  # one moment of the tree, whatever other processes do
+    with store.snapshot():
         document = _document(store, conversation)
         digests = sorted({item["sha256"] for item in document["images"] if item["sha256"]})
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from ace_memory.schema import MIGRATIONS
 
 BUSY_SECONDS = 20.0
 """How long to wait for another process's transaction; ours take milliseconds, an import a second or two."""
+
+ROOM = 100_000
+"""Bytes that opening takes for the log and its index; with less, the disk is full."""
 
 Row = TypeVar("Row", Conversation, Image, Step, StepInput, Turn)
 
@@ -66,7 +70,7 @@ class Connection:
                 yield
                 return
             if self.read_only:
-                raise StoreError(f"{self.path} cannot be written", "choose another folder with --workspace")
+                raise _unwritable(self.path)
             if durable:
                 self._db.conn.execute("PRAGMA synchronous = FULL")
             self._db.conn.execute("BEGIN IMMEDIATE")
@@ -82,6 +86,19 @@ class Connection:
                 self._depth = 0
                 if durable:
                     self._db.conn.execute("PRAGMA synchronous = NORMAL")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read inside is of one moment; other processes go on writing meanwhile."""
+        with self._lock, said_plainly(self.path):
+            if self._depth:
+                yield
+                return
+            self._db.conn.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.conn.execute("ROLLBACK")
 
     def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with self._lock, said_plainly(self.path):
@@ -164,6 +181,17 @@ class Connection:
                 self.execute(f"PRAGMA user_version = {number + 1}")
 
 
+def _unwritable(path: Path) -> StoreError:
+    """SQLite needs a little room even to open, and then speaks of writing only."""
+    if path.parent.is_dir() and shutil.disk_usage(path.parent).free < ROOM:
+        return _full(path)
+    return StoreError(f"{path} cannot be written", "choose another folder with --workspace")
+
+
+def _full(path: Path) -> StoreError:
+    return StoreError(f"the disk with {path} is full", "free some space; nothing stored was lost")
+
+
 @contextmanager
 def said_plainly(path: Path) -> Iterator[None]:
     """SQLite's errors as StoreError: one line and the way out."""
@@ -172,13 +200,11 @@ def said_plainly(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         text = str(error)
         if "full" in text:
-            raise StoreError(
-                f"the disk with {path} is full", "free some space; nothing stored was lost"
-            ) from None
+            raise _full(path) from None
         if "locked" in text or "busy" in text:
             raise StoreError(f"{path} is in use by another process", "try again in a moment") from None
         if "readonly" in text or "unable to open" in text:
-            raise StoreError(f"{path} cannot be written", "choose another folder with --workspace") from None
+            raise _unwritable(path) from None
         if "not a database" in text or "malformed" in text:
             raise StoreError(
                 f"{path} is damaged or no database: {text}", "restore a copy, or choose another --workspace"

@@ -54,7 +54,8 @@ def test_undo_redo_and_goto_lose_nothing(talk: Ace) -> None:
 
 
 def test_a_branch_goes_its_own_way(talk: Ace) -> None:
-    assert told(talk, "branch", "days", "--at", "@1")["conversation"] == "days"
+    branch = told(talk, "branch", "days", "--at", "@1")
+    assert (branch["conversation"], branch["picture"]["id"]) == ("days", "@1")
     talk("make it blue", "-c", "days")
     assert len(told(talk, "history", "-c", "cars")["turns"]) == 2
     assert len(told(talk, "history", "-c", "days")["turns"]) == 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from io import StringIO
 
 import numpy as np
+import pytest
 from PIL import Image
 from rich.console import Console
 
@@ -72,3 +74,17 @@ def test_a_picture_is_never_higher_than_the_window() -> None:
     )
     console.print(best(Image.new("RGB", (50, 50)), console))
     assert file.getvalue().count("\n") == rows_for(console) == 8
+
+
+def test_a_terminal_with_pixels_of_its_own_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kitty's protocol and sixel come from the extra; where the terminal has neither, our blocks are finer."""
+    renderable = pytest.importorskip("textual_image.renderable", reason="an extra: terminal-images")
+    console = Console(file=sys.__stdout__, force_terminal=True, width=60, height=30)
+    picture = Image.new("RGB", (128, 64))
+    for kind in (renderable.TGPImage, renderable.SixelImage):
+        monkeypatch.setattr(renderable, "Image", kind)
+        assert isinstance(best(picture, console), kind)
+        assert isinstance(best(picture, Console(file=StringIO(), force_terminal=True)), HalfBlocks)
+    for kind in (renderable.HalfcellImage, renderable.UnicodeImage):
+        monkeypatch.setattr(renderable, "Image", kind)
+        assert isinstance(best(picture, console), HalfBlocks)

@@ -25,6 +25,7 @@ def test_the_doctor_finds_what_is_there_and_says_how_to_mend_the_rest(ace: Ace) 
     assert findings["torch"]["state"] == "ok"
     assert findings["device"]["state"] == "ok"
     assert findings["workspace"]["state"] == "ok"
+    assert "rules" in findings["planner"]["value"]
     assert all(item["mend"] for item in findings.values() if item["state"] == "broken")
     text = ace("doctor", status=status).stdout
     assert all(item["mend"] in " ".join(text.split()) for item in findings.values())

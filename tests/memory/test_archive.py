@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import zipfile
 from collections.abc import Callable
@@ -77,6 +78,43 @@ def test_a_round_trip_keeps_everything(tmp_path: Path) -> None:
         assert check(two) == []
         with pytest.raises(StoreError, match="exists already"):
             export_conversation(one, one.conversation(talk), path)
+
+
+def test_writing_over_an_export_keeps_the_old_one_until_the_new_one_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ace export --force` deleted the file first; a disk that was full left nothing."""
+    with Store(tmp_path / "one.db") as one:
+        talk = one.conversation(grow(one))
+        path = export_conversation(one, talk, tmp_path / "trip.ace")
+        before = path.read_bytes()
+
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(zipfile.ZipFile, "writestr", full)
+            with pytest.raises(StoreError, match="No space left"):
+                export_conversation(one, talk, path, force=True)
+        assert path.read_bytes() == before
+        assert [found.name for found in tmp_path.glob("*trip*")] == ["trip.ace"]
+        one.begin_turn(talk.id, None, "another", "{}")
+        export_conversation(one, talk, path, force=True)
+        assert path.read_bytes() != before
+
+
+def test_an_export_neither_waits_for_writers_nor_keeps_them_waiting(tmp_path: Path) -> None:
+    """It took the lock that writing needs, so nothing could be exported from a store that is read-only."""
+    with Store(tmp_path / "one.db") as one, Store(tmp_path / "one.db") as other:
+        talk = one.conversation(grow(one))
+        with other.transaction():
+            other.begin_turn(talk.id, None, "not finished", "{}")
+            path = export_conversation(one, talk, tmp_path / "trip.ace")
+        with Store(tmp_path / "two.db") as two:
+            import_conversation(two, path)
+            assert two.search("finished") == []
+        one.read_only = True
+        export_conversation(one, talk, tmp_path / "again.ace")
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any]], None], blobs: bool = True) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -238,6 +239,22 @@ def test_a_full_disk_loses_nothing(store: Store) -> None:
     store.rows("PRAGMA max_page_count = 1073741823")
     assert store.conversation(talk).tip == a
     assert add(store, talk, "b") == a + 1
+
+
+def test_a_disk_without_room_to_open_is_called_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite could not make its log, the store was taken for read-only, and the way out was another folder."""
+    path = tmp_path / "memory.db"
+    with Store(path) as store:
+        store.create_conversation("kept")
+    usage = shutil.disk_usage(tmp_path)
+    with Store(path) as store:
+        store.read_only = True
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=4096))
+            with pytest.raises(StoreError, match=r"is full.*free some space"):
+                store.create_conversation()
+        with pytest.raises(StoreError, match="cannot be written"):
+            store.create_conversation()
 
 
 def _append(path: Path, talk: int, name: str, turns: int) -> None:

@@ -12,6 +12,8 @@ from ace_agent.errors import PlanError
 from ace_agent.plan import Plan, Region, problems
 from ace_agent.planner import Context, KnownImage, Question
 from ace_agent.planner.rules import RulePlanner, needs_planning
+from ace_agent.planner.tables import rows
+from ace_agent.planner.vocabulary import known_nouns
 
 PICTURES = ("a lighthouse at dusk", "a dog on a beach", "a pencil sketch of the dog")
 
@@ -188,6 +190,33 @@ def test_names_of_several_words_stay_whole() -> None:
     known = replace(known, vocabulary=frozenset({"pine tree", "tree"}))
     (step,) = RulePlanner().plan("add a fir and an oak", known).steps
     assert step.instruction == "Add a pine tree and a tree to {image}."
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ("an igloo in the snow", ["an 'igloo'; the nearest it knows: hut"]),
+        (
+            "two camels on a sofa",
+            ["a 'camel'; the nearest it knows: llama", "a 'sofa'; the nearest it knows: bed"],
+        ),
+        ("a steaming samovar by a lake", ["a 'samovar'"]),
+        ("a fluffy dog running on the grass with a lot of flowers at the top", []),
+        ("an astronaut riding a horse", []),
+        ("a photo of a boat in a storm", []),
+    ],
+)
+def test_what_ace_mini_was_never_shown_is_said_with_the_nearest(request_: str, said: list[str]) -> None:
+    notes: list[str] = []
+    RulePlanner().plan(request_, Context(vocabulary=known_nouns("ace-mini"), note=notes.append))
+    assert notes == [f"the model has never seen {line}" for line in said]
+
+
+def test_every_likeness_is_a_noun_that_ace_mini_was_shown() -> None:
+    known = known_nouns("ace-mini")
+    assert known is not None
+    assert {row.partition(" =")[0] for row in rows("nearest")} <= known
+    assert known_nouns("ace-0.6b-512") is None
 
 
 def test_quoted_text_is_left_alone() -> None:

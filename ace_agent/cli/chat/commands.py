@@ -48,7 +48,7 @@ def image_ids(session: Session) -> Iterable[str]:
 
 def arrive(session: Session) -> None:
     """Say where the conversation is now."""
-    path = session.agent.turns()
+    path = session.agent.turns(limit=1)
     pictures = path[-1].images if path else []
     draw(pictures[-1:], session.results)
     session.results.print(picture_line(pictures[-1]) if pictures else Text("At the beginning."))

@@ -13,7 +13,7 @@ from ace_agent.cli.chat.registry import find, split
 from ace_agent.cli.console import plain
 from ace_agent.cli.opening import open_agent
 from ace_agent.cli.plans import Confirm, asker
-from ace_agent.cli.presenting import present
+from ace_agent.cli.presenting import Notes, present
 from ace_agent.cli.progress import progress_bar
 from ace_agent.cli.saving import Destination
 from ace_agent.engine.presets import MINI
@@ -24,6 +24,10 @@ from ace_memory import StoreError
 if TYPE_CHECKING:
     from ace_agent.agent import Agent, Picture, Turn
     from ace_agent.plan import Plan
+
+
+PLAIN = {"exit": "/quit", "quit": "/quit", "bye": "/quit", "help": "/help", "?": "/help"}
+"""What people type in any terminal, and mean no picture by."""
 
 
 class Quit(Exception):
@@ -61,6 +65,7 @@ class Session:
         """
         text = text.strip()
         try:
+            text = PLAIN.get(text.lower(), text)
             if text.startswith("/"):
                 name, arguments = split(text)
                 find(name).run(self, arguments)
@@ -74,6 +79,7 @@ class Session:
     def say(self, request: str) -> Turn:
         """Carry out a request and show what came of it."""
         settings = self.settings
+        note = Notes(self.notices)
         with progress_bar(self.notices) as progress:
             turn = self.agent.say(
                 request,
@@ -82,10 +88,11 @@ class Session:
                 size=settings.size,
                 confirm=Confirm(self.notices, self.yes, progress, show=True),
                 ask=asker(self.notices, self.yes, progress),
+                note=note,
                 progress=progress,
             )
         self.settings = Settings(seed=settings.seed, size=settings.size)
-        self.present(turn)
+        self.present(turn, note)
         return turn
 
     def run(self, plan: Plan, request: str) -> Turn:
@@ -93,10 +100,10 @@ class Session:
         with progress_bar(self.notices) as progress:
             return self.agent.run(plan, request=request, progress=progress)
 
-    def present(self, turn: Turn) -> None:
+    def present(self, turn: Turn, note: Notes | None = None) -> None:
         """The pictures and their ids; with a folder to write to, their paths too."""
         paths = () if self.output is None else Destination(self.output).write(turn.images)
-        present(turn, paths, self.results, self.notices)
+        present(turn, paths, self.results, note or Notes(self.notices))
 
     def use_model(self, model: str) -> None:
         """Go on with another model. Raises ModelError, and keeps this one, where it is not installed."""

@@ -70,6 +70,16 @@ def test_help_lists_every_command_and_explains_one(screen: Screen) -> None:
     assert screen("/help undo").count("/") == 1
 
 
+def test_what_is_known_with_the_plan_is_said_before_the_work_and_once(agent: Agent) -> None:
+    class Mini(TinyPipeline):
+        name = "ace-mini"
+
+    agent._pipeline = Mini()
+    text = Screen(agent)("an igloo in the snow")
+    assert text.count("never seen an 'igloo'") == 1
+    assert text.index("nearest") < text.index("$1") < text.index("@1")
+
+
 def test_moving(screen: Screen) -> None:
     screen("a red car", "make it night")
     assert "@1" in screen("/undo")
@@ -150,9 +160,11 @@ def test_another_planner_or_model_can_fail_without_losing_this_one(screen: Scree
     assert screen.session.agent is not agent
 
 
-def test_quit(screen: Screen) -> None:
+@pytest.mark.parametrize("typed", ["/quit", "exit", "Quit", "/q"])
+def test_quit(screen: Screen, typed: str) -> None:
     with pytest.raises(Quit):
-        screen("/quit")
+        screen(typed)
+    assert "/undo [N]" in screen("help")
 
 
 def test_completion_knows_the_pictures(screen: Screen) -> None:
