@@ -40,21 +40,21 @@ FORWARD = {
     "sm_90": Tile(128, 128, 8, 2, tma=True, ones=True),
     "sm_100": Tile(128, 128, 8, 2, tma=True, warp_specialize=True),
     "gfx942": Tile(128, 64, 4, 2),
-    "interpreter": Tile(32, 32, 4, 1),
+    "interpreter": Tile(64, 64, 4, 1),
 }
 GRAD_Q = {
     "sm_80": Tile(128, 64, 8, 2),
     "sm_90": Tile(128, 64, 8, 2),
     "sm_100": Tile(128, 64, 8, 2),
     "gfx942": Tile(128, 64, 8, 1),
-    "interpreter": Tile(32, 32, 4, 1),
+    "interpreter": Tile(64, 64, 4, 1),
 }
 GRAD_KV = {
     "sm_80": Tile(32, 64, 4, 1),
     "sm_90": Tile(64, 128, 8, 1),
     "sm_100": Tile(64, 128, 8, 1),
     "gfx942": Tile(32, 64, 4, 1),
-    "interpreter": Tile(32, 32, 4, 1),
+    "interpreter": Tile(64, 64, 4, 1),
 }
 # float32 is multiplied exactly, without matrix instructions, so its tiles are small.
 EXACT = Tile(16, 16, 2, 1)
