@@ -121,7 +121,7 @@ def run_step(options: argparse.Namespace) -> None:
     """One evaluation of the 0.6B shape, an edit of one picture, as a share of the limit: all its multiplications,
     attention's too, at the speed that the linear layers alone reach between the evaluations."""
     side = 16 if options.quick else 64
-    model = released(options, 28)
+    model = released(options, options.blocks)
     targets = (side // 2) ** 2
     tokens = 2 * targets
     weights = sum(p.numel() * p.element_size() for p in model.parameters()) / 1e9
@@ -321,6 +321,7 @@ def main() -> None:
         "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; default: all"
     )
     add_options(parser, rounds=5)
+    parser.add_argument("--blocks", type=int, default=28, help="of the 0.6B shape in `step`")
     options = parser.parse_args()
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:

@@ -107,7 +107,7 @@ def test_attention_to_empty_and_overlapping_ranges(width):
 )
 def test_the_forward_kernels_variants(tile, monkeypatch):
     """What sm_90 and sm_100 run; NaN in one segment must not reach the next through a tile they share."""
-    monkeypatch.setitem(launch.FORWARD, "interpreter", tile)
+    monkeypatch.setitem(launch.FORWARD, "interpreter", ((128, tile),))
     torch.manual_seed(0)
     plan = RangePlan.build(
         [Segment((0, 70), (0, 70)), Segment((70, 80), (70, 75), (3, 68))], 80, 80, block=64
