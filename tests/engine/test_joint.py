@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from pytest import fixture, raises
 
-from ace_agent.engine import joint
+from ace_agent.engine import joint, layers
 from ace_agent.engine.checkpoints import convert_transformer
 from ace_agent.engine.joint import (
     JointDenoiser,
@@ -16,6 +16,7 @@ from ace_agent.engine.joint import (
     pad_targets,
     unpad_target,
 )
+from ace_agent.engine.layers import MLP
 from ace_agent.engine.transformer import ACETransformer, patchify
 from tests.released_checkpoint import TEXT_WIDTH, dit_tensors
 
@@ -122,3 +123,13 @@ def test_what_a_step_does_not_change_is_worked_out_once(model: ACETransformer, m
     for t in (700, 30):
         denoiser(pad_targets([draw(4, 4, 4)]), torch.tensor([t]))
     assert seen == ["frame"] * 2
+
+
+def test_an_mlp_in_pieces_is_the_same(monkeypatch):
+    mlp, x = MLP(8, 24, 8), draw(10, 8)
+    with torch.no_grad():
+        whole = mlp(x)
+        monkeypatch.setattr(layers, "MLP_ROWS", 4)
+        torch.testing.assert_close(mlp(x), whole)
+    mlp(x.requires_grad_()).sum().backward()
+    assert x.grad is not None

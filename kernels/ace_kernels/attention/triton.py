@@ -38,7 +38,12 @@ class Tile:
 # and enough shared memory.
 Tiles = dict[str, tuple[tuple[int, Tile], ...]]
 FORWARD: Tiles = {
-    "sm_80": ((80, Tile(128, 64, 8, 2)), (128, Tile(128, 32, 8, 2))),
+    "sm_80": (
+        (32, Tile(128, 64, 8, 2)),
+        (48, Tile(64, 64, 4, 2)),
+        (80, Tile(128, 64, 8, 2)),
+        (128, Tile(128, 32, 8, 2)),
+    ),
     "sm_90": ((128, Tile(128, 128, 8, 2, tma=True, ones=True)),),
     "sm_100": ((128, Tile(128, 128, 8, 2, tma=True, warp_specialize=True)),),
     "gfx942": ((128, Tile(128, 64, 4, 2)),),
