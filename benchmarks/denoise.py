@@ -23,7 +23,7 @@ from unittest import mock
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from timing import Method, add_options, device_peak, measure, peak_gigabytes, report, seconds, start
+from timing import Method, add_options, device_peak, measure, peak_gigabytes, report, start
 from torch import Tensor
 
 from ace_agent.engine import layers
@@ -31,6 +31,7 @@ from ace_agent.engine.generation import SamplingOptions
 from ace_agent.engine.joint import JointDenoiser, JointSample
 from ace_agent.engine.lcu import ConditionUnit
 from ace_agent.engine.pipeline import ACEPipeline
+from ace_agent.engine.presets import PRESETS
 from ace_agent.engine.sampling import shifted_times
 from ace_agent.engine.transformer import ACETransformer
 from ace_kernels import RangePlan, range_attention
@@ -57,6 +58,12 @@ def released(options: argparse.Namespace, depth: int) -> ACETransformer:
     return _ready(ACETransformer(**RELEASED | {"depth": 1 if options.quick else depth}), options)
 
 
+def ace_mini(options: argparse.Namespace) -> ACEPipeline:
+    pipeline = ACEPipeline.from_pretrained(device=options.device)
+    assert isinstance(pipeline, ACEPipeline)
+    return pipeline
+
+
 def mini_joint(pipeline: ACEPipeline, options: argparse.Namespace) -> ACETransformer:
     """ace-mini's trunk in the `joint` layout, with random weights."""
     config: Any = pipeline.transformer.config
@@ -65,9 +72,8 @@ def mini_joint(pipeline: ACEPipeline, options: argparse.Namespace) -> ACETransfo
 
 
 def _ready(model: ACETransformer, options: argparse.Namespace) -> ACETransformer:
-    dtype = torch.bfloat16 if options.device == "cuda" else torch.float32
     model.eval().requires_grad_(False).to(options.device)
-    return model if dtype is torch.float32 else model.to(dtype)
+    return model.bfloat16() if options.device == "cuda" else model
 
 
 def sample(side: int, images: int) -> JointSample:
@@ -130,7 +136,7 @@ def run_step(options: argparse.Namespace) -> None:
     run = evaluation(model, [sample(side, 1)])
     taken = measure({"step": run, "linear": multiplications(model, tokens, blocks)}, options)
     config: Any = model.config
-    rate = 28.0 * blocks * tokens * config.width**2 / taken["linear"]
+    rate = 2.0 * 14 * blocks * tokens * config.width**2 / taken["linear"]
     flops = linear_flops(model, tokens, targets) + attention_flops(model, tokens, targets)
     times = {"matrix multiplication alone": flops / rate, "denoising step": taken["step"]}
     title = f"0.6B shape, {tokens} tokens, {len(model.trunk)} blocks, {flops / 1e12:.2f} TFLOP"
@@ -160,7 +166,7 @@ def joint_edit(model: ACETransformer, side: int, images: int, counts: tuple[int,
 
 def run_turns(options: argparse.Namespace) -> None:
     """An edit with seven earlier turns of one picture each, against the first edit."""
-    pipeline = ACEPipeline.from_pretrained(device=options.device)
+    pipeline = ace_mini(options)
     side = pipeline.native_size
     picture = Image.new("RGB", (side, side), (90, 140, 200))
     history = [ConditionUnit("make it night", (picture,), (None,))] * 7
@@ -249,7 +255,7 @@ def padded_evaluation(model: ACETransformer, samples: list[JointSample]) -> Meth
 
 def run_packing(options: argparse.Namespace) -> None:
     """A mixed batch of eight, packed against padded to its longest, through the same blocks."""
-    pipeline = ACEPipeline.from_pretrained(device=options.device)
+    pipeline = ace_mini(options)
     side = 8 if options.quick else 32
     for name, model, latent, frames in (
         (
@@ -289,24 +295,45 @@ def agree(model: ACETransformer, samples: list[JointSample]) -> None:
 
 
 def run_compile(options: argparse.Namespace) -> None:
-    """What compiling the blocks gains in a step, what it costs, and after how many evaluations it has paid."""
-    pipeline = ACEPipeline.from_pretrained(device=options.device)
-    side = 16 if options.quick else 64
-    large = released(options, 2)
-    for name, model, samples, scale, counts in (
-        ("0.6B shape, 2 of 28 blocks, 2048 tokens", large, [sample(side, 1)], 14, 40),
-        ("joint, ace-mini's shape, 128 tokens", mini_joint(pipeline, options), [sample(128, 1)], 1, 26),
-    ):
-        made = copy.deepcopy(model)
-        for block in made.trunk:
-            block.compile(dynamic=True)
-        plain, compiled = evaluation(model, samples), evaluation(made, samples)
-        cost = seconds(compiled, options)
-        times = measure({"eager": plain, "compiled": compiled}, options)
-        report(f"torch.compile, {name}", times)
-        gain = scale * (times["eager"] - times["compiled"])
-        paid = f"paid back after {cost / gain:.0f} evaluations" if gain > 0 else "never paid back"
-        print(f"  {cost:.1f} s to compile, {paid} of the whole depth; a picture has {counts}")
+    """What compiling the blocks gains and costs, and after how many pictures it has paid."""
+    pipeline = ace_mini(options)
+    compiled = copy.deepcopy(pipeline)
+    compile_blocks(compiled.transformer)
+    picture = Image.new("RGB", (pipeline.native_size,) * 2, (90, 140, 200))
+    edits: dict[str, Method] = {
+        name: partial(made, "make it night", [picture], task="edit_scene", seed=1)
+        for name, made in (("eager", pipeline), ("compiled", compiled))
+    }
+    report_compiled("an edit with ace-mini", edits, 1, options)
+
+    plain = released(options, 2)
+    made = copy.deepcopy(plain)
+    compile_blocks(made)
+    samples = [sample(16 if options.quick else 64, 1)]
+    steps = {"eager": evaluation(plain, samples), "compiled": evaluation(made, samples)}
+    per_picture = 2 * PRESETS["ace-0.6b-512"].steps * RELEASED["depth"] / len(plain.trunk)
+    report_compiled(
+        f"an evaluation of {len(plain.trunk)} blocks of the 0.6B shape", steps, per_picture, options
+    )
+
+
+def compile_blocks(model: ACETransformer) -> None:
+    for block in model.trunk:
+        block.compile(dynamic=True)
+
+
+def report_compiled(
+    name: str, methods: dict[str, Method], per_picture: float, options: argparse.Namespace
+) -> None:
+    """`per_picture`: how many runs of a method a picture takes."""
+    began = time.perf_counter()
+    methods["compiled"]()
+    cost = time.perf_counter() - began
+    times = measure(methods, options)
+    report(f"torch.compile, {name}", times)
+    gain = per_picture * (times["eager"] - times["compiled"])
+    paid = f"paid back after {cost / gain:.1f} pictures of one size" if gain > 0 else "never paid back"
+    print(f"  {cost:.1f} s until the first result, {paid}")
 
 
 SECTIONS = {"step": run_step, "turns": run_turns, "packing": run_packing, "compile": run_compile}

@@ -79,7 +79,8 @@ class MLP(nn.Module):
         self.fc2 = nn.Linear(hidden, width_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(x) > MLP_ROWS and x.device.type == "cpu" and not torch.is_grad_enabled():
+        plain = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if len(x) > MLP_ROWS and x.device.type == "cpu" and not plain:
             return torch.cat([self._in_place(rows) for rows in x.split(MLP_ROWS)])
         out: Tensor = self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
         return out
