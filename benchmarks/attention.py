@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +20,7 @@ from itertools import accumulate, pairwise
 
 import torch
 import torch.nn.functional as F
+from timing import add_options, device_peak, measure, report, start
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -34,9 +33,6 @@ from ace_kernels import (
     range_attention,
     rms_norm_rope,
 )
-
-# Dense bfloat16 TFLOP/s from the makers' data sheets (published, not measured).
-PEAKS = {"A100": 312, "H100": 989, "H200": 989, "B200": 2250, "MI300X": 1307}
 
 Method = Callable[[], Tensor]
 
@@ -189,98 +185,6 @@ def unavailable(module: str) -> str:
     return "" if find_spec(module) else f"{module} is not installed"
 
 
-class Block:
-    """One transformer block (norms, projections, attention, MLP) on packed and on padded tokens."""
-
-    def __init__(self, lengths: tuple[int, ...], heads: int, width: int, device: str, dtype: torch.dtype):
-        torch.manual_seed(0)
-        self.heads, channels = heads, heads * width
-        self.lengths, self.longest = lengths, max(lengths)
-
-        def weight(*shape: int) -> Tensor:
-            return torch.randn(*shape, device=device, dtype=dtype) * shape[-1] ** -0.5
-
-        self.qkv, self.out = weight(3 * channels, channels), weight(channels, channels)
-        self.up, self.down = weight(4 * channels, channels), weight(channels, 4 * channels)
-        self.norm = torch.ones(channels, device=device, dtype=dtype)
-        self.modulation = weight(4, len(lengths), channels)
-        self.packed = self._tokens(lengths, channels, device, dtype)
-        self.padded = self._tokens((self.longest,) * len(lengths), channels, device, dtype)
-        real = torch.arange(self.longest, device=device) < torch.tensor(lengths, device=device)[:, None]
-        self.mask = real[:, None, None, :]
-
-    def _tokens(
-        self, lengths: tuple[int, ...], channels: int, device: str, dtype: torch.dtype
-    ) -> tuple[Tensor, Tensor, RopeTable, RangePlan]:
-        total = sum(lengths)
-        spans = list(pairwise([0, *accumulate(lengths)]))
-        place = torch.cat([torch.arange(n) for n in lengths])
-        rope = RopeTable.build(torch.stack([place * 0, place // 32, place % 32], 1), channels // self.heads)
-        index = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
-        plan = RangePlan.build([Segment(s, s) for s in spans], total, total, device=device)
-        x = torch.randn(total, channels, device=device, dtype=dtype)
-        return x, index.to(device), rope.to(device), plan
-
-    def __call__(self, padded: bool) -> Tensor:
-        x, index, rope, plan = self.padded if padded else self.packed
-        shift, scale, gate, other = self.modulation
-        q, k, v = F.linear(layer_norm_modulate(x, shift, scale, index), self.qkv).chunk(3, 1)
-        q, k = (rms_norm_rope(y, self.norm, rope, num_heads=self.heads) for y in (q, k))
-        v = v.unflatten(1, (self.heads, -1))
-        if padded:
-            q, k, v = (y.unflatten(0, (-1, self.longest)).transpose(1, 2) for y in (q, k, v))
-            attended = F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)
-            attended = attended.transpose(1, 2).flatten(0, 1)
-        else:
-            attended = range_attention(q, k, v, plan)
-        x = gate_residual(x, F.linear(attended.flatten(1), self.out), gate, index)
-        y = F.linear(layer_norm_modulate(x, shift, scale, index), self.up)
-        return gate_residual(x, F.linear(F.gelu(y, approximate="tanh"), self.down), other, index)
-
-
-def measure(methods: dict[str, Method], options: argparse.Namespace) -> dict[str, float]:
-    """Median seconds of each method; they take turns, each round in another order."""
-    clock = time.process_time if options.clock == "cpu" else time.perf_counter
-    order = random.Random(1)
-    times: dict[str, list[float]] = {name: [] for name in methods}
-
-    def once(method: Method) -> float:
-        if options.device == "cuda":
-            torch.cuda.synchronize()
-        began = clock()
-        method()
-        if options.device == "cuda":
-            torch.cuda.synchronize()
-        return clock() - began
-
-    for method in methods.values():
-        once(method)
-    for _ in range(options.rounds):
-        for name in order.sample(list(methods), len(methods)):
-            times[name].append(once(methods[name]))
-    return {name: statistics.median(measured) for name, measured in times.items()}
-
-
-def report(title: str, seconds: dict[str, float], flops: float = 0.0, peak: float | None = None) -> None:
-    """Ratios to the first method, then times."""
-    base = next(iter(seconds.values()))
-    print(f"\n{title}")
-    for name, taken in seconds.items():
-        line = f"  {taken / base:6.2f} x  {name:28}{taken * 1e3:10.2f} ms"
-        if flops:
-            line += f"{flops / taken / 1e12:10.3f} TFLOP/s"
-        if peak:
-            line += f"{flops / taken / 1e12 / peak:8.1%} of peak"
-        print(line, flush=True)
-
-
-def device_peak(device: str) -> float | None:
-    if device != "cuda":
-        return None
-    name = torch.cuda.get_device_name()
-    return next((float(peak) for key, peak in PEAKS.items() if key in name), None)
-
-
 def run_attention(options: argparse.Namespace, dtype: torch.dtype) -> None:
     for batch in batches(8 if options.quick else 1):
         case = Attention(batch, options.device, dtype)
@@ -312,24 +216,6 @@ def run_backward(case: Attention, options: argparse.Namespace) -> None:
     )
     # Two products forward, five backward.
     report(f"forward and backward, {case.batch.name}", seconds, 3.5 * case.batch.flops)
-
-
-def run_packing(options: argparse.Namespace, dtype: torch.dtype) -> None:
-    """A mixed batch of eight, packed against padded to its longest."""
-    shrink = 8 if options.quick else 1
-    for name, lengths, heads, width in (
-        ("0.6B, 1 to 4 pictures of 256 tokens", (256, 512, 256, 1024, 256, 768, 512, 512), 16, 72),
-        ("ace-mini, 1 to 5 pictures of 64 tokens", (64, 128, 64, 320, 128, 192, 64, 320), 5, 64),
-    ):
-        block = Block(tuple(n // shrink for n in lengths), heads, width, options.device, dtype)
-        with torch.no_grad():
-            seconds = measure(
-                {"packed": partial(block, False), "padded + mask": partial(block, True)}, options
-            )
-        report(f"one block, {name}", seconds)
-        allowed = len(lengths) * max(lengths) / sum(lengths)
-        gained = seconds["padded + mask"] / seconds["packed"]
-        print(f"  {gained:.2f} x gained of {allowed:.2f} x by token counts: {gained / allowed:.0%}")
 
 
 def run_fused(options: argparse.Namespace, dtype: torch.dtype) -> None:
@@ -371,33 +257,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument(
-        "--clock",
-        choices=("wall", "cpu"),
-        default="wall",
-        help="cpu: this process's own time, for a busy machine; with --threads 1",
-    )
+    add_options(parser, rounds=15)
     parser.add_argument("--backward", action="store_true", help="also forward and backward together")
     parser.add_argument("--skip", nargs="*", default=[], metavar="WORD", help="leave methods out by name")
-    parser.add_argument("--quick", action="store_true", help="an eighth of the sizes, to see that it runs")
     parser.add_argument("--list", action="store_true", help="which methods this machine has")
     options = parser.parse_args()
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("--device: wanted a device of this machine, got cuda, and torch sees no GPU")
-    dtype = torch.bfloat16 if options.device == "cuda" else torch.float32
-    torch.set_num_threads(options.threads)
     if options.list:
         print_methods(options.device)
         return
-    print(
-        f"torch {torch.__version__}, {options.device}, {options.threads} threads, {dtype}, "
-        f"medians of {options.rounds}; ratios are time against the first line"
-    )
+    dtype = start(options)
     run_attention(options, dtype)
-    run_packing(options, dtype)
     run_fused(options, dtype)
 
 

@@ -137,6 +137,8 @@ def _run_scheduler(
 ) -> Tensor:
     trailing_grid(steps)  # the same bounds and the same message for every sampler
     scheduler.set_timesteps(steps, device=noise.device)
+    # Else the first step looks its timestep up, and the host waits for the device.
+    scheduler.set_begin_index(0)
     x = noise.float()
     for step, timestep in enumerate(scheduler.timesteps):
         eps = denoise(x, timestep.long().expand(len(x)).to(x.device)).float()

@@ -63,43 +63,62 @@ def encode_request_prefix(model: ACETransformer, request: PreparedRequest) -> Pr
 
 
 @dataclass(frozen=True)
+class Texts:
+    """The texts of a batch, encoded once per request: a run per request and, with guidance, a null run after them."""
+
+    state: TextState
+    lengths: tuple[int, ...]
+
+
+def encode_texts(
+    model: ACETransformer, encoder: MiniTextEncoder, requests: Sequence[PreparedRequest], null: Tokens | None
+) -> Texts:
+    """Keys and values of all texts. `null` stands for the current instruction in the null runs; None: no such runs."""
+    runs = [tuple(unit.tokens for unit in request.units) for request in requests]
+    if null is not None:
+        runs += [(*run[:-1], null) for run in runs]
+    batch: TextBatch = text_batch(runs)
+    device, dtype = model.device, model.dtype
+    state = model.encode_text(
+        batch.encode(encoder).to(dtype),
+        batch.indicators.to(device),
+        batch.tags.to(device),
+        batch.current.to(device, dtype),
+    )
+    return Texts(state, batch.lengths)
+
+
+@dataclass(frozen=True)
 class _Branch:
     """Everything host-built for one kind of step: with both guidance branches, or the conditional one alone."""
 
     targets: PackedTargets
     rope: RopeTable
-    text: TextState
     inputs: TargetInputs
     groups: list[HeadGroup]
 
 
 def _branch(
     model: ACETransformer,
-    encoder: MiniTextEncoder,
     requests: Sequence[PreparedRequest],
     layouts: Sequence[RequestLayout],
     target_request: Sequence[int],
-    null: Tokens | None,
+    text_lengths: Sequence[int],
+    *,
+    guided: bool,
 ) -> _Branch:
-    runs = [tuple(unit.tokens for unit in request.units) for request in requests]
     text_of = list(target_request)
-    if null is not None:
-        runs += [(*run[:-1], null) for run in runs]
+    if guided:
         text_of += [len(requests) + index for index in target_request]
         target_request = [*target_request, *target_request]
-    batch: TextBatch = text_batch(runs)
     device, dtype = model.device, model.dtype
-    states = batch.encode(encoder)
-    text = model.encode_text(
-        states.to(dtype), batch.indicators.to(device), batch.tags.to(device), batch.current.to(device, dtype)
-    )
-    targets = pack_targets(layouts, list(zip(target_request, text_of, strict=True)), batch.lengths)
+    targets = pack_targets(layouts, list(zip(target_request, text_of, strict=True)), text_lengths)
     raw = target_inputs(requests, target_request, model.patch)
     inputs = TargetInputs(raw.mask.to(device, dtype), raw.base.to(device, dtype), raw.has_base.to(device))
     pixels = [frame.pixels.to(device, dtype) for request in requests for frame in request.frames]
     groups = head_groups(layouts, target_request, pixels, model.patch, device)
     targets = targets.to(device)
-    return _Branch(targets, model.rope(targets.frames.positions), text, inputs, groups)
+    return _Branch(targets, model.rope(targets.frames.positions), inputs, groups)
 
 
 def noise_rows(height: int, width: int, patch: int, seed: int) -> Tensor:
@@ -129,10 +148,11 @@ def generate(
     states = [encode_request_prefix(model, request) for request in requests]
     filled = [state for state in states if state is not None]
     prefix = PrefixState.join(filled) if filled else None
-    plain = _branch(model, encoder, requests, layouts, target_request, None)
-    guided = (
-        _branch(model, encoder, requests, layouts, target_request, null) if options.guidance != 1 else None
-    )
+    null_text = null if options.guidance != 1 else None
+    texts = encode_texts(model, encoder, requests, null_text)
+    host = (model, requests, layouts, target_request, texts.lengths)
+    plain = _branch(*host, guided=False)
+    guided = _branch(*host, guided=True) if null_text is not None else None
     noise = [
         noise_rows(requests[index].height, requests[index].width, patch, seed)
         for index, own in enumerate(seeds)
@@ -149,7 +169,7 @@ def generate(
         count = len(target_request) * (2 if double else 1)
         times = torch.full((count,), t, device=x.device)
         out = model.denoise(
-            rows, times, branch.targets, branch.rope, branch.text, prefix, branch.inputs, branch.groups
+            rows, times, branch.targets, branch.rope, texts.state, prefix, branch.inputs, branch.groups
         )
         for group, shares in zip(branch.groups, out.shares, strict=True):
             for member, share in zip(group.numbers, shares, strict=True):

@@ -59,13 +59,15 @@ class JointPack:
 
     `frames.indicators` hold the indicator of each row: the target takes the number of images N, image k (from 1)
     takes k - 1. So the target is "the next image". `text_indicators` say the same of the packed text rows.
-    `targets` int64 lists the rows of the targets.
+    `targets` int64 lists the rows of the targets, `target_plan` and `target_cross_plan` say what these alone read.
     """
 
     frames: PackedFrames
     cross_plan: RangePlan
     text_indicators: Tensor
     targets: Tensor
+    target_plan: RangePlan
+    target_cross_plan: RangePlan
 
     def to(self, device: torch.device | str) -> JointPack:
         return JointPack(
@@ -73,6 +75,8 @@ class JointPack:
             self.cross_plan.to(device),
             self.text_indicators.to(device),
             self.targets.to(device),
+            self.target_plan.to(device),
+            self.target_cross_plan.to(device),
         )
 
 
@@ -81,9 +85,12 @@ def pack_joint(samples: Sequence[JointSample], patch: int) -> JointPack:
     positions, indicators, owner, text_indicators, targets = [], [], [], [], []
     own: list[Segment] = []
     cross: list[Segment] = []
-    row = text_row = 0
+    target_own: list[Segment] = []
+    target_cross: list[Segment] = []
+    row = text_row = target_row = 0
     for number, sample in enumerate(samples):
         first = row
+        end = first + sum(rows_of(grid) for grid in sample.grids(patch))
         images = len(sample.edits)
         for frame, (grid, text) in enumerate(zip(sample.grids(patch), sample.texts, strict=True)):
             rows = rows_of(grid)
@@ -94,6 +101,10 @@ def pack_joint(samples: Sequence[JointSample], patch: int) -> JointPack:
             cross.append(Segment((row, row + rows), (text_row, text_row + len(text))))
             if frame == 0:
                 targets.append(torch.arange(row, row + rows))
+                queries = (target_row, target_row + rows)
+                target_own.append(Segment(queries, (first, end)))
+                target_cross.append(Segment(queries, cross[-1].k1))
+                target_row += rows
             row += rows
             text_row += len(text)
         owner.append(torch.full((row - first,), number))
@@ -101,14 +112,14 @@ def pack_joint(samples: Sequence[JointSample], patch: int) -> JointPack:
     frames = PackedFrames(
         torch.cat(positions), torch.cat(indicators), torch.cat(owner), RangePlan.build(own, row, row)
     )
-    cross_plan = RangePlan.build(cross, row, text_row)
-    return JointPack(frames, cross_plan, torch.cat(text_indicators), torch.cat(targets))
-
-
-def _masked(latents: Tensor, mask: Tensor | None) -> Tensor:
-    """[4, h, w] with its mask as a fifth channel."""
-    mask = torch.ones_like(latents[:1]) if mask is None else mask.to(latents)
-    return torch.cat([latents, mask])
+    return JointPack(
+        frames,
+        RangePlan.build(cross, row, text_row),
+        torch.cat(text_indicators),
+        torch.cat(targets),
+        RangePlan.build(target_own, target_row, row),
+        RangePlan.build(target_cross, target_row, text_row),
+    )
 
 
 class JointDenoiser:
@@ -132,35 +143,38 @@ class JointDenoiser:
         named = None if indicators is None else indicators.to(self.device)
         self.indicators = None if named is None else model.y_embedder(named.to(model.dtype))
         self.text = model.joint_text(texts.to(model.dtype), self._added(self.pack.text_indicators))
+        self.added = self._added(self.pack.frames.indicators)
+        self.masks = [self._mask(sample.mask, sample.shape) for sample in samples]
+        self.edits = [
+            [
+                self._patches(edit.to(self.device), self._mask(mask, edit.shape[-2:]))
+                for edit, mask in zip(sample.edits, sample.edit_masks, strict=True)
+            ]
+            for sample in samples
+        ]
 
     def _added(self, which: Tensor) -> Tensor | None:
         return None if self.indicators is None else self.indicators[which]
 
+    def _mask(self, mask: Tensor | None, size: Sequence[int]) -> Tensor:
+        """[1, h, w] on the device."""
+        return (torch.ones(1, *size) if mask is None else mask).to(self.device, self.model.dtype)
+
+    def _patches(self, latents: Tensor, mask: Tensor) -> Tensor:
+        """Latents [4, h, w] with their mask as a fifth channel -> [rows, 5 * P * P]."""
+        return patchify(torch.cat([latents.to(mask.dtype), mask]), self.model.patch)
+
     def _tokens(self, x: Tensor) -> Tensor:
         """Patches of all frames, [N, 5 * P * P], from padded targets [S, 4, L]."""
         tokens = []
-        for sample, flat in zip(self.samples, x, strict=True):
-            height, width = sample.shape
-            target = flat[:, : height * width].unflatten(1, (height, width))
-            frames = [_masked(target, sample.mask)]
-            frames += [
-                _masked(edit.to(target), mask)
-                for edit, mask in zip(sample.edits, sample.edit_masks, strict=True)
-            ]
-            tokens += [patchify(frame, self.model.patch) for frame in frames]
+        for sample, flat, mask, edits in zip(self.samples, x, self.masks, self.edits, strict=True):
+            tokens += [self._patches(unpad_target(flat, sample.shape), mask), *edits]
         return torch.cat(tokens)
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
         """Noise predicted in x [S, 4, L] (row-major, zero padded) at t int64 [S]; zeros where x is padding."""
-        tokens = self._tokens(x.to(self.device)).to(self.model.dtype)
-        eps = self.model.predict_noise(
-            tokens,
-            t.to(self.device),
-            self.pack,
-            self.rope,
-            self.text,
-            self._added(self.pack.frames.indicators),
-        )
+        tokens = self._tokens(x.to(self.device))
+        eps = self.model.predict_noise(tokens, t.to(self.device), self.pack, self.rope, self.text, self.added)
         out = []
         row = 0
         for sample in self.samples:

@@ -330,10 +330,23 @@ class ACETransformer(ModelMixin, ConfigMixin):
             x = x + added
         embedded = self.t_embedder(t.float())
         modulation = self.t_block(embedded).unflatten(-1, (6, -1))
-        for block, read in zip(self.trunk, text, strict=True):
+        *trunk, last = self.trunk
+        for block, read in zip(trunk, text[:-1], strict=True):
             x, _ = block(x, modulation, frames.sample, rope, frames.plan, None, read, pack.cross_plan)
+        # Nobody reads what the last block makes of conditioning frames.
+        x, _ = last(
+            x,
+            modulation,
+            frames.sample,
+            rope,
+            pack.target_plan,
+            None,
+            text[-1],
+            pack.target_cross_plan,
+            pack.targets,
+        )
         shift, scale = (self.final_table + embedded[:, None]).unbind(1)
         sample = frames.sample[pack.targets]
-        x = F.layer_norm(x[pack.targets], x.shape[-1:], eps=1e-6)
+        x = F.layer_norm(x, x.shape[-1:], eps=1e-6)
         out: Tensor = self.output(x * (1 + scale[sample]) + shift[sample])
         return out

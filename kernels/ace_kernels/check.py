@@ -6,18 +6,20 @@ than 4 bytes in a loop, or does not fit. What it shows is what the compiler made
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ace_kernels.attention.api import MAX_WIDTH, MIN_WIDTH
 from ace_kernels.backend import interpreted, triton_problem
 
 
@@ -38,6 +40,9 @@ CHIPS = {
     "sm_100": Chip("cuda", 100, 32, "UTCHMMA", 227 << 10),
     "gfx942": Chip("hip", "gfx942", 64, "v_mfma", 64 << 10),
 }
+
+# The head widths of ACE-0.6B and ace-mini, and two more that other tiles run.
+WIDTHS = (72, 64, 32, 128)
 
 # Triton's names of what the kernels take; every pointer and every row stride is a multiple of 16.
 TYPES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32"}
@@ -101,7 +106,7 @@ def attention_cases(chip: str, width: int = 72, dtype: torch.dtype = torch.bfloa
         ("attention dq", launch.GRAD_Q, kernels.range_attention_dq_kernel),
         ("attention dk, dv", launch.GRAD_KV, kernels.range_attention_dkdv_kernel),
     ):
-        tile = launch.EXACT if exact else table[chip]
+        tile = launch.tile_for(table, chip, width, dtype)
         constants = launch.constants(tile, 16, width, dtype, 128) | {"PARTS": 1}
         descriptors = {}
         if table is launch.FORWARD:
@@ -144,10 +149,11 @@ def other_cases(chip: str, channels: int = 1152, width: int = 72) -> Iterator[Ca
         yield Case(name, chip, kernel, torch.bfloat16, constants, options, matrix=False)
 
 
-def all_cases() -> Iterator[Case]:
+def all_cases(widths: Sequence[int] = WIDTHS) -> Iterator[Case]:
+    """Every kernel for every chip, attention's in bfloat16 for each head width."""
     for chip in CHIPS:
-        yield from attention_cases(chip, 72)
-        yield from attention_cases(chip, 64)
+        for width in widths:
+            yield from attention_cases(chip, width)
         yield from attention_cases(chip, 72, torch.float32)
         yield from other_cases(chip)
 
@@ -268,8 +274,21 @@ def _narrowest(code: str, label: str, load: str, width: Any) -> int | None:
     return min(widths, default=None)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table and one summary line."""
+    parser = argparse.ArgumentParser("python -m ace_kernels.check", description=__doc__)
+    parser.add_argument(
+        "widths",
+        nargs="*",
+        type=int,
+        default=WIDTHS,
+        metavar="WIDTH",
+        help=f"of attention heads, 8 to 128; default {' '.join(map(str, WIDTHS))}",
+    )
+    widths = parser.parse_args(arguments).widths
+    for width in widths:
+        if not MIN_WIDTH <= width <= MAX_WIDTH:
+            parser.error(f"WIDTH: wanted {MIN_WIDTH} to {MAX_WIDTH}, got {width}")
     problem = triton_problem()
     if problem is None and interpreted():
         problem = "TRITON_INTERPRET=1 is set, and an interpreted kernel cannot be compiled; unset it"
@@ -281,7 +300,7 @@ def main() -> int:
     )
     began = time.perf_counter()
     refused = count = 0
-    for case in all_cases():
+    for case in all_cases(widths):
         made = compile_case(case)
         problems = made.problems(case)
         refused += bool(problems)

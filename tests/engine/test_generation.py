@@ -140,6 +140,18 @@ def test_the_seed_text_mask_and_history_all_matter(models):
     assert (reference - picture(no_base)).abs().max() > 1e-3
 
 
+def test_texts_are_encoded_once_per_request(models, monkeypatch):
+    """Steps with and without the null branch read the same keys and values."""
+    model, encoder = models
+    calls = []
+    encode = model.encode_text
+    monkeypatch.setattr(model, "encode_text", lambda *args: calls.append(len(args[0])) or encode(*args))
+    some = SamplingOptions(steps=4, guidance=2.0, guided=(0.3, 0.8))
+    generate(model, encoder, requests()[1:2], [[1]], TOKENIZER(""), some)
+    words = len(TOKENIZER("make {image} red").ids)
+    assert calls == [words + len(TOKENIZER("").ids)]
+
+
 def test_patches_survive_a_round_trip():
     pixels = torch.randn(3, 96, 160)
     tokens = patchify(pixels, 16)

@@ -1,11 +1,23 @@
 """The `joint` layout beyond the golden numbers, which tests/evaluation/test_parity.py holds it to."""
 
+from copy import deepcopy
+from dataclasses import replace
+
 import torch
 from pytest import fixture, raises
 
+from ace_agent.engine import joint, layers
 from ace_agent.engine.checkpoints import convert_transformer
-from ace_agent.engine.joint import JointDenoiser, JointSample, pack_joint, pad_targets, unpad_target
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engine.joint import (
+    JointDenoiser,
+    JointPack,
+    JointSample,
+    pack_joint,
+    pad_targets,
+    unpad_target,
+)
+from ace_agent.engine.layers import MLP
+from ace_agent.engine.transformer import ACETransformer, patchify
 from tests.released_checkpoint import TEXT_WIDTH, dit_tensors
 
 GENERATOR = torch.Generator().manual_seed(3)
@@ -75,3 +87,49 @@ def test_a_new_model_starts_as_the_released_training_does():
     assert fresh.output.weight.eq(0).all()
     assert fresh.blocks[0].cross_attn.o.weight.eq(0).all()
     assert fresh.y_embedder.fc1.weight.std() < 0.03
+
+
+def test_the_last_block_works_on_the_targets_alone_and_changes_nothing(model: ACETransformer):
+    exact = deepcopy(model).double()
+    samples = [sample((4, 4), (2, 4), (6, 2)), sample((2, 2))]
+    denoiser = JointDenoiser(exact, samples, draw(10, TEXT_WIDTH))
+    attention = exact.blocks[-1].attn
+    rows = []
+    for layer in (attention.k, attention.q, exact.blocks[-1].mlp):
+        layer.register_forward_hook(lambda layer, inputs, output: rows.append(len(output)))
+    tokens, t = denoiser._tokens(pad_targets([draw(4, 4, 4), draw(4, 2, 2)])), torch.tensor([700, 30])
+
+    def noise(pack: JointPack) -> torch.Tensor:
+        return exact.predict_noise(tokens, t, pack, denoiser.rope, denoiser.text, denoiser.added)
+
+    pack = denoiser.pack
+    alone = noise(pack)
+    assert rows == [10, 5, 5]
+    everywhere = noise(
+        replace(
+            pack, targets=torch.arange(10), target_plan=pack.frames.plan, target_cross_plan=pack.cross_plan
+        )
+    )
+    assert rows[3:] == [10, 10, 10]
+    torch.testing.assert_close(alone, everywhere[pack.targets], atol=1e-12, rtol=0)
+
+
+def test_what_a_step_does_not_change_is_worked_out_once(model: ACETransformer, monkeypatch):
+    """Conditioning patches and the texts' keys and values; on a GPU each was a copy or a kernel a step."""
+    denoiser = JointDenoiser(model, [sample((4, 4), (2, 4), (6, 2))], draw(10, TEXT_WIDTH))
+    seen = []
+    monkeypatch.setattr(model.y_embedder, "forward", lambda x: seen.append("text"))
+    monkeypatch.setattr(joint, "patchify", lambda x, patch: seen.append("frame") or patchify(x, patch))
+    for t in (700, 30):
+        denoiser(pad_targets([draw(4, 4, 4)]), torch.tensor([t]))
+    assert seen == ["frame"] * 2
+
+
+def test_an_mlp_in_pieces_is_the_same(monkeypatch):
+    mlp, x = MLP(8, 24, 8), draw(10, 8)
+    with torch.no_grad():
+        whole = mlp(x)
+        monkeypatch.setattr(layers, "MLP_ROWS", 4)
+        torch.testing.assert_close(mlp(x), whole)
+    mlp(x.requires_grad_()).sum().backward()
+    assert x.grad is not None

@@ -7,9 +7,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from ace_kernels import check
-from ace_kernels.attention.triton import FORWARD, options
+from ace_kernels.attention.triton import FORWARD, options, tile_for
 
 
 def forward(chip: str) -> check.Case:
@@ -26,7 +27,7 @@ def test_the_forward_kernel_of_sm_90_has_matrix_instructions_tma_and_no_spill():
 def test_a_head_padded_to_128_is_caught():
     """One block of 128 columns for a head of 72, at the tile that the split kernel manages, spills."""
     case = forward("sm_80")
-    tile = dataclasses.replace(FORWARD["sm_80"], warps=4)
+    tile = dataclasses.replace(tile_for(FORWARD, "sm_80", 72, torch.bfloat16), warps=4)
     padded = dataclasses.replace(case, constants=case.constants | {"D0": 128, "D1": 0}, options=options(tile))
     assert "spills" in "; ".join(check.compile_case(padded).problems(padded))
 
@@ -69,14 +70,24 @@ def test_loads_are_measured_inside_loops_only():
 
 def test_it_says_why_it_cannot_run(monkeypatch, capsys):
     monkeypatch.setenv("TRITON_INTERPRET", "1")
-    assert check.main() == 1
+    assert check.main([]) == 1
     assert "unset it" in capsys.readouterr().err
+
+
+def test_widths_that_attention_does_not_have_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        check.main(["72", "200"])
+    assert "WIDTH: wanted 8 to 128, got 200" in capsys.readouterr().err
+
+
+# One head width of every split into powers of two, and of every tile.
+SPLITS = ["16", "20", "24", "32", "48", "56", "64", "72", "88", "96", "112", "128"]
 
 
 @pytest.mark.slow
 def test_every_kernel_passes_on_every_chip():
     done = subprocess.run(
-        [sys.executable, "-m", "ace_kernels.check"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "ace_kernels.check", *SPLITS], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
     assert "no spill, no missing matrix instruction, no scalar load" in done.stdout

@@ -7,14 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 HERE = Path(__file__).parent
 
 
-def interpret(*arguments: str) -> None:
+def test_kernels_agree_with_their_references():
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / "interpreted.py", *arguments],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / "interpreted.py"],
         env=os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
         cwd=HERE.parent.parent,
         capture_output=True,
@@ -22,12 +20,3 @@ def interpret(*arguments: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
-
-
-def test_kernels_agree_with_their_references():
-    interpret()
-
-
-@pytest.mark.slow
-def test_kernels_agree_with_their_references_at_every_size():
-    interpret("-m", "slow")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 import ace_kernels
 from ace_kernels import ArgumentError, BackendError, RangePlan, Segment, range_attention
+from ace_kernels.attention import cpu
 from ace_kernels.attention.cpu import groups_of
 
 UNEVEN = RangePlan.build(
@@ -108,6 +110,24 @@ def test_segments_of_one_shape_are_one_call_without_copies():
     assert group.keys_of(x).shape == (4, 3, 5, 18)
     assert len(groups_of(SHARED_KEYS.layout)) == 1
     assert len(groups_of(SHARED_PREFIX.layout)) == 1
+
+
+def test_long_segments_read_copies_of_their_keys(monkeypatch):
+    """Copied head by head, which changes where the numbers lie and nothing else."""
+    inputs = tensors(UNEVEN)
+    want = range_attention(*inputs, UNEVEN)
+    monkeypatch.setattr(cpu, "SPREAD_ROWS", 10)
+    seen = []
+    flash = cpu._flash
+
+    def noted(q: Tensor, k: Tensor, *rest: Any, **more: Any) -> Any:
+        seen.append((min(q.shape[2], k.shape[2]) >= 10, k.is_contiguous()))
+        return flash(q, k, *rest, **more)
+
+    monkeypatch.setattr(cpu, "_flash", noted)
+    torch.testing.assert_close(range_attention(*inputs, UNEVEN), want, rtol=1e-12, atol=1e-12)
+    assert any(long for long, _ in seen)
+    assert all(contiguous for long, contiguous in seen if long)
 
 
 def test_slices_of_a_joint_projection_are_taken_as_they_are():

@@ -33,28 +33,35 @@ class Tile:
     ones: bool = False
 
 
-# The largest tiles that compile for head width 72 without a spilled register (`python -m ace_kernels.check`).
-# Chips between these (sm_86, sm_89, sm_120) have the matrix instructions of sm_80 and enough shared memory.
-FORWARD = {
-    "sm_80": Tile(128, 64, 8, 2),
-    "sm_90": Tile(128, 128, 8, 2, tma=True, ones=True),
-    "sm_100": Tile(128, 128, 8, 2, tma=True, warp_specialize=True),
-    "gfx942": Tile(128, 64, 4, 2),
-    "interpreter": Tile(32, 32, 4, 1),
+# By chip, the columns that a head takes at most and its tile: the largest that compile without a spilled register
+# (`python -m ace_kernels.check`). Chips between these (sm_86, sm_89, sm_120) have the matrix instructions of sm_80
+# and enough shared memory.
+Tiles = dict[str, tuple[tuple[int, Tile], ...]]
+FORWARD: Tiles = {
+    "sm_80": (
+        (32, Tile(128, 64, 8, 2)),
+        (48, Tile(64, 64, 4, 2)),
+        (80, Tile(128, 64, 8, 2)),
+        (128, Tile(128, 32, 8, 2)),
+    ),
+    "sm_90": ((128, Tile(128, 128, 8, 2, tma=True, ones=True)),),
+    "sm_100": ((128, Tile(128, 128, 8, 2, tma=True, warp_specialize=True)),),
+    "gfx942": ((128, Tile(128, 64, 4, 2)),),
+    "interpreter": ((128, Tile(64, 64, 4, 1)),),
 }
-GRAD_Q = {
-    "sm_80": Tile(128, 64, 8, 2),
-    "sm_90": Tile(128, 64, 8, 2),
-    "sm_100": Tile(128, 64, 8, 2),
-    "gfx942": Tile(128, 64, 8, 1),
-    "interpreter": Tile(32, 32, 4, 1),
+GRAD_Q: Tiles = {
+    "sm_80": ((80, Tile(128, 64, 8, 2)), (128, Tile(128, 32, 8, 2))),
+    "sm_90": ((128, Tile(128, 64, 8, 2)),),
+    "sm_100": ((128, Tile(128, 64, 8, 2)),),
+    "gfx942": ((80, Tile(128, 64, 8, 1)), (128, Tile(64, 64, 4, 1))),
+    "interpreter": ((128, Tile(64, 64, 4, 1)),),
 }
-GRAD_KV = {
-    "sm_80": Tile(32, 64, 4, 1),
-    "sm_90": Tile(64, 128, 8, 1),
-    "sm_100": Tile(64, 128, 8, 1),
-    "gfx942": Tile(32, 64, 4, 1),
-    "interpreter": Tile(32, 32, 4, 1),
+GRAD_KV: Tiles = {
+    "sm_80": ((48, Tile(32, 64, 8, 1)), (80, Tile(32, 64, 4, 1)), (128, Tile(32, 32, 8, 1))),
+    "sm_90": ((96, Tile(64, 128, 8, 1)), (128, Tile(32, 64, 4, 1))),
+    "sm_100": ((128, Tile(64, 128, 8, 1)),),
+    "gfx942": ((128, Tile(32, 64, 4, 1)),),
+    "interpreter": ((128, Tile(64, 64, 4, 1)),),
 }
 # float32 is multiplied exactly, without matrix instructions, so its tiles are small.
 EXACT = Tile(16, 16, 2, 1)
@@ -117,9 +124,12 @@ def options(tile: Tile) -> dict[str, Any]:
     return {"num_warps": tile.warps, "num_stages": tile.stages, "enable_fp_fusion": True}
 
 
-def _tile(table: dict[str, Tile], q: Tensor) -> Tile:
-    name = family(q.device)
-    return EXACT if q.dtype is torch.float32 and name != "interpreter" else table[name]
+def tile_for(table: Tiles, chip: str, width: int, dtype: torch.dtype) -> Tile:
+    """The tile of heads of `width`."""
+    if dtype is torch.float32 and chip != "interpreter":
+        return EXACT
+    columns = sum(pieces(width))
+    return next(tile for most, tile in table[chip] if columns <= most)
 
 
 def _descriptors(x: Tensor, keys: int) -> list[Any] | None:
@@ -139,13 +149,14 @@ def forward(q: Tensor, k: Tensor, v: Tensor, tables: Tables, scale: float) -> tu
     num_queries, heads, width = q.shape
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
     lse = torch.empty((heads, num_queries), dtype=torch.float32, device=q.device)
-    tile = _tile(FORWARD, q)
+    chip = family(q.device)
+    tile = tile_for(FORWARD, chip, width, q.dtype)
     k_desc = v_desc = None
     if tile.tma:
         keys = min(tile.keys, tables.block)
         k_desc, v_desc = _descriptors(k, keys), _descriptors(v, keys)
         if k_desc is None or v_desc is None:
-            tile, k_desc, v_desc = FORWARD["sm_80"], None, None
+            tile, k_desc, v_desc = tile_for(FORWARD, "sm_80", width, q.dtype), None, None
     shared = constants(tile, heads, width, q.dtype, tables.block)
     parts = tables.block // shared["BM"]
     range_attention_fwd_kernel[(len(tables.tiles) * parts * heads,)](
@@ -171,14 +182,15 @@ def backward(
         range_attention_delta_kernel[(triton.cdiv(num_queries, DELTA_ROWS) * heads,)](
             out, grad, delta, num_queries, H=heads, D=width, WIDTH=padded(width), BM=DELTA_ROWS
         )
-    tile = _tile(GRAD_Q, q)
+    chip = family(q.device)
+    tile = tile_for(GRAD_Q, chip, width, q.dtype)
     shared = constants(tile, heads, width, q.dtype, tables.block)
     parts = tables.block // shared["BM"]
     range_attention_dq_kernel[(len(tables.tiles) * parts * heads,)](
         q, k, v, grad, lse, delta, dq, tables.tiles, *strides, num_queries, *scales,
         PARTS=parts, **shared, **options(tile),
     )  # fmt: skip
-    tile = _tile(GRAD_KV, q)
+    tile = tile_for(GRAD_KV, chip, width, q.dtype)
     shared = constants(tile, heads, width, q.dtype, tables.block)
     parts = tables.block // shared["BN"]
     range_attention_dkdv_kernel[(len(tables.key_tiles) * parts * heads,)](

@@ -16,7 +16,7 @@ def forward(x: Tensor, y: Tensor, gate: Tensor, index: Tensor) -> Tensor:
     for start in range(0, x.shape[0], piece(x)):
         part = slice(start, start + piece(x))
         gates = gate.index_select(0, index[part])
-        out[part] = torch.addcmul(x[part].to(to), gates, y[part].to(to))
+        torch.addcmul(x[part].to(to), gates, y[part].to(to), out=out[part])
     return out
 
 

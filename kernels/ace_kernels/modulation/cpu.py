@@ -22,8 +22,8 @@ def forward(
         normal, mean[part], inverse[part] = torch.native_layer_norm(
             x[part].to(to), (channels,), None, None, eps
         )
-        factors = factor.index_select(0, index[part])
-        out[part] = normal.mul_(factors).add_(shift.index_select(0, index[part]))
+        shifts, factors = (p.index_select(0, index[part]) for p in (shift, factor))
+        torch.addcmul(shifts, normal, factors, out=out[part])
     return out, mean.squeeze(1), inverse.squeeze(1)
 
 

@@ -20,18 +20,20 @@ def forward(
     for start in range(0, rows, piece(x)):
         part = slice(start, start + piece(x))
         y = x[part].to(to)
+        turned = out[part] if out.dtype is to else torch.empty(y.shape, dtype=to)
         if gain is not None:
             length = torch.linalg.vector_norm(y, dim=1, keepdim=True)
             inverse[part] = length.square_().div_(channels).add_(eps).rsqrt_()
-            y = y * gain
-        elif cos is not None:
-            y = y.clone()  # a complex view wants even strides, which rows of a wider tensor need not have
+            torch.mul(y, gain, out=turned)
+        else:
+            turned.copy_(y)
         if cos is not None and sin is not None:
             turn = torch.complex(cos[part].to(to) * inverse[part], sin[part].to(to) * inverse[part])
-            y = _turned(y, turn, num_heads)
+            _pairs(turned, num_heads).mul_(turn.unsqueeze(1))
         elif gain is not None:
-            y *= inverse[part]
-        out[part] = y
+            turned *= inverse[part]
+        if out.dtype is not to:
+            out[part] = turned
     return out.unflatten(1, (num_heads, -1)), inverse.squeeze(1)
 
 
@@ -54,7 +56,8 @@ def backward(
         part = slice(start, start + piece(x))
         y = grad[part].flatten(1).to(to)
         if cos is not None and sin is not None:
-            y = _turned(y, torch.complex(cos[part].to(to), -sin[part].to(to)), heads)
+            back = torch.complex(cos[part].to(to), -sin[part].to(to)).unsqueeze(1)
+            y = torch.view_as_real(_pairs(y, heads) * back).flatten(1)
         if gain is not None and dgain is not None:
             normal = x[part].to(to) * inverse[part].unsqueeze(1)
             dgain += torch.linalg.vecdot(y, normal, dim=0)
@@ -65,7 +68,6 @@ def backward(
     return dx, dgain
 
 
-def _turned(y: Tensor, turn: Tensor, num_heads: int) -> Tensor:
-    """Pairs of `y`, `[N, C]`, times the complex `turn`, `[N, D/2]`, in every head."""
-    pairs = torch.view_as_complex(y.unflatten(1, (num_heads, -1, 2)))
-    return torch.view_as_real(pairs * turn.unsqueeze(1)).flatten(1)
+def _pairs(y: Tensor, num_heads: int) -> Tensor:
+    """`y`, contiguous `[N, C]`, as the complex numbers `[N, H, D/2]` that it holds."""
+    return torch.view_as_complex(y.unflatten(1, (num_heads, -1, 2)))
