@@ -317,7 +317,10 @@ def test_a_planner_that_must_load_begins_early_and_shows_how_far_it_is(tmp_path:
 
 
 def test_the_small_model_is_told_in_its_own_words(tmp_path: Path) -> None:
-    agent = Agent(tmp_path, planner="rules", pipeline=TinyPipeline())
+    class Mini(TinyPipeline):
+        name = "ace-mini"
+
+    agent = Agent(tmp_path, planner="rules", pipeline=Mini())
     turn = agent.say("a pup beside a narwhal")
     assert turn.plan.steps[0].instruction == "a dog beside a narwhal"
     other = Agent(tmp_path, planner="rules", model=tmp_path, conversation="other", pipeline=TinyPipeline())

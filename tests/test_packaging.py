@@ -110,7 +110,6 @@ def test_optional_names_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["scripts"]["ace"] == "ace_agent.cli:main"
     assert {
-        "train",
         "data",
         "ray",
         "openai",

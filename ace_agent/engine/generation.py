@@ -35,7 +35,7 @@ class SamplingOptions:
     guidance: float = 2.0
     guided: tuple[float, float] = (0.3, 0.95)
     sampler: str = "dpm_solver_2m"
-    shift: float = 1.0
+    shift: float = 3.0
 
 
 @dataclass(frozen=True)

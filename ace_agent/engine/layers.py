@@ -168,7 +168,9 @@ class Block(nn.Module):
         and values and go no further; the plans are then for these M queries. Returns the rows and their own keys and
         values.
         """
-        shift1, scale1, gate1, shift2, scale2, gate2 = (modulation + self.scale_shift_table).unbind(1)
+        shift1, scale1, gate1, shift2, scale2, gate2 = (
+            (modulation + self.scale_shift_table).to(x.dtype).unbind(1)
+        )
         y = layer_norm_modulate(x, shift1, scale1, sample)
         own = self.attn.key_values(y, rope)
         read = own

@@ -195,6 +195,10 @@ class ACETransformer(ModelMixin, ConfigMixin):
         targets: PackedTargets | None,
     ) -> tuple[Tensor, list[KeyValues]]:
         kept = []
+        dtype = (
+            torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+        )
+        x, modulation = x.to(dtype), modulation.to(dtype)
         for number, block in enumerate(self.trunk):
             x, own = block(
                 x,
@@ -286,8 +290,12 @@ class ACETransformer(ModelMixin, ConfigMixin):
         pointed = None
         warped, mass = torch.zeros_like(noise), torch.zeros_like(mask)
         if prefix is not None and group.table is not None:
-            pointed = self.head.pointer(tokens, prefix.hidden[group.prefix], group.prefix_valid)
-            warped, mass = warp(pointed, group.table, group.grid, self.patch, len(tokens))
+            # Places in a picture need more digits than bfloat16 has.
+            with torch.autocast(noise.device.type, enabled=False):
+                pointed = self.head.pointer(
+                    tokens.float(), prefix.hidden.float(), group.prefix, group.prefix_valid
+                )
+                warped, mass = warp(pointed, group.table, group.grid, self.patch, len(tokens))
         clean, shares = self.head(
             tokens,
             embedded[group.members],

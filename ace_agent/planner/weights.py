@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -107,7 +108,7 @@ def base_folder(progress: Progress = unwatched) -> Path:
 @contextmanager
 def _counted(progress: Progress) -> Iterator[None]:
     """Tells our own progress of each tensor that transformers reads, in place of the bar that it would draw itself."""
-    from transformers import modeling_gguf_pytorch_utils as reader
+    reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
 
     def tell(tensors: Sequence[Any], **_: object) -> Iterator[Any]:
         for at, tensor in enumerate(tensors):

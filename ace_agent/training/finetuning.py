@@ -35,6 +35,8 @@ MOST_HELD = 64
 FACTS = "training.json"
 Told = Callable[[int, Mapping[str, float], Path], None]
 """Hears of every validation: the step, its figures, its sheet."""
+VALIDATION_DRAWS = 4
+"""Noises of each held-out pair: one may be nearly nothing, or nothing but noise."""
 
 
 @dataclass(frozen=True)
@@ -214,9 +216,10 @@ class FineTuning:
         losses: list[float] = []
         for number, (sample, measure) in enumerate(zip(self.split.held, self.held_measures, strict=True)):
             batch = Batch((self.tuned.preparer.whole(sample),), 0, (measure.target,))
-            generator = torch.Generator().manual_seed(number)
-            with self.processes.autocast():
-                losses.append(float(self.tuned.subject.loss(batch, generator, alone).flow.mean()))
+            for draw in range(VALIDATION_DRAWS):
+                generator = torch.Generator().manual_seed(VALIDATION_DRAWS * number + draw)
+                with self.processes.autocast():
+                    losses.append(float(self.tuned.subject.loss(batch, generator, alone).flow.mean()))
         return sum(losses) / len(losses)
 
     def write(self) -> None:

@@ -26,7 +26,7 @@ from ace_agent.engine.transformer import ACETransformer
 from ace_agent.errors import InputError
 from ace_agent.training.mini_subject import MiniSubject
 from ace_agent.training.processes import Processes
-from ace_agent.training.stream import SceneStream, Split, draw, prepare_sample
+from ace_agent.training.stream import SceneStream, Split, StreamOptions, draw, prepare_sample
 from ace_agent.training.trainer import Limits, Trainer, TrainingOptions, last_checkpoint
 
 SHEET_TASKS = 48
@@ -62,9 +62,9 @@ def scene_words(samples: int = 3000) -> list[str]:
 class Shape:
     """Sizes of the transformer."""
 
-    width: int = 256
+    width: int = 384
     depth: int = 8
-    heads: int = 4
+    heads: int = 6
 
 
 def new_subject(run: Path, options: TrainingOptions, shape: Shape) -> MiniSubject:
@@ -197,9 +197,9 @@ def main() -> None:
 
 
 _SHAPE = [
-    click.option("--width", default=256),
-    click.option("--depth", default=8),
-    click.option("--heads", default=4),
+    click.option("--width", default=Shape.width),
+    click.option("--depth", default=Shape.depth),
+    click.option("--heads", default=Shape.heads),
 ]
 
 
@@ -221,6 +221,13 @@ def _with_shape(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--start", type=click.Path(path_type=Path), help="A new run starts from the weights in this folder."
 )
+@click.option("--batch", default=StreamOptions.batch, help="Samples of a step.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    help="What matrices are multiplied in; bfloat16 pays on processors that have units for it.",
+)
 def train(
     run: Path,
     minutes: float,
@@ -231,10 +238,19 @@ def train(
     sheet_minutes: float,
     seed: int,
     start: Path | None,
+    batch: int,
+    dtype: str,
 ) -> None:
     """Start or resume a run."""
     limits = Limits(minutes=minutes, decay_minutes=decay_minutes, observe_minutes=sheet_minutes)
-    train_on_scenes(run, TrainingOptions(seed=seed), Shape(width, depth, heads), limits, start=start)
+    train_on_scenes(
+        run,
+        TrainingOptions(seed=seed, stream=StreamOptions(batch=batch)),
+        Shape(width, depth, heads),
+        limits,
+        start=start,
+        processes=Processes.launched("cpu", dtype),
+    )
 
 
 @main.command("export")

@@ -5,8 +5,8 @@ Letters: T targets, N packed rows, P patch side.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -25,31 +25,38 @@ from ace_agent.training.stream import Example
 class ObjectiveOptions:
     """Noise levels and weights of the loss."""
 
-    time_low: float = 0.02  # noise levels are uniform from here to 1
+    time_low: float = 0.02  # noise levels go from here to 1
+    time_shift: float = 8.0  # above 1, more of them are high
+    pure: float = 0.3  # share of targets that are nothing but noise
     time_floor: float = 0.05  # the velocity loss divides by t squared
     changed_weight: float = 4.0  # extra weight of pixels that differ from the base image
     pointer_weight: float = 0.1
+    gate_weight: float = 0.2
     draws: int = 1  # noise draws per prefix
 
 
 @dataclass(frozen=True)
 class Loss:
-    """total [] to minimise, this process's share of the global batch's loss; flow [T] per target and pointer [] (None
-    where there is no pointer) for the log."""
+    """total [] to minimise, this process's share of the global batch's loss; flow [T] per target and further parts []
+    by name for the log."""
 
     total: Tensor
     flow: Tensor
-    pointer: Tensor | None = None
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def draw_times(count: int, options: ObjectiveOptions, generator: torch.Generator) -> Tensor:
-    """Uniform times, stratified over the batch.
+    """Shifted times (arXiv 2403.03206, section 5.3), stratified over the batch; a share of them is 1.
 
-    Logit-normal times around 0.6 (arXiv 2403.03206) left t < 0.3 a tenth of the samples: after 15,000 of them pictures
-    still came out grainy, because the last steps of sampling are made there.
+    Even at t = 0.9 the noise of 128 x 128 pixels hides no low frequency, so what a request asks for is decided above
+    that. With uniform times, after 20,000 samples, the squared error of pixels to change was 0.10 at t = 0.9 and 0.57
+    at t = 1, no better than grey: the first step of sampling made blotches of colour that all later steps believed.
     """
     strata = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
-    return options.time_low + (1 - options.time_low) * strata
+    strata = strata / (1 - options.pure)
+    shift = options.time_shift
+    shifted = shift * strata / (1 + (shift - 1) * strata)
+    return torch.where(strata < 1, options.time_low + (1 - options.time_low) * shifted, 1.0)
 
 
 def flow_loss(
@@ -84,7 +91,7 @@ def flow_loss(
         weights, numbers, slots = processes.total(torch.tensor(own, dtype=torch.float64)).tolist()
         normaliser = torch.tensor(weights / numbers, dtype=torch.float32)
     if not examples:
-        return Loss(torch.zeros(()), torch.zeros(0), torch.zeros(()))
+        return Loss(torch.zeros(()), torch.zeros(0))
 
     requests = [example.request for example in examples]
     layouts = [request.layout(patch) for request in requests]
@@ -114,10 +121,31 @@ def flow_loss(
     flow = torch.zeros(len(of), device=device).index_add(0, targets.frames.sample, error.mean(1))
     flow = flow / rows / normaliser.to(device)
     pointer = _pointer_loss(examples, of, t, groups, out.pointing) / max(slots, 1)
+    gate = _gate_loss(examples, of, groups, out.shares)
     share = len(examples) / len(batch.rows)
-    return Loss(
-        flow.mean() * share + options.pointer_weight * pointer, flow.detach(), pointer.detach() / share
-    )
+    total = (flow.mean() + options.gate_weight * gate) * share + options.pointer_weight * pointer
+    parts = {"pointer": pointer.detach() / share, "gate": gate.detach()}
+    return Loss(total, flow.detach(), parts)
+
+
+def _gate_loss(
+    examples: Sequence[Example], of: Sequence[int], groups: Sequence[HeadGroup], shares: Sequence[Tensor]
+) -> Tensor:
+    """Cross-entropy of keeping the base image where the answer does and nowhere else: the mean over pixels, over all
+    targets, those without a base image counting as zero.
+
+    The scene says what an instruction changes: told so, the trunk learns where to look without waiting for the paint.
+    """
+    total = torch.zeros((), device=shares[0].device)
+    for group, share in zip(groups, shares, strict=True):
+        own = [examples[of[member]] for member in group.numbers]
+        based = [number for number, example in enumerate(own) if example.request.base is not None]
+        if based:
+            kept = share[based, :1].float().clamp(1e-4, 1 - 1e-4)
+            wanted = 1 - torch.stack([own[number].changed for number in based]).to(kept)
+            every = torch.nn.functional.binary_cross_entropy(kept, wanted, reduction="none")
+            total = total + every.mean((1, 2, 3)).sum()
+    return total / len(of)
 
 
 def _pointer_loss(

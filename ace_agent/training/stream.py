@@ -199,11 +199,13 @@ class SceneStream(Dataset[Batch[Example]]):
         self._world: World | None = None
 
     def __getitem__(self, step: int) -> Batch[Example]:
-        rng = random.Random(f"{self.split}-{self.seed}-{step}")
-        examples = [self.example(rng) for _ in range(self.options.batch)]
-        rows = tuple(example.target[0].numel() // self.patch**2 for example in examples)
+        # All scenes have one size, so a process knows what the others' examples cost without drawing them.
+        rows = ((self.size // self.patch) ** 2,) * self.options.batch
         own = part_of(rows, *self.part)
-        return Batch(tuple(examples[number] for number in own), own.start, rows)
+        examples = [
+            self.example(random.Random(f"{self.split}-{self.seed}-{step}-{number}")) for number in own
+        ]
+        return Batch(tuple(examples), own.start, rows)
 
     def example(self, rng: random.Random) -> Example:
         if self._world is None:

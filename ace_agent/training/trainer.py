@@ -47,7 +47,7 @@ class TrainingOptions:
     weight_decay: float = 0.01
     warmup: int = 200  # steps
     clip: float = 1.0  # gradient norm
-    ema: float = 0.999
+    ema: float = 0.995
     stream: StreamOptions = field(default_factory=StreamOptions)
     objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
 
@@ -114,6 +114,7 @@ class Trainer:
             muon_rate=options.muon_rate,
             adam_rate=options.adam_rate,
             decay=options.weight_decay,
+            processes=self.processes,
         )
         self.averages = {name: Average(network) for name, network in subject.networks.items()}
         self.step = 0
@@ -122,6 +123,7 @@ class Trainer:
         self.decay = 1.0  # what is left of the rate in a launch that ends
         self._saved: int | None = None
         self._sums: dict[str, list[float]] = defaultdict(list)
+        self._parts: dict[str, list[float]] = defaultdict(list)
 
     # -- checkpoints
     def save(self, name: str = STATE) -> None:
@@ -227,8 +229,8 @@ class Trainer:
             per_example = loss.flow.unflatten(0, (len(batch), -1)).mean(1)
             for example, value in zip(batch, per_example.tolist(), strict=True):
                 self._sums[example.task].append(value)
-            if loss.pointer is not None:
-                self._sums["pointer"].append(float(loss.pointer))
+            for name, value in loss.parts.items():
+                self._parts[name].append(float(value))
         return loss.flow
 
     # -- the run
@@ -296,23 +298,27 @@ class Trainer:
 
     def report(self) -> None:
         """Append the means since the last report to the log."""
-        sums: dict[str, list[float]] = defaultdict(list)
-        for own in self.processes.gather(dict(self._sums)):
-            for key, values in own.items():
-                sums[key] += values
-        self._sums.clear()
-        means: dict[str, Any] = {k: round(sum(v) / len(v), 4) for k, v in sorted(sums.items())}
-        pointer = means.pop("pointer", None)
+        means = self._means(self._sums)
+        parts = self._means(self._parts)
         self.log(
             {
                 "samples": self.samples,
                 "rate": round(self.samples / max(self.seconds, 1e-9), 2),
                 "flow": round(sum(means.values()) / max(len(means), 1), 4),
-                **({} if pointer is None else {"pointer": pointer}),
+                **parts,
                 **({} if self.decay == 1 else {"decay": round(self.decay, 4)}),
                 "tasks": means,
             }
         )
+
+    def _means(self, own: dict[str, list[float]]) -> dict[str, float]:
+        """Of what all processes noted, which is then forgotten."""
+        sums: dict[str, list[float]] = defaultdict(list)
+        for noted in self.processes.gather(dict(own)):
+            for key, values in noted.items():
+                sums[key] += values
+        own.clear()
+        return {key: round(sum(values) / len(values), 4) for key, values in sorted(sums.items())}
 
     def log(self, facts: Mapping[str, Any]) -> None:
         """A line of the log, with the step and the hours; the first process writes."""

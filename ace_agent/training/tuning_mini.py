@@ -89,7 +89,8 @@ class TunedMini:
         if method.rank:
             add_lora(model, method.rank, method.seed)
             encoder.requires_grad_(False)
-        objective = ObjectiveOptions(draws=method.draws)
+        # Where a person's pictures differ is no proof of what was to change: photographs differ everywhere.
+        objective = ObjectiveOptions(draws=method.draws, gate_weight=0.0)
         self.subject = MiniSubject(model, encoder, pipeline.tokenizer, objective, origin)
         options = StreamOptions(drop_text=method.drop_text)
         self.preparer = MiniPreparer(pipeline.tokenizer, pipeline.native_size, model.patch, options)

@@ -33,8 +33,22 @@ def cases(dtype=torch.float64):
     shift, scale = (torch.randn(S, C, dtype=dtype, requires_grad=True) for _ in range(2))
     weight = torch.randn(C, dtype=dtype, requires_grad=True)
     index = torch.randint(0, S, (N,), dtype=torch.int32)
+    even = torch.arange(S).repeat_interleave(N // S)
+    rows = len(even)
     rope = table()
     return {
+        "modulate_even": (
+            lambda b: layer_norm_modulate(x[:rows], shift, scale, even, backend=b),
+            (x, shift, scale),
+        ),
+        "gate_even": (
+            lambda b: gate_residual(x[:rows], y[:rows], shift, even, backend=b),
+            (x, y, shift),
+        ),
+        "gate_one": (
+            lambda b: gate_residual(x, y, shift[:1], torch.zeros_like(index), backend=b),
+            (x, y, shift),
+        ),
         "modulate": (lambda b: layer_norm_modulate(x, shift, scale, index, backend=b), (x, shift, scale)),
         "modulate_long": (
             lambda b: layer_norm_modulate(x, shift, scale, index.long(), backend=b),
@@ -73,6 +87,16 @@ def test_half_precision_is_rounded_once(name):
     torch.testing.assert_close(got, run("reference"), rtol=1e-3, atol=1e-6)
     for grad, x in zip(torch.autograd.grad(got.sum(), inputs), inputs, strict=True):
         assert grad.dtype is x.dtype and grad.isfinite().all()
+
+
+def test_samples_of_equal_length_in_another_order_are_not_taken_for_even():
+    x, shift = torch.randn(6, C), torch.randn(3, C)
+    index = torch.tensor([0, 0, 2, 2, 1, 1])
+    for name, run in (
+        ("gate", lambda b: gate_residual(x, x, shift, index, backend=b)),
+        ("modulate", lambda b: layer_norm_modulate(x, shift, shift, index, backend=b)),
+    ):
+        torch.testing.assert_close(run("cpu"), run("reference"), msg=name)
 
 
 def test_compiled_without_graph_break():

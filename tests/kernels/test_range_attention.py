@@ -79,6 +79,16 @@ def test_float32_is_as_exact_as_float32_can_be(plan):
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_gradients_in_bfloat16_lose_only_what_their_inputs_and_outputs_lose(plan):
+    inputs = tensors(plan, torch.bfloat16, heads=2, width=64)
+    got = with_gradients(plan, inputs)
+    want = with_gradients(plan, [x.detach().double().requires_grad_() for x in inputs], backend="reference")
+    for mine, theirs in zip(got, want, strict=True):
+        assert mine.dtype is torch.bfloat16
+        torch.testing.assert_close(mine.double(), theirs, rtol=2**-7, atol=2**-6)
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_the_result_is_the_same_with_and_without_gradients(plan):
     inputs = tensors(plan)
     want = range_attention(*inputs, plan)

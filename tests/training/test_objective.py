@@ -7,10 +7,15 @@ from tests.training.tiny import WORDS, tiny_subject
 
 
 def test_times_are_spread_over_the_batch():
-    times = draw_times(64, ObjectiveOptions(time_low=0.0), torch.Generator().manual_seed(0)).sort().values
-    assert ((times * 64).floor() == torch.arange(64)).all()
-    low = draw_times(64, ObjectiveOptions(time_low=0.5), torch.Generator().manual_seed(0))
-    assert low.min() >= 0.5 and low.max() <= 1
+    def times(**options: float) -> torch.Tensor:
+        return draw_times(64, ObjectiveOptions(**options), torch.Generator().manual_seed(0)).sort().values
+
+    even = times(time_low=0.0, time_shift=1.0, pure=0.0)
+    assert ((even * 64).floor() == torch.arange(64)).all()
+    assert times(time_low=0.5).min() >= 0.5 and times(time_low=0.5).max() <= 1
+    half = times(time_shift=1.0, pure=0.5)
+    assert (half == 1).sum() == 32 and half[:32].max() < 1
+    assert times(time_shift=4.0, pure=0.0).median() > even.median() + 0.2
 
 
 def test_several_draws_share_a_prefix_and_average_its_losses():
@@ -28,13 +33,13 @@ def test_several_draws_share_a_prefix_and_average_its_losses():
     subject.model.encode_prefix = counted
     losses = {}
     for draws in (1, 2):
-        options = ObjectiveOptions(draws=draws)
+        options = ObjectiveOptions(draws=draws, gate_weight=0)
         generator = torch.Generator().manual_seed(1)
         losses[draws] = flow_loss(subject.model, subject.encoder, batch, options, generator)
     assert len(encoded) == 2 and encoded[0] == encoded[1]
     assert len(losses[1].flow) == 3 and len(losses[2].flow) == 6
     assert len(losses[2].flow.unique()) == 6
-    own = losses[2].flow.mean() + ObjectiveOptions().pointer_weight * losses[2].pointer
+    own = losses[2].flow.mean() + ObjectiveOptions().pointer_weight * losses[2].parts["pointer"]
     torch.testing.assert_close(losses[2].total.detach(), own)
 
 

@@ -1,7 +1,14 @@
+import json
+import subprocess
+import sys
+
+import pytest
 import torch
 from torch import nn
 
 from ace_agent.training.optimizers import Muon, Optimizers, orthogonalize
+from ace_agent.training.processes import Processes
+from tests.training.shared_muon import stepped
 
 
 def test_orthogonalized_matrices_have_singular_values_near_one():
@@ -49,3 +56,26 @@ def test_every_parameter_is_stepped_by_exactly_one_optimiser():
     assert [id(p) for p in both.all[0].param_groups[0]["params"]] == [id(model.blocks[0].weight)]
     both.scale_rate(0.5)
     assert {group["lr"] for optimizer in both.all for group in optimizer.param_groups} == {5e-4}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("pieces", [1, 2, 5, 8])
+def test_the_processes_do_all_the_work_between_them(count, pieces):
+    done = []
+    for rank in range(count):
+        one = Processes()
+        one.rank, one.count = rank, count
+        own = one.share(pieces)
+        assert len(own) == -(-pieces // count)
+        done += own
+    assert set(done) == set(range(pieces))
+
+
+def test_two_processes_that_share_a_step_of_muon_take_the_step_of_one():
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    ran = subprocess.run(
+        [*launch, "-m", "tests.training.shared_muon"], capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+    got = json.loads(ran.stdout.strip().splitlines()[-1])
+    assert got == pytest.approx(stepped(Processes()), abs=1e-6)
