@@ -169,7 +169,8 @@ def backward(
     dk = torch.zeros(k.shape, dtype=k.dtype, device=k.device)
     dv = torch.zeros(v.shape, dtype=v.dtype, device=v.device)
     logs = lse.t().unsqueeze(-1)
-    # torch's backward in bfloat16 takes 3.5 times as long as the casts to float32 and its backward there.
+    # In bfloat16 the backward of a block's two attentions took 74 ms so, 33 ms with the casts to float32 (64 targets
+    # of 64 rows, 6 heads of 64, two threads).
     to = torch.float32 if q.dtype in (torch.bfloat16, torch.float16) else q.dtype
     for group in groups_of(tables.layout):
         if not group.keys:
