@@ -49,8 +49,8 @@ def draw_times(count: int, options: ObjectiveOptions, generator: torch.Generator
     """Shifted times (arXiv 2403.03206, section 5.3), stratified over the batch; a share of them is 1.
 
     At t = 0.9 much of the low frequencies of 128 x 128 pixels is still to be seen, so what a request asks for is
-    decided above that. With uniform times, after 20,000 samples, the squared error of pixels to change was 0.10 at t = 0.9 and 0.57
-    at t = 1, where sampling begins.
+    decided above that. With uniform times, after 20,000 samples, the squared error of pixels to change was 0.10
+    at t = 0.9 and 0.57 at t = 1, where sampling begins.
     """
     strata = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
     strata = strata / (1 - options.pure)
