@@ -39,8 +39,10 @@ def poison_empty_tensors() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_workspace(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep every test away from the user's own conversations."""
+    """Keep every test away from the user's own conversations, and plan by rules where nothing else is asked for: the
+    language model takes 20 s to convert (tests/planner has its tests)."""
     workspace = tmp_path_factory.mktemp("workspace")
     monkeypatch.setenv("ACE_WORKSPACE", str(workspace))
+    monkeypatch.setenv("ACE_PLANNER", "rules")
     monkeypatch.setenv("XDG_DATA_HOME", str(workspace))
     return workspace

@@ -66,13 +66,15 @@ def frame_tokens(frames: Sequence[PreparedFrame], patch: int) -> Tensor:
 class TextBatch:
     """Texts of all runs, host-built: ids int64 [M, L] of the distinct texts, one block for every length that is rounded
     up to 16 tokens; rows int64 [N] into the blocks' flattened states end to end; indicators and turn tags int64 [N];
-    `current` float [runs, N] averages the current turn's rows of each run."""
+    `current` float [runs, N] averages the current turn's rows of each run, tasks int64 [runs] are the current turns'
+    (0: unknown)."""
 
     ids: tuple[Tensor, ...]
     rows: Tensor
     indicators: Tensor
     tags: Tensor
     current: Tensor
+    tasks: Tensor
     lengths: tuple[int, ...]
 
     def encode(self, encoder: MiniTextEncoder) -> Tensor:
@@ -110,24 +112,38 @@ def text_batch(runs: Sequence[Sequence[Tokens]]) -> TextBatch:
     current = torch.zeros(len(runs), len(rows))
     for i, (start, stop) in enumerate(spans):
         current[i, start:stop] = 1 / (stop - start)
+    tasks = torch.tensor([run[-1].task for run in runs])
     return TextBatch(
-        ids, torch.tensor(rows), torch.tensor(indicators), torch.tensor(tags), current, tuple(lengths)
+        ids, torch.tensor(rows), torch.tensor(indicators), torch.tensor(tags), current, tasks, tuple(lengths)
     )
 
 
 def target_inputs(
     requests: Sequence[PreparedRequest], target_request: Sequence[int], patch: int
 ) -> TargetInputs:
-    """Masks and base images of packed targets."""
-    masks, bases, known = [], [], []
+    """Masks and base images of packed targets; the prefix rows are those of all requests, end to end."""
+    starts = [0]
+    for request in requests:
+        starts.append(starts[-1] + sum(rows_of(frame.grid(patch)) for frame in request.frames))
+    masks, bases, known, base_rows = [], [], [], []
     for index in target_request:
         request = requests[index]
         if request.base is None:
             rows = rows_of((request.height // patch, request.width // patch))
             masks.append(torch.ones(rows, patch * patch))
             bases.append(torch.zeros(rows, 3 * patch * patch))
+            base_rows.append(torch.zeros(rows, dtype=torch.long))
         else:
             masks.append(patchify(request.base.mask, patch))
             bases.append(patchify(request.base.pixels, patch))
+            base_rows.append(starts[index] + _rows_before(request, patch) + torch.arange(len(bases[-1])))
         known.append(request.base is not None)
-    return TargetInputs(torch.cat(masks), torch.cat(bases), torch.tensor(known))
+    return TargetInputs(torch.cat(masks), torch.cat(bases), torch.tensor(known), torch.cat(base_rows))
+
+
+def _rows_before(request: PreparedRequest, patch: int) -> int:
+    """Prefix rows of a request before its base image, which is a frame of its last turn."""
+    *earlier, current = (unit.frames for unit in request.units)
+    number = next(number for number, frame in enumerate(current) if frame is request.base)
+    before = [frame for frames in (*earlier, current[:number]) for frame in frames]
+    return sum(rows_of(frame.grid(patch)) for frame in before)

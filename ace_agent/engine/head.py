@@ -1,8 +1,9 @@
 """ace-mini's output head: a pointer to the frames of the prefix and a small U-shaped network with a copy gate.
 
-The picture is a mixture, per pixel, of three sources: the base image (what an edit leaves alone), the frames of the
-prefix seen through a learned warp (what an edit moves, brings back or borrows), and paint of the head's own. It is a
-pointer-generator network (arXiv 1704.04368) for pictures: what can be copied need not be memorised.
+The picture is a mixture, per pixel, of four sources: the base image (what an edit leaves alone), the base image in
+other colours (what an edit repaints: a map of colours for every cell of 4 pixels, as in arXiv 1707.02880), the frames
+of the prefix seen through a learned warp and such a map (what an edit moves, brings back or borrows), and paint of the
+head's own. It is a pointer-generator network (arXiv 1704.04368) for pictures: what can be copied need not be memorised.
 
 Letters: T targets, R requests, F frames, N tokens, C width, P patch side.
 """
@@ -177,6 +178,14 @@ def precondition(t: Tensor) -> tuple[Tensor, Tensor]:
     return DATA_SPREAD**2 * (1 - t) / variance, DATA_SPREAD * t / variance.sqrt()
 
 
+def input_scale(t: Tensor) -> Tensor:
+    """What the network sees of the noisy picture: all of it at t = 0, nothing at t = 1, where it says nothing.
+
+    There, in ace-mini's first run, pure noise drowned the text. `t` [T] in 0..1.
+    """
+    return (1 - t).clamp_min(0).sqrt()
+
+
 def _channel_norm(x: Tensor) -> Tensor:
     """LayerNorm over the channels of every pixel, [T, c, h, w], without weights.
 
@@ -208,14 +217,27 @@ class ModulatedBlock(nn.Module):
 STEM = 4
 """Pixels a side that the head's finest level holds as one."""
 
+TINT = 12
+"""Numbers of a map of colours: three by three, and three to add."""
+
+
+def tinted(pixels: Tensor, maps: Tensor) -> Tensor:
+    """Pictures [T, 3, h, w] with their colours changed by `maps` [T, 12, h / 4, w / 4], one of each cell; a map of
+    zeros changes nothing."""
+    cells = F.pixel_unshuffle(pixels, STEM).unflatten(1, (3, -1))
+    matrix, added = maps[:, :9].unflatten(1, (3, 3)), maps[:, 9:]
+    moved = cells + (matrix[:, :, :, None] * cells[:, None]).sum(2) + added[:, :, None]
+    return F.pixel_shuffle(moved.flatten(1, 2), STEM)
+
 
 class CopyHead(nn.Module):
     """Tokens, noisy target, base image and warped picture in; clean picture out.
 
-    x0 = s * base + w * warped + (1 - s - w) * paint, with (s, w) per pixel. Without a base image s = 0.
+    x0 = s * base + w * tinted warped + r * tinted base + (1 - s - w - r) * paint, with (s, w, r) per pixel. Without a
+    base image s = r = 0.
     """
 
-    def __init__(self, width: int, patch: int, channels: tuple[int, int] = (128, 192)) -> None:
+    def __init__(self, width: int, patch: int, channels: tuple[int, int] = (96, 128)) -> None:
         super().__init__()
         c0, c1 = channels
         self.patch = patch
@@ -236,7 +258,9 @@ class CopyHead(nn.Module):
         self.block3 = ModulatedBlock(c0, 128)
         self.modulation = nn.Linear(128, 2 * c0)
         self.leave = nn.Conv2d(c0, 6 * STEM**2, 3, padding=1)
-        for layer in (self.patch_out, self.leave, self.modulation):
+        self.tint = nn.Conv2d(c0, 2 * TINT + STEM**2, 3, padding=1)
+        self.tint_tokens = nn.Linear(width, 2 * TINT)
+        for layer in (self.patch_out, self.leave, self.modulation, self.tint, self.tint_tokens):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(cast(Tensor, layer.bias))
 
@@ -255,14 +279,15 @@ class CopyHead(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """tokens [T, N, C], vector [T, C], t [T], noisy/base/warped [T, 3, h, w], mask/mass [T, 1, h, w], has_base [T].
 
-        Returns `(x0 [T, 3, h, w], shares [T, 3, h, w])`, the shares of base, warped picture and paint.
+        Returns `(x0 [T, 3, h, w], shares [T, 4, h, w])`, the shares of base, warped picture, tinted base and paint.
         """
 
         def spread(layer: nn.Linear, factor: int) -> Tensor:
             return F.pixel_shuffle(layer(tokens).transpose(1, 2).unflatten(2, grid), factor)
 
         film = self.vector(vector)
-        inputs = torch.cat([noisy, base, warped, mask, mass], dim=1).to(tokens.dtype)
+        seen = noisy * input_scale(t)[:, None, None, None]
+        inputs = torch.cat([seen, base, warped, mask, mass], dim=1).to(tokens.dtype)
         fine = torch.cat([F.pixel_unshuffle(inputs, STEM), spread(self.fine, self.patch // STEM)], dim=1)
         fine = fine.contiguous(memory_format=torch.channels_last)
         known = (has_base[:, None] * self.known)[:, :, None, None]
@@ -271,14 +296,25 @@ class CopyHead(nn.Module):
         deep = self.block2(self.block1(self.join(deep), film), film)
         top = self.block3(skip + F.interpolate(self.up(deep), scale_factor=2), film)
         scale, shift = self.modulation(film)[:, :, None, None].chunk(2, dim=1)
-        out = self.leave(F.silu(_channel_norm(top) * (1 + scale) + shift))
-        colour, source, copied, painted = F.pixel_shuffle(out, STEM).to(noisy.dtype).split([3, 1, 1, 1], 1)
+        top = F.silu(_channel_norm(top) * (1 + scale) + shift)
+        out = F.pixel_shuffle(self.leave(top), STEM).to(noisy.dtype)
+        colour, source, copied, painted = out.split([3, 1, 1, 1], 1)
+        maps, recoloured = self.tint(top).split([2 * TINT, STEM**2], 1)
+        broad = self.tint_tokens(tokens).transpose(1, 2).unflatten(2, grid)
+        broad = F.interpolate(broad, scale_factor=self.patch // STEM, mode="bilinear")
+        repaint, retouch = (maps + broad).to(noisy.dtype).chunk(2, dim=1)
+        recoloured = F.pixel_shuffle(recoloured, STEM).to(noisy.dtype)
         skipped, gain = (factor[:, None, None, None] for factor in precondition(t))
         paint = skipped * noisy + gain * (spread(self.patch_out, self.patch) + colour)
-        source = (source + 1.0).masked_fill(~has_base[:, None, None, None], -1e4)
+        unknown = ~has_base[:, None, None, None]
+        source = (source + 1.0).masked_fill(unknown, -1e4)
         copied = copied + (mass + 1e-4).log()
-        shares = torch.cat([source, copied, painted], dim=1).softmax(1)
-        clean = shares[:, :1] * base + shares[:, 1:2] * warped + shares[:, 2:] * paint
+        recoloured = (recoloured - 1.0).masked_fill(unknown, -1e4)
+        shares = torch.cat([source, copied, recoloured, painted], dim=1).softmax(1)
+        sources = (base, tinted(warped, retouch), tinted(base, repaint), paint)
+        clean = torch.stack(
+            [share * one for share, one in zip(shares.split(1, 1), sources, strict=True)]
+        ).sum(0)
         return clean, shares
 
 

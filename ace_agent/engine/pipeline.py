@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +27,7 @@ from ace_agent.engine.runtime import Runtime
 from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.errors import InputError, ModelError
+from ace_agent.loading import building
 from ace_agent.tasks import TASKS
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -78,8 +79,8 @@ class ACEPipeline:
         self.tokenizer = tokenizer
         self.folder = folder
         self.native_size = 128
-        self.default_steps = 16
-        self.default_guidance = 2.0
+        self.default_steps = SamplingOptions().steps
+        self.default_guidance = SamplingOptions().guidance
 
     @classmethod
     def from_pretrained(
@@ -102,20 +103,22 @@ class ACEPipeline:
         """
         folder = WEIGHTS / MINI if str(model) == MINI else Path(model)
         if not (folder / "transformer" / "config.json").is_file() or (folder / MANIFEST).is_file():
-            return ReleasedPipeline.from_pretrained(
-                model, device=device, dtype=dtype, offload=offload, vae_tiling=vae_tiling
-            )
+            with building:
+                return ReleasedPipeline.from_pretrained(
+                    model, device=device, dtype=dtype, offload=offload, vae_tiling=vae_tiling
+                )
         runtime = Runtime(device, dtype, offload, vae_tiling)
         runtime.check_small(folder.name)
         _check_own(folder)
         place = runtime.torch_device()
         try:
-            transformer = ACETransformer.from_pretrained(
-                folder / "transformer", torch_dtype=torch.float32, use_safetensors=True
-            )
-            encoder = MiniTextEncoder.from_pretrained(
-                folder / "text_encoder", torch_dtype=torch.float32, use_safetensors=True
-            )
+            with building:
+                transformer = ACETransformer.from_pretrained(
+                    folder / "transformer", torch_dtype=torch.float32, use_safetensors=True
+                )
+                encoder = MiniTextEncoder.from_pretrained(
+                    folder / "text_encoder", torch_dtype=torch.float32, use_safetensors=True
+                )
             tokenizer = WordTokenizer.load(folder / "tokenizer")
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
@@ -152,12 +155,16 @@ class ACEPipeline:
             named.append((reference.start, reference.stop, slot))
         return PreparedUnit(self.tokenizer(unit.instruction, named), tuple(frames))
 
-    def prepare(self, lcu: LongContextConditionUnit, *, with_base: bool) -> PreparedRequest:
-        """An LCU as tensors; history that does not fit the budget is left out from its oldest end."""
+    def prepare(
+        self, lcu: LongContextConditionUnit, *, with_base: bool, task: str | None = None
+    ) -> PreparedRequest:
+        """An LCU as tensors; history that does not fit the budget is left out from its oldest end. `task`, of the
+        catalogue, is what the current turn asks for; None: unknown."""
         patch = self.transformer.patch
         earlier = [self.prepare_unit(unit) for unit in lcu.history]
         costs = [sum(rows_of(frame.grid(patch)) for frame in unit.frames) for unit in earlier]
         current = self.prepare_unit(lcu.current)
+        current = replace(current, tokens=current.tokens.asking(task))
         own = sum(rows_of(frame.grid(patch)) for frame in current.frames)
         earlier = earlier[contiguous_history(costs, max(HISTORY_BUDGET - own, 0)) :]
         base = current.frames[0] if with_base and lcu.current.images else None
@@ -218,7 +225,8 @@ class ACEPipeline:
         found = self.find_references(prompt) if references is None else tuple(references)
         current = ConditionUnit(prompt, tuple(image), masks, found)
         with_base = TASKS[task].has_base_with(len(image)) if task is not None else bool(image)
-        request = self.prepare(LongContextConditionUnit(tuple(history), current), with_base=with_base)
+        lcu = LongContextConditionUnit(tuple(history), current)
+        request = self.prepare(lcu, with_base=with_base, task=task)
         seeds = [seed + k for k in range(num_images_per_prompt)]
         options = SamplingOptions(steps=steps, guidance=guidance)
 

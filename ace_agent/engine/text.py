@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,28 @@ from torch import Tensor, nn
 
 from ace_agent.engine.lcu import indicator_number
 from ace_agent.engine.packing import REFERENCE_INDICATOR
+from ace_agent.tasks import TASKS
 
 SPECIAL = ("<pad>", "<end>", "<image>", "<quote>")
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,:;!?'-+&%#@/()$*=\"_ "
 MAX_TOKENS = 64
 """Longest text in tokens; what runs over is cut and said by the pipeline."""
+TASK_NUMBERS = {task: number for number, task in enumerate(TASKS, 1)}
 _PIECE = re.compile(r"\{image\d*\}|\"[^\"]*\"|[a-z]+(?:-[a-z]+)*|\d+|[^\sa-z\d]")
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """ids of one text, and the indicator of each token (-1: none)."""
+    """ids of one text, and the indicator of each token (-1: none); the number of the task it asks for (0: unknown)."""
 
     ids: tuple[int, ...]
     indicators: tuple[int, ...]
     cut: bool
+    task: int = 0
+
+    def asking(self, task: str | None) -> Tokens:
+        """The same text, known to ask for a task of the catalogue."""
+        return replace(self, task=0 if task is None else TASK_NUMBERS[task])
 
 
 class WordTokenizer:

@@ -192,7 +192,7 @@ def _answer_packed(
             found = pipeline.find_references(last.instruction)
             unit = LongContextConditionUnit(unit.history, condition_unit(last, found))
         with_base = TASKS[last.task].has_base_with(len(last.frames))
-        requests.append(pipeline.prepare(unit, with_base=with_base))
+        requests.append(pipeline.prepare(unit, with_base=with_base, task=last.task))
     options = SamplingOptions(
         steps=answerer.steps or pipeline.default_steps,
         guidance=pipeline.default_guidance if answerer.guidance is None else answerer.guidance,

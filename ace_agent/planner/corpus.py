@@ -303,7 +303,7 @@ class _Maker:
         if not captions and self.random.random() < 0.6:
             task = self.pick([t for t in TASKS if TASKS[t].min_images == 1])
             wording = self.random.choice(self.table[task])
-            request, _ = self.filled(wording.request, "", {"im": "it"})
+            request, _ = self.filled(wording.request, "", {"im": "it", "im2": "the other one"})
             return Example((), self.speaker.say(request, "plain"), Script(), "refusal")
         request = self.pick(rows("refusals")).replace("{n}", str(len(captions) + self.random.randint(1, 6)))
         return Example(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from pathlib import Path
@@ -48,6 +49,9 @@ class LanguageModel:
             self.guide = llguidance.hf.from_tokenizer(self.tokenizer, n_vocab=self.width)
         except Exception as error:
             raise ModelError("the planner's grammar cannot be set up", str(error)[:120]) from error
+        # transformers renamed it, and warns on the person's terminal of the old name
+        taken = inspect.signature(self.model.forward).parameters
+        self.cache_name = "cache" if "cache" in taken else "past_key_values"
         self.end = int(self.tokenizer.convert_tokens_to_ids("<|im_end|>"))
 
     def write(self, text: str, lark: str, most: int = MOST_TOKENS) -> str:
@@ -64,6 +68,7 @@ class LanguageModel:
         import llguidance
         import llguidance.torch as masks
         import torch
+        from transformers import DynamicCache
 
         ids = self.tokenizer(text, return_tensors="pt").input_ids
         if ids.shape[1] > LONGEST_PROMPT:
@@ -73,11 +78,10 @@ class LanguageModel:
             raise PlanError("the planner's grammar is wrong", matcher.get_error()[:120])
         bits = masks.allocate_token_bitmask(1, self.width)
         written: list[int] = []
-        cache: Any = None
+        kept = {self.cache_name: DynamicCache()}
         with torch.inference_mode():
             while len(written) < most:
-                out = self.model(input_ids=ids, past_key_values=cache, use_cache=True)
-                cache = out.past_key_values
+                out = self.model(input_ids=ids, use_cache=True, **kept)
                 masks.fill_next_token_bitmask(matcher, bits, 0)
                 allowed = _unpacked(bits, self.width)
                 if matcher.is_accepting():

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ace_agent.errors import ModelError
+from ace_agent.loading import building
 from ace_agent.planner import unwatched
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _convert(file: Path, folder: Path, progress: Progress) -> None:
     transformers.utils.logging.disable_progress_bar()
     progress("reading the planner's language model", 0.0)
     try:
-        with _counted(progress):
+        with building, _counted(progress):
             quantised = AutoModelForCausalLM.from_pretrained(
                 str(file.parent), gguf_file=file.name, dtype=torch.float32
             )
@@ -141,7 +142,8 @@ def _convert(file: Path, folder: Path, progress: Progress) -> None:
     config = quantised.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    model: Any = LlamaForCausalLM(cast("LlamaConfig", config))
+    with building:
+        model: Any = LlamaForCausalLM(cast("LlamaConfig", config))
     model.load_state_dict(quantised.state_dict())
     progress("saving it for the next time", 0.7)
     model.to(torch.float16).save_pretrained(folder)
@@ -176,7 +178,8 @@ def load(
     folder = base_folder(progress)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder))
-        model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
+        with building:
+            model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
     except Exception as error:
         raise ModelError(
             f"the planner's language model in {folder} is damaged", f"delete {folder}"

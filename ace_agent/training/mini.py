@@ -62,9 +62,9 @@ def scene_words(samples: int = 3000) -> list[str]:
 class Shape:
     """Sizes of the transformer."""
 
-    width: int = 384
-    depth: int = 8
-    heads: int = 6
+    width: int = 256
+    depth: int = 6
+    heads: int = 4
 
 
 def new_subject(run: Path, options: TrainingOptions, shape: Shape) -> MiniSubject:

@@ -15,10 +15,13 @@ from ace_agent.engine.conditions import frame_tokens, target_inputs, text_batch
 from ace_agent.engine.head import HeadGroup, Pointing, head_groups, pointed_coordinates
 from ace_agent.engine.packing import pack_prefix, pack_targets, rows_of
 from ace_agent.engine.text import MiniTextEncoder
-from ace_agent.engine.transformer import ACETransformer, TargetInputs, patchify
+from ace_agent.engine.transformer import ACETransformer, patchify
 from ace_agent.training.batches import Batch
 from ace_agent.training.processes import Processes
 from ace_agent.training.stream import Example
+
+SMALLEST = 1 / 8
+"""Share of a picture: changes below it do not count as much as others."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,11 @@ class ObjectiveOptions:
 
     time_low: float = 0.02  # noise levels go from here to 1
     time_shift: float = 8.0  # above 1, more of them are high
-    pure: float = 0.3  # share of targets that are nothing but noise
+    pure: float = 0.7  # share of targets that are nothing but noise
     time_floor: float = 0.05  # the velocity loss divides by t squared
-    changed_weight: float = 4.0  # extra weight of pixels that differ from the base image
+    keep_weight: float = 0.5  # of a target's mean over all pixels, beside the mean over those that change
     pointer_weight: float = 0.1
-    gate_weight: float = 0.2
+    gate_weight: float = 0.5
     draws: int = 1  # noise draws per prefix
 
 
@@ -80,9 +83,7 @@ def flow_loss(
     t = every_t[batch.start * draws :][: len(examples) * draws]
     noise = torch.randn(sum(batch.rows) * draws, 3 * patch * patch, generator=generator)
     noise = noise[sum(batch.rows[: batch.start]) * draws :][: sum(map(len, clean))]
-    changed = [
-        1 + options.changed_weight * patchify(e.changed, patch) for e in examples for _ in range(draws)
-    ]
+    changed = [pixel_weights(patchify(e.changed, patch), options) for e in examples for _ in range(draws)]
     slots = draws * sum(len(example.correspondence.tokens.unique()) for example in examples)
     if processes.count == 1:
         normaliser = torch.cat(changed).mean()
@@ -98,7 +99,8 @@ def flow_loss(
     of = [index for index in range(len(examples)) for _ in range(draws)]
     texts = text_batch([tuple(unit.tokens for unit in request.units) for request in requests])
     text = model.encode_text(
-        texts.encode(encoder), texts.indicators.to(device), texts.tags.to(device), texts.current.to(device)
+        texts.encode(encoder),
+        *(part.to(device) for part in (texts.indicators, texts.tags, texts.current, texts.tasks)),
     )
     packed = pack_prefix(layouts)
     frames = [frame for request in requests for frame in request.frames]
@@ -106,8 +108,7 @@ def flow_loss(
     if packed is not None:
         prefix = model.encode_prefix(frame_tokens(frames, patch).to(device), packed.to(device))
     targets = pack_targets(layouts, [(index, index) for index in of], texts.lengths)
-    raw = target_inputs(requests, of, patch)
-    inputs = TargetInputs(raw.mask.to(device), raw.base.to(device), raw.has_base.to(device))
+    inputs = target_inputs(requests, of, patch).to(device)
     groups = head_groups(layouts, of, [frame.pixels.to(device) for frame in frames], patch, device)
     row_t = t[targets.frames.sample][:, None].to(device)
     right = torch.cat(clean).to(device)
@@ -126,6 +127,14 @@ def flow_loss(
     total = (flow.mean() + options.gate_weight * gate) * share + options.pointer_weight * pointer
     parts = {"pointer": pointer.detach() / share, "gate": gate.detach()}
     return Loss(total, flow.detach(), parts)
+
+
+def pixel_weights(changed: Tensor, options: ObjectiveOptions) -> Tensor:
+    """Weights of a target's pixels: those that change (`changed` [N, P * P]: ones) count one together, however few.
+
+    With a fixed weight a small edit hardly counted beside a new picture.
+    """
+    return options.keep_weight + changed / changed.mean().clamp_min(SMALLEST)
 
 
 def _gate_loss(

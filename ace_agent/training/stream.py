@@ -6,7 +6,7 @@ Batch n of a run depends on the run's seed and n alone, so a resumed run sees wh
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -30,7 +30,8 @@ class StreamOptions:
     """What is left out of examples at random, so that the model can do without it."""
 
     batch: int = 32
-    drop_text: float = 0.1  # the current turn's text, as guidance's null branch does
+    drop_text: float = 0.1  # the current turn's text and task, as guidance's null branch does
+    drop_task: float = 0.1  # the current turn's task alone
     drop_history: float = 0.1
     drop_references: float = 0.25  # all reference pictures of an example
     drop_reference: float = 0.1  # each one
@@ -93,7 +94,8 @@ def prepare_sample(
     turns = sample.turns if history else sample.turns[-1:]
     last = sample.turns[-1]
     units = [prepare_turn(turn, tokenizer, []) for turn in turns[:-1]]
-    units.append(prepare_turn(last, tokenizer, None if references else []))
+    current = prepare_turn(last, tokenizer, None if references else [])
+    units.append(replace(current, tokens=current.tokens.asking(last.task)))
     height, width = last.target.shape[:2]
     base = units[-1].frames[last.base] if last.base is not None else None
     return PreparedRequest(tuple(units), height, width, base)
@@ -158,6 +160,8 @@ def make_example(
     chosen = [k for k in range(len(last.named)) if keep and rng.random() >= options.drop_reference]
     units = [prepare_turn(turn, tokenizer, []) for turn in history]
     current = prepare_turn(last, tokenizer, chosen)
+    if rng.random() >= options.drop_task:
+        current = replace(current, tokens=current.tokens.asking(last.task))
     if rng.random() < options.drop_text:
         current = PreparedUnit(tokenizer(""), current.frames)
     target = to_pixels(last.target)

@@ -45,7 +45,7 @@ class TrainingOptions:
     muon_rate: float | None = 2e-3  # of the blocks' matrices; None: AdamW for all
     adam_rate: float = 1e-3
     weight_decay: float = 0.01
-    warmup: int = 200  # steps
+    warmup: int = 100  # steps
     clip: float = 1.0  # gradient norm
     ema: float = 0.995
     stream: StreamOptions = field(default_factory=StreamOptions)

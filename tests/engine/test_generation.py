@@ -54,7 +54,7 @@ def requests() -> list[PreparedRequest]:
     ]
 
 
-OPTIONS = SamplingOptions(steps=1, guidance=2.0, guided=(0.0, 1.0))
+OPTIONS = SamplingOptions(steps=2, guidance=2.0, guided=(0.0, 1.0))
 
 
 def test_a_packed_batch_agrees_with_each_request_alone(models):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from itertools import islice
 
-from ace_agent.planner.corpus import VOICES, examples, wordings
+from ace_agent.planner.corpus import VOICES, _Maker, examples, wordings
 from ace_agent.planner.language import parse
 from ace_agent.tasks import TASKS
 
@@ -41,3 +42,10 @@ def test_references_of_scripts_exist() -> None:
             row = TASKS[line.task]
             assert row.min_images <= len(line.images) <= row.max_images
             assert line.mask is not None or row.mask != "required" or line.task == "outpaint"
+
+
+def test_a_request_that_needs_pictures_is_refused_without_any() -> None:
+    maker = _Maker("train", random.Random(0))
+    refusals = [maker._refusal([]) for _ in range(2000)]
+    assert all(not one.script.lines and "{" not in one.request for one in refusals)
+    assert any("the other one" in one.request for one in refusals)

@@ -49,6 +49,22 @@ def test_the_model_serves_where_the_rules_find_nothing() -> None:
     assert "1920s newsreel" in plan.steps[0].instruction
 
 
+def test_the_model_may_add_to_what_the_rules_find_but_not_leave_out() -> None:
+    request = "the lorry to the left, then all in black and white"
+    known = context("a lorry on a road")
+    rules = [step.task for step in HybridPlanner(Scripted(Script(()))).plan(request, known).steps]
+    assert rules == ["edit_motion", "grayscale"]
+
+    def planned(*tasks: str) -> list[str]:
+        lines = tuple(Line(task, (f"${n}" if n else "@1",), None, "x") for n, task in enumerate(tasks))
+        return [step.task for step in HybridPlanner(Scripted(Script(lines))).plan(request, known).steps]
+
+    assert planned("grayscale") == rules
+    assert planned("remove", "edit_scene", "restore") == rules
+    more = ["edit_motion", "add", "grayscale"]
+    assert planned(*more) == more
+
+
 def test_an_unknown_picture_is_refused_whatever_the_model_says() -> None:
     model = Scripted(Script((Line("grayscale", ("@1",)),)))
     with pytest.raises(PlanError, match="@9"):

