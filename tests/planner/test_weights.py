@@ -112,7 +112,7 @@ def test_the_language_model_plans_with_the_shipped_adapter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACE_CACHE", str(tmp_path))  # converts the wheel's file
-    plan = LanguageModelPlanner().plan("add a small dog on the left of the first picture", TWO)
-    assert [(step.task, step.images) for step in plan.steps] == [("add", ["@1"])]
-    assert "dog" in plan.steps[0].instruction
+    plan = LanguageModelPlanner().plan("remove the tent and make it snow", TWO)
+    assert [(step.task, step.images) for step in plan.steps] == [("remove", ("@2",)), ("edit_scene", ("$1",))]
+    assert "tent" in plan.steps[0].instruction
     assert len(list(tmp_path.rglob("model.safetensors"))) == 1
