@@ -21,7 +21,10 @@ SOURCE_ROOTS = {
 }
 
 # Room -> rooms it may import; see docs/design.md. The command modules of a room (`cli`) belong to the command line.
-LEAVES = {"ace_agent", "ace_agent.errors", "ace_agent.tasks", "ace_agent.pictures", "ace_agent.weights"}
+LEAVES = {
+    "ace_agent",
+    *(f"ace_agent.{leaf}" for leaf in ("errors", "loading", "tasks", "pictures", "weights")),
+}
 PLAN = LEAVES | {
     "ace_agent.plan",
     "ace_agent.plan_file",
@@ -37,6 +40,7 @@ ALLOWED = {
     "ace_kernels": {"ace_kernels"},
     "ace_memory": {"ace_memory"},
     "ace_agent.errors": set(),
+    "ace_agent.loading": set(),
     "ace_agent.tasks": LEAVES,
     "ace_agent.pictures": LEAVES,
     "ace_agent.plan": PLAN,
