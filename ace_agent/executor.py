@@ -77,7 +77,7 @@ class Executor:
         plan = Plan.from_json(turn.plan)
         order = plan.order()
         done = {step.position: self.store.step_images(step.id) for step in self.store.steps(turn.id)}
-        shares = [_work(step) for step in plan.steps]
+        shares = [_work(step, self.pipeline.default_steps) for step in plan.steps]
         before = self._before(turn, plan)
         notes: list[str] = []
         for count, index in enumerate(order):
@@ -308,7 +308,7 @@ class _Clock:
         self.report(Progress(self.index + 1, self.steps, fraction, left, message))
 
 
-def _work(step: Step, default_steps: int = 16) -> int:
+def _work(step: Step, default_steps: int) -> int:
     """Denoising steps of a plan's step over all its variations."""
     return (step.steps or default_steps) * step.variations
 

@@ -153,7 +153,7 @@ def evaluations(options: SamplingOptions) -> tuple[int, int]:
     """Conditional and null evaluations of one picture."""
     low, high = options.guided
     times = shifted_times(options.steps, options.shift)[:-1]
-    return len(times), sum(low <= t <= high for t in times)
+    return len(times), 0 if options.guidance == 1 else sum(low <= t <= high for t in times)
 
 
 def joint_edit(model: ACETransformer, side: int, images: int, counts: tuple[int, int]) -> None:
@@ -170,19 +170,27 @@ def run_turns(options: argparse.Namespace) -> None:
     side = pipeline.native_size
     picture = Image.new("RGB", (side, side), (90, 140, 200))
     history = [ConditionUnit("make it night", (picture,), (None,))] * 7
+
+    def edit(history: list[ConditionUnit], setting: SamplingOptions) -> None:
+        pipeline(
+            "make it night", [picture], task="edit_scene", history=history, seed=1,
+            num_inference_steps=setting.steps, guidance_scale=setting.guidance,
+        )  # fmt: skip
+
     default = SamplingOptions(steps=pipeline.default_steps, guidance=pipeline.default_guidance)
     counts = evaluations(default)
-
-    def edit(history: list[ConditionUnit]) -> None:
-        pipeline("make it night", [picture], task="edit_scene", history=history, seed=1)
-
-    print(
-        f"\n{sum(counts)} evaluations per picture: {counts[0]} prompted, {counts[1]} null, {default.sampler}"
-    )
-    report(
-        "ace-mini",
-        measure({"first edit": partial(edit, []), "edit at turn 8": partial(edit, history)}, options),
-    )
+    for setting, name in (
+        (default, "its default"),
+        (SamplingOptions(steps=16, guidance=2.0), "16 steps, guided"),
+    ):
+        prompted, null = evaluations(setting)
+        report(
+            f"ace-mini, {name}: {prompted + null} evaluations per picture, {prompted} prompted and {null} null",
+            measure(
+                {"first edit": partial(edit, [], setting), "edit at turn 8": partial(edit, history, setting)},
+                options,
+            ),
+        )
     small = mini_joint(pipeline, options)
     report(
         "joint, ace-mini's shape",

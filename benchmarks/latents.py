@@ -3,8 +3,8 @@
     python benchmarks/latents.py --minutes 15
 
 A model of latents can do no better than its autoencoder's picture of the right answer, so the score of that picture
-is its ceiling, and the minutes are what its own training would have lost. The autoencoder is the one of
-docs/training.md: 8 pixels a side and 16 channels, trained on crops of 64 pixels of the scene world's right answers.
+is its ceiling, and the minutes are what its own training would have lost. The autoencoder
+keeps 16 numbers of every 8 x 8 pixels and is trained on crops of 64 pixels of the scene world's right answers.
 """
 
 from __future__ import annotations

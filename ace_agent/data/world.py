@@ -19,8 +19,8 @@ from ace_agent.data.vocabulary import NOUNS
 CHAINS: tuple[str, ...] = tuple(_CHAINS)
 
 TASK_WEIGHTS: dict[str, float] = {
-    # Tasks with one exact answer come most: a few hundred samples teach the simple ones, and what those teach (whose
-    # place a word means, what may stay) the others need. The rest is drawn often enough not to be forgotten.
+    # Tasks with one exact answer come most, for they are the ones that are measured without a reader, and their own
+    # samples are what they lacked (docs/training.md).
     "text_to_image": 8.0,
     **dict.fromkeys(("segment", "depth", "edge", "contour"), 3.0),
     **dict.fromkeys(("pose", "scribble", "doodle"), 2.5),

@@ -124,7 +124,7 @@ def target_inputs(
     """Masks and base images of packed targets; the prefix rows are those of all requests, end to end."""
     starts = [0]
     for request in requests:
-        starts.append(starts[-1] + sum(rows_of(frame.grid(patch)) for frame in request.frames))
+        starts.append(starts[-1] + request.layout(patch).prefix_rows)
     masks, bases, known, base_rows = [], [], [], []
     for index in target_request:
         request = requests[index]

@@ -96,6 +96,7 @@ class _Branch:
 
     targets: PackedTargets
     rope: RopeTable
+    known: Tensor
     inputs: TargetInputs
     groups: list[HeadGroup]
 
@@ -106,6 +107,7 @@ def _branch(
     layouts: Sequence[RequestLayout],
     target_request: Sequence[int],
     text_lengths: Sequence[int],
+    prefix: PrefixState | None,
     *,
     guided: bool,
 ) -> _Branch:
@@ -119,7 +121,8 @@ def _branch(
     pixels = [frame.pixels.to(device, dtype) for request in requests for frame in request.frames]
     groups = head_groups(layouts, target_request, pixels, model.patch, device)
     targets = targets.to(device)
-    return _Branch(targets, model.rope(targets.frames.positions), inputs, groups)
+    known = model.target_rows(targets.frames, inputs, prefix)
+    return _Branch(targets, model.rope(targets.frames.positions), known, inputs, groups)
 
 
 def noise_rows(height: int, width: int, patch: int, seed: int) -> Tensor:
@@ -151,7 +154,7 @@ def generate(
     prefix = PrefixState.join(filled) if filled else None
     null_text = null if options.guidance != 1 else None
     texts = encode_texts(model, encoder, requests, null_text)
-    host = (model, requests, layouts, target_request, texts.lengths)
+    host = (model, requests, layouts, target_request, texts.lengths, prefix)
     plain = _branch(*host, guided=False)
     guided = _branch(*host, guided=True) if null_text is not None else None
     noise = [
@@ -170,7 +173,15 @@ def generate(
         count = len(target_request) * (2 if double else 1)
         times = torch.full((count,), t, device=x.device)
         out = model.denoise(
-            rows, times, branch.targets, branch.rope, texts.state, prefix, branch.inputs, branch.groups
+            rows,
+            times,
+            branch.targets,
+            branch.rope,
+            branch.known,
+            texts.state,
+            prefix,
+            branch.inputs,
+            branch.groups,
         )
         for group, shares in zip(branch.groups, out.shares, strict=True):
             for member, share in zip(group.numbers, shares, strict=True):

@@ -181,7 +181,7 @@ def precondition(t: Tensor) -> tuple[Tensor, Tensor]:
 def input_scale(t: Tensor) -> Tensor:
     """What the network sees of the noisy picture: all of it at t = 0, nothing at t = 1, where it says nothing.
 
-    There, in ace-mini's first run, pure noise drowned the text. `t` [T] in 0..1.
+    There the output of ace-mini's first run followed the noise and not the text. `t` [T] in 0..1.
     """
     return (1 - t).clamp_min(0).sqrt()
 

@@ -14,7 +14,7 @@ from PIL import Image
 from ace_agent.evaluation.benchmark import Outcome
 from ace_agent.evaluation.grading import grade
 from ace_agent.evaluation.records import Record
-from ace_agent.evaluation.report import BARS, LEAST_EDIT, Report, Row
+from ace_agent.evaluation.report import BARS, LEAST_EDIT, Report, Row, beaten
 from ace_agent.evaluation.sheets import Entry, sheet
 from ace_agent.evaluation.suites import Drawn
 from ace_agent.evaluation.tables import bar_rows, checks_markdown, markdown
@@ -155,6 +155,8 @@ def _bars(report: Report) -> str:
     summary = asdict(report.summary)
     missing = [label for name, (label, _) in BARS.items() if summary[name] is None]
     text = "\n".join(lines)
+    every, nothing, count = beaten(report.rows)
+    text += f"\n\nOf {count} rows below, {every} are better than every trivial answer and {nothing} than doing nothing."
     return text if not missing else f"{text}\n\nNot measured here: {'; '.join(missing)}."
 
 

@@ -333,7 +333,7 @@ def check_inference(case: Case) -> Iterator[Row]:
     noise = case["x_T"][0][:, : rows_of(shape)].unflatten(1, shape)
     final = denoise(model, request, texts_ready, noise, how)
     yield relative(case, "latent_final", pad_targets([final]), case["latent_final"].flatten(2))
-    # The stub first stage draws the first three channels, each value an 8 by 8 block.
+    # The golden files' first stage draws the first three channels, each value an 8 by 8 block.
     pixels = (final[:3] / LATENT_SCALE).repeat_interleave(8, 1).repeat_interleave(8, 2)
     drawn = to_picture(pixels, truncate=True)
     yield exact(case, "out_size", list(drawn.size) == case.json("out_size"))

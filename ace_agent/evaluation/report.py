@@ -135,6 +135,18 @@ class Summary:
     chains: float | None
 
 
+def beaten(rows: Iterable[Row]) -> tuple[int, int, int]:
+    """How many rows are better than every trivial answer, how many better than doing nothing, and of how many."""
+    graded = [row for row in rows if row.measure != "reader"]
+    every = nothing = 0
+    for row in graded:
+        trivial = [value for name in NAMES if (value := row.trivial.get(name)) is not None]
+        still = row.trivial.get("input")
+        every += bool(trivial) and row.figure > max(trivial)
+        nothing += still is not None and row.figure > still
+    return every, nothing, len(graded)
+
+
 BARS: dict[str, tuple[str, float]] = {
     "analysis_miou": ("analysis: mIoU of segmentation", 0.70),
     "analysis_f1": ("analysis: F1 of lines and poses", 0.60),

@@ -115,7 +115,8 @@ def flow_loss(
     noisy = (1 - row_t) * right + row_t * noise.to(device)
     t = t.to(device)
     targets = targets.to(device)
-    out = model.denoise(noisy, t, targets, model.rope(targets.frames.positions), text, prefix, inputs, groups)
+    rope, known = model.rope(targets.frames.positions), model.target_rows(targets.frames, inputs, prefix)
+    out = model.denoise(noisy, t, targets, rope, known, text, prefix, inputs, groups)
     weight = torch.cat(changed).to(device) / row_t.clamp_min(options.time_floor).square()
     error = (out.clean - right).square().unflatten(1, (3, -1)).mean(1) * weight
     rows = torch.tensor([rows_of(layouts[index].target) for index in of], device=device)

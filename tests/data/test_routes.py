@@ -247,7 +247,7 @@ def test_the_commands_make_count_and_show(tmp_path: Path) -> None:
 
 
 def test_ray_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    pytest.importorskip("ray.data")
+    pytest.importorskip("ray.data", reason="an extra: pip install 'ace-agent[ray]'")
     pictures = fill(tmp_path / "in", 2)
     with pytest.raises(RouteStopped, match="no Ray cluster"):
         running.synthesize(run(pictures, tmp_path / "out", ray="nonsense://x"))

@@ -131,7 +131,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_ray_cluster_that_loses_a_worker_loses_no_sample(tmp_path: Path) -> None:
     """Two worker nodes; one worker process kills itself inside its third shard."""
-    ray = pytest.importorskip("ray")
+    ray = pytest.importorskip("ray", reason="an extra: pip install 'ace-agent[ray]'")
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})

@@ -54,7 +54,7 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_one_icon_is_rasterised_from_its_package(tmp_path: Path) -> None:
-    pytest.importorskip("resvg_py")
+    pytest.importorskip("resvg_py", reason="an extra: pip install 'ace-agent[data]'")
     icons = {
         "icons": {"square": {"body": '<path fill="#f00" d="M4 4h8v8H4z"/>'}},
         "aliases": {"box": {"parent": "square"}},

@@ -30,13 +30,21 @@ def turn_causal() -> Step:
     layouts = [request.layout(model.patch)]
     prefix = encode_request_prefix(model, request)
     texts = encode_texts(model, encoder, [request], TOKENIZER(""))
-    branch = _branch(model, [request], layouts, [0], texts.lengths, guided=True)
+    branch = _branch(model, [request], layouts, [0], texts.lengths, prefix, guided=True)
     x = torch.cat([noise_rows(128, 128, 16, 1)] * 2)
 
     def run() -> torch.Tensor:
         t = torch.full((2,), 0.5)
         out = model.denoise(
-            x, t, branch.targets, branch.rope, texts.state, prefix, branch.inputs, branch.groups
+            x,
+            t,
+            branch.targets,
+            branch.rope,
+            branch.known,
+            texts.state,
+            prefix,
+            branch.inputs,
+            branch.groups,
         )
         return out.clean
 

@@ -22,7 +22,7 @@ from ace_agent.evaluation.errors import DumpError
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork
 from ace_agent.evaluation.reader_training import scene_words
-from ace_agent.evaluation.report import Row
+from ace_agent.evaluation.report import Row, beaten
 from ace_agent.evaluation.score_dump import score_dump
 from ace_agent.evaluation.suites import Suite
 from ace_agent.evaluation.tables import show
@@ -243,3 +243,15 @@ def test_the_terminal_shows_whole_figures_at_any_width(echoed: tuple[Outcome, Ec
         assert f"{row.figure:.3f}" in shown
         assert row.name in shown
     assert "…" not in shown
+
+
+def test_rows_that_beat_answers_without_a_model_are_counted() -> None:
+    def row(figure: float, measure: str = "score", **trivial: float | None) -> Row:
+        return Row("add", "element", 2, measure, figure, None, dict(trivial), None)  # type: ignore[arg-type]
+
+    best = row(0.1, input=-1.0, constant=-0.5, affine=0.0, matrix=0.9)  # the matrix is no part of a score
+    nearer = row(-0.5, input=-1.0, constant=-0.2, affine=0.0)
+    worse = row(0.2, "f1", input=0.4, constant=0.3)
+    new = row(0.3, constant=0.1, input=None)
+    read = row(0.9, "reader", input=0.1)
+    assert beaten([best, nearer, worse, new, read]) == (2, 2, 4)

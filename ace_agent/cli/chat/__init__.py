@@ -63,7 +63,7 @@ def command(
         for turn in agent.unfinished()[-1:]:
             session.tell(f"{clip(turn.request, 60)!r} was not finished: /resume goes on with it.")
         agent.warm()
-    well, typed = True, sys.stdin.isatty()
+    well = True
     try:
         for line in lines(session, agent.workspace / "chat-history"):
             try:
@@ -74,4 +74,4 @@ def command(
                 session.notices.print("stopped; the conversation is as it was", style="red")
     except Quit:
         pass
-    ctx.exit(0 if well or typed else 1)
+    ctx.exit(0 if well or sys.stdin.isatty() else 1)

@@ -22,7 +22,7 @@ PROMPT = "› "
 def lines(session: Session, history: Path) -> Iterator[str]:
     """Lines until the end of the input. Ctrl-C gives up the line that is being typed."""
     if not sys.stdin.isatty():
-        yield from sys.stdin
+        yield from iter(sys.stdin.readline, "")  # a file itself would be closed with this generator
     elif os.environ.get("TERM") == "dumb":
         yield from simple()
     else:

@@ -64,6 +64,19 @@ def test_a_mistake_in_a_pipe_is_told_and_the_rest_goes_on(ace: Ace, here: Path) 
     assert "./out" in result.stdout or "out/ace-1.png" in result.stdout
 
 
+def test_leaving_early_does_not_close_the_pipe(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = tmp_path / "typed"
+    typed.write_text("/quit\na cat\n")
+    with typed.open() as pipe:
+        monkeypatch.setattr("sys.stdin", pipe)
+        read = lines(screen.session, tmp_path / "history")
+        assert next(read) == "/quit\n"
+        read.close()
+        assert not pipe.closed
+
+
 def test_help_lists_every_command_and_explains_one(screen: Screen) -> None:
     assert "/undo [N]" in screen("/help")
     assert max(map(len, screen("/help").splitlines())) <= 60
