@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from unittest import mock
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, ImageColor
 from timing import Method, add_options, device_peak, measure, peak_gigabytes, report, start
 from torch import Tensor
 
@@ -31,6 +32,7 @@ from ace_agent.engine.generation import SamplingOptions
 from ace_agent.engine.joint import JointDenoiser, JointSample
 from ace_agent.engine.lcu import ConditionUnit
 from ace_agent.engine.pipeline import ACEPipeline
+from ace_agent.engine.prefixes import Prefixes
 from ace_agent.engine.presets import PRESETS
 from ace_agent.engine.sampling import shifted_times
 from ace_agent.engine.transformer import ACETransformer
@@ -42,7 +44,6 @@ RELEASED: dict[str, Any] = {
     "layout": "joint",
     "channels": 4,
     "patch": 2,
-    "patch_waist": 0,
     "width": 1152,
     "depth": 28,
     "heads": 16,
@@ -68,7 +69,7 @@ def mini_joint(pipeline: ACEPipeline, options: argparse.Namespace) -> ACETransfo
     """ace-mini's trunk in the `joint` layout, with random weights."""
     config: Any = pipeline.transformer.config
     same = {name: config[name] for name in ("width", "depth", "heads", "mlp_ratio")}
-    return _ready(ACETransformer(**RELEASED | same | {"patch": 16, "patch_waist": 96}), options)
+    return _ready(ACETransformer(**RELEASED | same | {"patch": 16}), options)
 
 
 def _ready(model: ACETransformer, options: argparse.Namespace) -> ACETransformer:
@@ -165,15 +166,21 @@ def joint_edit(model: ACETransformer, side: int, images: int, counts: tuple[int,
 
 
 def run_turns(options: argparse.Namespace) -> None:
-    """An edit with seven earlier turns of one picture each, against the first edit."""
+    """An edit with seven earlier turns of one picture each, against the first edit; no edit's own picture was met
+    before, and the history's only where its rows are kept."""
     pipeline = ace_mini(options)
     side = pipeline.native_size
-    picture = Image.new("RGB", (side, side), (90, 140, 200))
-    history = [ConditionUnit("make it night", (picture,), (None,))] * 7
+    colors = itertools.count(1)
 
-    def edit(history: list[ConditionUnit], setting: SamplingOptions) -> None:
+    def picture() -> Image.Image:
+        return Image.new("RGB", (side, side), ImageColor.getrgb(f"#{next(colors):06x}"))
+
+    history = [ConditionUnit("make it night", (picture(),), (None,)) for _ in range(7)]
+
+    def edit(history: list[ConditionUnit], setting: SamplingOptions, kept: Prefixes) -> None:
+        pipeline.prefixes = kept
         pipeline(
-            "make it night", [picture], task="edit_scene", history=history, seed=1,
+            "make it night", [picture()], task="edit_scene", history=history, seed=1,
             num_inference_steps=setting.steps, guidance_scale=setting.guidance,
         )  # fmt: skip
 
@@ -187,7 +194,11 @@ def run_turns(options: argparse.Namespace) -> None:
         report(
             f"ace-mini, {name}: {prompted + null} evaluations per picture, {prompted} prompted and {null} null",
             measure(
-                {"first edit": partial(edit, [], setting), "edit at turn 8": partial(edit, history, setting)},
+                {
+                    "first edit": partial(edit, [], setting, Prefixes()),
+                    "edit at turn 8": partial(edit, history, setting, Prefixes()),
+                    "the same, no rows kept": partial(edit, history, setting, Prefixes(0)),
+                },
                 options,
             ),
         )

@@ -58,7 +58,7 @@ class RequestCommand(click.Command):
     help="Size in pixels; default: the edited picture's.",
 )
 @click.option(
-    "--guidance", type=click.FloatRange(0, 100), metavar="X", help="How strictly to follow the words."
+    "--guidance", type=click.FloatRange(0, 30), metavar="X", help="How strictly to follow the words."
 )
 @click.option(
     "--mask",

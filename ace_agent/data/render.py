@@ -58,6 +58,7 @@ class Patch:
     left: int
     top: int
     key: str
+    color: str = ""
 
     @property
     def box(self) -> tuple[int, int, int, int]:
@@ -197,7 +198,7 @@ class Renderer:
         body = self._body(obj, background)
         left = round(obj.x * self.size - body.width / 2)
         top = round(obj.y * self.size) - body.height
-        patches = [Patch(body, left, top, obj.key)]
+        patches = [Patch(body, left, top, obj.key, obj.color)]
         if obj.glasses and not obj.person:
             patches.append(self._wear(obj, obj.glasses, "", patches[0], background))
         if obj.hat:
@@ -245,7 +246,7 @@ class Renderer:
         image = self._body(stood, background)
         top = line - image.height if hat else line - image.height // 2
         key = stood.key + f"@{obj.key}"
-        return Patch(image, round(center - image.width / 2), round(top), key)
+        return Patch(image, round(center - image.width / 2), round(top), key, color)
 
     def _head(self, obj: Object, body: Patch, hat: bool) -> tuple[float, float, float]:
         """Where a hat's brim or glasses go: centre x, height y and width, in pixels."""
@@ -276,6 +277,7 @@ class Renderer:
             patch.image.width / side,
             patch.image.height / side,
             flip,
+            patch.color,
         )
 
     # ---- surroundings

@@ -28,6 +28,7 @@ class Placement:
         w: width of the box, in fractions of the picture's width.
         h: height of the box.
         flip: mirrored left to right.
+        color: what it is tinted; "" leaves it as drawn.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Placement:
     w: float
     h: float
     flip: bool
+    color: str = ""
 
 
 @dataclass(frozen=True)

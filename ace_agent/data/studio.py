@@ -29,6 +29,9 @@ _STYLE_WEIGHTS = {"noto": 0.7, "fluent": 0.12, "flat": 0.10, "blob": 0.08}
 _LANDSCAPES = {"train": (0, 40), "validation": (1000, 12), "held-out": (2000, 12)}
 """First seed and count of each split's landscapes: few enough that rendered ones are met again."""
 
+SETTLED = 3
+"""Landscapes of each place that pictures made from words alone have."""
+
 SPLIT_BUCKETS = 12  # a pair of words falls in one; bucket 0 validates, bucket 1 is held out
 
 COLORFUL = 0.45  # share of a sprite's pixels that must take a tint before it may be recoloured
@@ -165,8 +168,14 @@ class Studio:
         size = NOUNS[name.split("+")[0]].size * self.rng.uniform(0.85, 1.15)
         return Object(name, style, size=size, color=tint, flip=self.chance(0.5))
 
-    def place(self, things: Sequence[Object], background: Background) -> tuple[Object, ...]:
-        """Stand the things side by side on the ground, or in the air where they fly."""
+    def place(
+        self, things: Sequence[Object], background: Background, *, still: bool = False
+    ) -> tuple[Object, ...]:
+        """Stand the things side by side on the ground, or in the air where they fly; ``still``: nothing by chance."""
+
+        def between(low: float, high: float) -> float:
+            return (low + high) / 2 if still else self.rng.uniform(low, high)
+
         count = len(things)
         slots = {1: (0.5,), 2: (0.28, 0.72), 3: (0.2, 0.5, 0.8)}[count]
         reach = {1: 0.14, 2: 0.05, 3: 0.025}[count]
@@ -178,13 +187,13 @@ class Studio:
             if count > 1 and not thing.person:
                 size = min(size, 0.46 if count == 2 else 0.31)
             if background.place in ("plain", "gradient", "space"):
-                middle = self.rng.uniform(0.42, 0.58) if count == 1 else 0.62
+                middle = between(0.42, 0.58) if count == 1 else 0.62
                 y = min(0.94, max(size + 0.06, middle + size / 2))
             elif not thing.person and NOUNS[thing.name.split("+")[0]].place == "air":
-                y = max(size + 0.04, self.rng.uniform(0.36, 0.52))
+                y = max(size + 0.04, between(0.36, 0.52))
             else:
-                y = max(self.rng.uniform(ground, 0.94), size + 0.04)
-            x = slot + self.rng.uniform(-reach, reach)
+                y = max(between(ground, 0.94), size + 0.04)
+            x = slot + between(-reach, reach)
             placed.append(replace(thing, x=round(x, 3), y=round(y, 3), size=round(size, 3)))
         return tuple(placed)
 
@@ -208,6 +217,23 @@ class Studio:
             if self.fits(*(noun_of(thing) for thing in drawn), behind.place):
                 return Scene(behind, self.place(drawn, behind))
         raise Unfit("no pair of this split")
+
+    def settled(self, scene: Scene) -> Scene:
+        """The scene as its caption alone asks for it: size, place and side of things, which no word names, are always
+        the same, and so is the landscape but for a few.
+
+        What the words leave open a model this small can only average: with everything left to chance, "a red car in
+        a meadow" was a meadow with a red haze.
+        """
+        first, _ = _LANDSCAPES[self.split]
+        behind = replace(scene.background, seed=first + scene.background.seed % SETTLED)
+        things = [
+            replace(thing, flip=False, size=0.59 if thing.person else NOUNS[thing.name.split("+")[0]].size)
+            for thing in scene.objects
+        ]
+        return replace(
+            scene, background=behind, objects=self.place(things, behind, still=True) if things else ()
+        )
 
     def fits(self, *words: str) -> bool:
         """Whether the words' pairs belong to this split.

@@ -22,8 +22,9 @@ TASK_WEIGHTS: dict[str, float] = {
     # Tasks with one exact answer come most, for they are the ones that are measured without a reader, and their own
     # samples are what they lacked (docs/training.md).
     "text_to_image": 8.0,
-    **dict.fromkeys(("segment", "depth", "edge", "contour"), 3.0),
-    **dict.fromkeys(("pose", "scribble", "doodle"), 2.5),
+    **dict.fromkeys(("segment", "depth"), 3.0),
+    **dict.fromkeys(("edge", "contour"), 4.0),
+    **dict.fromkeys(("pose", "scribble"), 3.5), "doodle": 2.5,
     **dict.fromkeys(("grayscale", "mosaic", "degrade"), 2.0),
     **dict.fromkeys(
         ("segment_to_image", "depth_to_image", "pose_to_image", "edge_to_image", "contour_to_image",

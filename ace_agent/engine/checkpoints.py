@@ -155,7 +155,6 @@ def transformer_config(state: Mapping[str, Tensor], heads: int | None = None) ->
         "layout": "joint",
         "channels": embedding.shape[1] - 1,
         "patch": patch,
-        "patch_waist": 0,
         "width": width,
         "depth": depth,
         "heads": heads,

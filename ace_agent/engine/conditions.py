@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ace_agent.engine.packing import FrameSlot, RequestLayout, layout_turns, rows_of
+from ace_agent.engine.states import TargetInputs
 from ace_agent.engine.text import MiniTextEncoder, Tokens, pad_tokens
-from ace_agent.engine.transformer import TargetInputs, patchify
+from ace_agent.engine.transformer import patchify
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,9 @@ class PreparedRequest:
         return RequestLayout(self.turns(patch), (self.height // patch, self.width // patch), text_rows)
 
 
-def frame_tokens(frames: Sequence[PreparedFrame], patch: int) -> Tensor:
-    """Patches of packed frames, [N, 4 * P * P]."""
-    return torch.cat([patchify(torch.cat([frame.pixels, frame.mask]), patch) for frame in frames])
+def frame_pictures(frames: Sequence[PreparedFrame]) -> list[Tensor]:
+    """Frames with their masks, each [4, h, w]."""
+    return [torch.cat([frame.pixels, frame.mask]) for frame in frames]
 
 
 @dataclass(frozen=True)

@@ -11,28 +11,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ace_agent.engine.conditions import PreparedRequest, TextBatch, frame_tokens, target_inputs, text_batch
+from ace_agent.engine.conditions import PreparedRequest, TextBatch, target_inputs, text_batch
 from ace_agent.engine.head import HeadGroup, head_groups
-from ace_agent.engine.packing import PackedTargets, RequestLayout, pack_targets, pack_turn, rows_of
+from ace_agent.engine.packing import PackedTargets, RequestLayout, pack_targets, rows_of
+from ace_agent.engine.prefixes import Prefixes
 from ace_agent.engine.sampling import SAMPLERS, shifted_times
+from ace_agent.engine.states import PrefixState, TargetInputs, TextState
 from ace_agent.engine.text import MiniTextEncoder, Tokens
-from ace_agent.engine.transformer import (
-    ACETransformer,
-    PrefixState,
-    TargetInputs,
-    TextState,
-    patchify,
-    unpatchify,
-)
+from ace_agent.engine.transformer import ACETransformer, patchify, unpatchify
 from ace_kernels import RopeTable
 
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How to denoise. Each step more had a higher error on validation samples (docs/training.md); with one alone the
-    seed would not matter. `guided` is the span of times (1 = noise) in which guidance acts (arXiv 2404.07724)."""
+    """How to denoise. Each step more had a higher error on validation samples (docs/training.md), but with one alone
+    the seed does not matter. `guided` is the span of times (1 = noise) in which guidance acts (arXiv 2404.07724)."""
 
-    steps: int = 2
+    steps: int = 1
     guidance: float = 1.0
     guided: tuple[float, float] = (0.3, 0.95)
     sampler: str = "dpm_solver_2m"
@@ -47,20 +42,12 @@ class Picture:
     kept: Tensor
 
 
-def encode_request_prefix(model: ACETransformer, request: PreparedRequest) -> PrefixState | None:
-    """Each turn's rows in a call of their own, so that they are the same bits whatever else is asked for, and stay
-    what they were when a turn is appended."""
-    state: PrefixState | None = None
-    rows = 0
-    for unit, slots in zip(request.units, request.turns(model.patch), strict=True):
-        if not slots:
-            continue
-        tokens = frame_tokens(unit.frames, model.patch).to(model.device, model.dtype)
-        packed = pack_turn(slots, rows).to(model.device)
-        own = model.encode_prefix(tokens, packed, state)
-        state = own if state is None else PrefixState.join([state, own])
-        rows += sum(rows_of(slot.grid) for slot in slots)
-    return state
+def encode_request_prefix(
+    model: ACETransformer, request: PreparedRequest, prefixes: Prefixes | None = None
+) -> PrefixState | None:
+    """Rows of a request's conditioning frames; `prefixes` keeps them for requests that go on from here."""
+    turns = [turn for turn in zip(request.units, request.turns(model.patch), strict=True) if turn[1]]
+    return (Prefixes(0) if prefixes is None else prefixes).encode(model, turns)
 
 
 @dataclass(frozen=True)
@@ -140,16 +127,17 @@ def generate(
     null: Tokens,
     options: SamplingOptions,
     callback: Callable[[int, int], None] | None = None,
+    prefixes: Prefixes | None = None,
 ) -> list[list[Picture]]:
     """Pictures of every request, one per seed, denoised together in one packed pass.
 
     `null` is the text that stands for the current instruction in the null branch. `callback(step, steps)` is told
-    after each step.
+    after each step. `prefixes` keeps the rows of conversations between calls.
     """
     patch = model.patch
     layouts = [request.layout(patch) for request in requests]
     target_request = [index for index, own in enumerate(seeds) for _ in own]
-    states = [encode_request_prefix(model, request) for request in requests]
+    states = [encode_request_prefix(model, request, prefixes) for request in requests]
     filled = [state for state in states if state is not None]
     prefix = PrefixState.join(filled) if filled else None
     null_text = null if options.guidance != 1 else None

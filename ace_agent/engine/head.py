@@ -1,9 +1,10 @@
-"""ace-mini's output head: a pointer to the frames of the prefix and a small U-shaped network with a copy gate.
+"""ace-mini's output head: a pointer to the frames of the prefix, and the way up to pixels with a copy gate.
 
 The picture is a mixture, per pixel, of four sources: the base image (what an edit leaves alone), the base image in
-other colours (what an edit repaints: a map of colours for every cell of 4 pixels, as in arXiv 1707.02880), the frames
-of the prefix seen through a learned warp and such a map (what an edit moves, brings back or borrows), and paint of the
-head's own. It is a pointer-generator network (arXiv 1704.04368) for pictures: what can be copied need not be memorised.
+other colours (what an edit repaints: a map of colours for every cell of 2 x 2 pixels, as in arXiv 1707.02880), the
+frames of the prefix seen through a learned warp and such a map (what an edit moves, brings back or borrows), and paint
+of the head's own. It is a pointer-generator network (arXiv 1704.04368) for pictures: what can be copied need not be
+memorised.
 
 Letters: T targets, R requests, F frames, N tokens, C width, P patch side.
 """
@@ -19,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ace_agent.engine.packing import RequestLayout, pad_ranges, rows_of
+from ace_agent.engine.unet import FINE, Decoder, Film
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Pointer(nn.Module):
     def forward(self, target: Tensor, prefix: Tensor, rows: Tensor, valid: Tensor) -> Pointing:
         """target [T, N, C]; prefix [P, C], of which target t reads `rows` int64 [T, M] where `valid` bool [T, M]."""
         queries = self.q(target)
-        keys = F.embedding(rows, self.k(prefix))
+        keys = F.embedding(rows, self.k(F.layer_norm(prefix, prefix.shape[-1:], eps=1e-6)))
         logits = queries @ keys.transpose(1, 2) * queries.shape[-1] ** -0.5
         logits = logits.masked_fill(~valid[:, None, :], float("-inf"))
         logits = torch.cat([logits, self.nowhere(target)], dim=-1)
@@ -186,126 +188,79 @@ def input_scale(t: Tensor) -> Tensor:
     return (1 - t).clamp_min(0).sqrt()
 
 
-def _channel_norm(x: Tensor) -> Tensor:
-    """LayerNorm over the channels of every pixel, [T, c, h, w], without weights.
-
-    GroupNorm's backward alone took a quarter of the head's time in training on a CPU.
-    """
-    return F.layer_norm(x.permute(0, 2, 3, 1), x.shape[1:2], eps=1e-6).permute(0, 3, 1, 2)
-
-
-class ModulatedBlock(nn.Module):
-    """Norm, convolution, scale and shift from a vector, SiLU, convolution, with a skip."""
-
-    def __init__(self, channels: int, vector: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.modulation = nn.Linear(vector, 2 * channels)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(cast(Tensor, self.conv2.bias))
-
-    def forward(self, x: Tensor, vector: Tensor) -> Tensor:
-        scale, shift = self.modulation(vector)[:, :, None, None].chunk(2, dim=1)
-        y = self.conv1(_channel_norm(x))
-        out: Tensor = x + self.conv2(F.silu(y * (1 + scale) + shift))
-        return out
-
-
-STEM = 4
-"""Pixels a side that the head's finest level holds as one."""
-
 TINT = 12
 """Numbers of a map of colours: three by three, and three to add."""
 
 
 def tinted(pixels: Tensor, maps: Tensor) -> Tensor:
-    """Pictures [T, 3, h, w] with their colours changed by `maps` [T, 12, h / 4, w / 4], one of each cell; a map of
+    """Pictures [T, 3, h, w] with their colours changed by `maps` [T, 12, h / 2, w / 2], one of each cell; a map of
     zeros changes nothing."""
-    cells = F.pixel_unshuffle(pixels, STEM).unflatten(1, (3, -1))
+    cells = F.pixel_unshuffle(pixels, FINE).unflatten(1, (3, -1))
     matrix, added = maps[:, :9].unflatten(1, (3, 3)), maps[:, 9:]
     moved = cells + (matrix[:, :, :, None] * cells[:, None]).sum(2) + added[:, :, None]
-    return F.pixel_shuffle(moved.flatten(1, 2), STEM)
+    return F.pixel_shuffle(moved.flatten(1, 2), FINE)
+
+
+SKETCH = 4
+"""Cells a side of a token's own part of the paint: what words ask for reaches pixels before the way up has learned."""
+
+
+def _on_grid(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+    """[T, N, c] -> [T, c, rows, columns]."""
+    return tokens.transpose(1, 2).unflatten(2, grid)
 
 
 class CopyHead(nn.Module):
-    """Tokens, noisy target, base image and warped picture in; clean picture out.
+    """Tokens, what the encoder saw of noise and base image, and the warped picture in; clean picture out.
 
     x0 = s * base + w * tinted warped + r * tinted base + (1 - s - w - r) * paint, with (s, w, r) per pixel. Without a
     base image s = r = 0.
     """
 
-    def __init__(self, width: int, patch: int, channels: tuple[int, int] = (96, 128)) -> None:
+    def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:
         super().__init__()
-        c0, c1 = channels
-        self.patch = patch
-        fine, coarse = (patch // STEM) ** 2, (patch // (2 * STEM)) ** 2
         self.pointer = Pointer(width)
-        self.patch_out = nn.Linear(width, 3 * patch * patch)
-        self.fine = nn.Linear(width, 48 * fine)
-        self.coarse = nn.Linear(width, 64 * coarse)
-        self.vector = nn.Sequential(nn.SiLU(), nn.Linear(width, 128), nn.SiLU())
-        self.enter = nn.Conv2d(11 * STEM**2 + 48, c0, 3, padding=1)
-        self.known = nn.Parameter(torch.zeros(c0))
-        self.block0 = ModulatedBlock(c0, 128)
-        self.down = nn.Conv2d(c0, c1, 3, padding=1, stride=2)
-        self.join = nn.Conv2d(c1 + 64, c1, 1)
-        self.block1 = ModulatedBlock(c1, 128)
-        self.block2 = ModulatedBlock(c1, 128)
-        self.up = nn.Conv2d(c1, c0, 1)
-        self.block3 = ModulatedBlock(c0, 128)
-        self.modulation = nn.Linear(128, 2 * c0)
-        self.leave = nn.Conv2d(c0, 6 * STEM**2, 3, padding=1)
-        self.tint = nn.Conv2d(c0, 2 * TINT + STEM**2, 3, padding=1)
+        self.borrow = nn.Conv2d(4 * FINE**2, levels[0], 3, padding=1)
+        self.decoder = Decoder(width, levels, tasks)
+        self.leave = nn.Conv2d(levels[0], 6 * FINE**2, 3, padding=1)
+        self.tint = nn.Conv2d(levels[0], 2 * TINT + FINE**2, 3, padding=1)
         self.tint_tokens = nn.Linear(width, 2 * TINT)
-        for layer in (self.patch_out, self.leave, self.modulation, self.tint, self.tint_tokens):
+        self.sketch = nn.Linear(width, 3 * SKETCH**2)
+        for layer in (self.leave, self.tint, self.tint_tokens, self.sketch):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(cast(Tensor, layer.bias))
 
     def forward(
         self,
         tokens: Tensor,
-        vector: Tensor,
+        levels: Sequence[Tensor],
+        film: Film,
         t: Tensor,
         noisy: Tensor,
         base: Tensor,
         has_base: Tensor,
-        mask: Tensor,
         warped: Tensor,
         mass: Tensor,
         grid: tuple[int, int],
     ) -> tuple[Tensor, Tensor]:
-        """tokens [T, N, C], vector [T, C], t [T], noisy/base/warped [T, 3, h, w], mask/mass [T, 1, h, w], has_base [T].
+        """tokens [T, N, C], the encoder's levels, t [T], noisy/base/warped [T, 3, h, w], mass [T, 1, h, w] and
+        has_base [T].
 
         Returns `(x0 [T, 3, h, w], shares [T, 4, h, w])`, the shares of base, warped picture, tinted base and paint.
         """
-
-        def spread(layer: nn.Linear, factor: int) -> Tensor:
-            return F.pixel_shuffle(layer(tokens).transpose(1, 2).unflatten(2, grid), factor)
-
-        film = self.vector(vector)
-        seen = noisy * input_scale(t)[:, None, None, None]
-        inputs = torch.cat([seen, base, warped, mask, mass], dim=1).to(tokens.dtype)
-        fine = torch.cat([F.pixel_unshuffle(inputs, STEM), spread(self.fine, self.patch // STEM)], dim=1)
-        fine = fine.contiguous(memory_format=torch.channels_last)
-        known = (has_base[:, None] * self.known)[:, :, None, None]
-        skip = self.block0(self.enter(fine) + known.to(tokens.dtype), film)
-        deep = torch.cat([self.down(F.silu(skip)), spread(self.coarse, self.patch // (2 * STEM))], dim=1)
-        deep = self.block2(self.block1(self.join(deep), film), film)
-        top = self.block3(skip + F.interpolate(self.up(deep), scale_factor=2), film)
-        scale, shift = self.modulation(film)[:, :, None, None].chunk(2, dim=1)
-        top = F.silu(_channel_norm(top) * (1 + scale) + shift)
-        out = F.pixel_shuffle(self.leave(top), STEM).to(noisy.dtype)
+        borrowed = F.pixel_unshuffle(torch.cat([warped, mass], dim=1).to(tokens.dtype), FINE)
+        finest, *others = levels
+        top = self.decoder(tokens, grid, (finest + self.borrow(borrowed), *others), film)
+        out = F.pixel_shuffle(self.leave(top), FINE).to(noisy.dtype)
         colour, source, copied, painted = out.split([3, 1, 1, 1], 1)
-        maps, recoloured = self.tint(top).split([2 * TINT, STEM**2], 1)
-        broad = self.tint_tokens(tokens).transpose(1, 2).unflatten(2, grid)
-        broad = F.interpolate(broad, scale_factor=self.patch // STEM, mode="bilinear")
+        maps, recoloured = self.tint(top).split([2 * TINT, FINE**2], 1)
+        broad = F.interpolate(_on_grid(self.tint_tokens(tokens), grid), size=maps.shape[2:], mode="bilinear")
+        sketch = F.pixel_shuffle(_on_grid(self.sketch(tokens), grid), SKETCH)
+        sketch = F.interpolate(sketch.to(noisy.dtype), size=noisy.shape[2:], mode="bilinear")
         repaint, retouch = (maps + broad).to(noisy.dtype).chunk(2, dim=1)
-        recoloured = F.pixel_shuffle(recoloured, STEM).to(noisy.dtype)
+        recoloured = F.pixel_shuffle(recoloured, FINE).to(noisy.dtype)
         skipped, gain = (factor[:, None, None, None] for factor in precondition(t))
-        paint = skipped * noisy + gain * (spread(self.patch_out, self.patch) + colour)
+        paint = skipped * noisy + gain * (colour + sketch)
         unknown = ~has_base[:, None, None, None]
         source = (source + 1.0).masked_fill(unknown, -1e4)
         copied = copied + (mass + 1e-4).log()

@@ -91,16 +91,14 @@ class MLP(nn.Module):
 
 
 class PatchEmbedding(nn.Module):
-    """Linear patch embedding, through a narrow waist that makes large pixel patches learnable (arXiv 2511.13720);
-    a waist of 0 leaves it out."""
+    """Linear patch embedding."""
 
-    def __init__(self, width_in: int, waist: int, width: int) -> None:
+    def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
-        self.waist = nn.Linear(width_in, waist, bias=False) if waist else nn.Identity()
-        self.proj = nn.Linear(waist or width_in, width)
+        self.proj = nn.Linear(width_in, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.proj(self.waist(x))
+        out: Tensor = self.proj(x)
         return out
 
 

@@ -21,6 +21,7 @@ from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, Prepared
 from ace_agent.engine.generation import Picture, SamplingOptions, generate
 from ace_agent.engine.lcu import ConditionUnit, LongContextConditionUnit, Reference, contiguous_history
 from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR, rows_of
+from ace_agent.engine.prefixes import Prefixes
 from ace_agent.engine.presets import MANIFEST, MINI
 from ace_agent.engine.released import ReleasedPipeline
 from ace_agent.engine.runtime import Runtime
@@ -34,6 +35,7 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 HISTORY_BUDGET = 1024
 """Tokens of prefix that ace-mini was trained to read (docs/design.md, rule 7)."""
 REFERENCE_SIDE = 64
+VARIED_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class ACEPipeline:
         self.native_size = 128
         self.default_steps = SamplingOptions().steps
         self.default_guidance = SamplingOptions().guidance
+        self.prefixes = Prefixes()
 
     @classmethod
     def from_pretrained(
@@ -198,7 +201,8 @@ class ACEPipeline:
             task: catalogue id; without it, a request with pictures has a base image.
             history: condition units of earlier turns, oldest first.
             height: of the output in pixels; default: the base image's, else the model's own. `width` likewise.
-            num_inference_steps: default `default_steps`.
+            num_inference_steps: default `default_steps`; several variations take two at least, because with one step
+                the seed does not matter.
             guidance_scale: 1 switches guidance off.
             num_images_per_prompt: variations, denoised together; variation k uses the seed `seed + k`.
             seed: drawn if None, from `generator` when there is one.
@@ -219,6 +223,8 @@ class ACEPipeline:
             raise InputError(f"variations: wanted 1 to 16, got {num_images_per_prompt}")
         if not 0 <= guidance <= 30:
             raise InputError(f"guidance: wanted 0 to 30, got {guidance}")
+        if num_images_per_prompt > 1:
+            steps = max(steps, VARIED_STEPS)
         if seed is None:
             seed = secrets.randbelow(2**31) if generator is None else _drawn(generator)
         masks = tuple(mask) if mask is not None else (None,) * len(image)
@@ -235,7 +241,14 @@ class ACEPipeline:
                 callback_on_step_end(self, step, of, {})
 
         pictures = generate(
-            self.transformer, self.text_encoder, [request], [seeds], self.tokenizer(""), options, report
+            self.transformer,
+            self.text_encoder,
+            [request],
+            [seeds],
+            self.tokenizer(""),
+            options,
+            report,
+            self.prefixes,
         )[0]
         native = (self.native_size, self.native_size)
         own = image[0].size if request.base is not None else native

@@ -6,7 +6,6 @@ Letters: S samples, T targets, R requests, N packed rows, C width, H heads, D he
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -18,6 +17,9 @@ from torch import Tensor, nn
 from ace_agent.engine.head import CopyHead, HeadGroup, Pointing, input_scale, warp
 from ace_agent.engine.layers import MLP, Block, KeyValues, PatchEmbedding, TimestepEmbedder
 from ace_agent.engine.packing import PackedFrames, PackedTargets
+from ace_agent.engine.states import Denoised, PrefixState, Seen, TargetInputs, TextState
+from ace_agent.engine.unet import FINE, Encoder, Film
+from ace_agent.errors import ModelError
 from ace_kernels import RopeTable
 
 if TYPE_CHECKING:
@@ -41,59 +43,6 @@ def unpatchify(tokens: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
     return F.pixel_shuffle(tokens.transpose(-1, -2).unflatten(-1, grid), patch)
 
 
-@dataclass(frozen=True)
-class PrefixState:
-    """What conditioning frames leave behind: keys and values per block, and their last hidden rows [N, C]."""
-
-    key_values: list[KeyValues]
-    hidden: Tensor
-
-    @staticmethod
-    def join(states: Sequence[PrefixState]) -> PrefixState:
-        """Rows of several calls end to end."""
-        key_values = [
-            KeyValues(torch.cat([kv.keys for kv in layer]), torch.cat([kv.values for kv in layer]))
-            for layer in zip(*(state.key_values for state in states), strict=True)
-        ]
-        return PrefixState(key_values, torch.cat([state.hidden for state in states]))
-
-
-@dataclass(frozen=True)
-class TextState:
-    """Text rows of all runs [N, C]: keys and values per block, and what the current turn asks for per run [runs, C]."""
-
-    key_values: list[KeyValues]
-    pooled: Tensor
-
-
-@dataclass(frozen=True)
-class TargetInputs:
-    """What a target knows besides noise: mask [N, P*P] in 0..1, base image [N, 3*P*P] (zeros without), has_base [T],
-    and base_rows int64 [N], the base image's rows among the packed prefix rows (zeros without)."""
-
-    mask: Tensor
-    base: Tensor
-    has_base: Tensor
-    base_rows: Tensor
-
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> TargetInputs:
-        return TargetInputs(
-            self.mask.to(device, dtype),
-            self.base.to(device, dtype),
-            self.has_base.to(device),
-            self.base_rows.to(device),
-        )
-
-
-@dataclass(frozen=True)
-class Denoised:
-    """Clean estimate [N, 3*P*P], shares per group [T, 4, h, w] and where tokens pointed per group (None: no frames)."""
-
-    clean: Tensor
-    shares: list[Tensor]
-    pointing: list[Pointing | None]
-
-
 class ACETransformer(ModelMixin, ConfigMixin):
     """ACE's diffusion transformer in one of two layouts (docs/design.md): `turn_causal` with the copy head, or `joint`,
     which the released weights have."""
@@ -106,15 +55,15 @@ class ACETransformer(ModelMixin, ConfigMixin):
         layout: str = "turn_causal",
         channels: int = 3,  # of a frame, without its mask
         patch: int = 16,
-        patch_waist: int = 96,
         width: int = 256,
-        depth: int = 8,
+        depth: int = 6,
         heads: int = 4,
         mlp_ratio: float = 4.0,
         text_width: int = 256,
         qk_norm: bool = True,
         shared_qk_norm: bool = False,  # the released weights norm keys with the queries' weight
         rope_theta: float = 100.0,  # grids here are 8 to 12 tokens a side
+        levels: Sequence[int] = (48, 96, 160),  # channels of ace-mini's convolutions, finest first
         out_channels: int = 0,  # of the `joint` head: the noise, and a variance that nobody reads
     ) -> None:
         super().__init__()
@@ -122,11 +71,19 @@ class ACETransformer(ModelMixin, ConfigMixin):
         self.channels = channels
         self.heads = heads
         pixels = patch * patch
-        self.x_embedder = PatchEmbedding((channels + 1) * pixels, patch_waist, width)
         self.t_embedder = TimestepEmbedder(width, released=layout == "joint")
         self.y_embedder = MLP(text_width, width, width)
         self.t_block = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
-        if layout != "joint":
+        if layout == "joint":
+            self.x_embedder = PatchEmbedding((channels + 1) * pixels, width)
+        else:
+            reached = FINE * 2 ** len(levels)
+            if patch != reached:
+                raise ModelError(
+                    f"levels {tuple(levels)} halve pictures to patches of {reached} pixels, not {patch}",
+                    "give a level for every power of two between",
+                )
+            self.encoder = Encoder(width, levels, TASK_VECTORS)
             self.pooled = nn.Linear(width, width)
             self.base_embedder = nn.Linear(width, width)
             self.indicator = nn.Embedding(TARGET_INDICATOR + 1, width)
@@ -140,7 +97,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         if layout == "joint":
             self.output = nn.Linear(width, pixels * out_channels)
         else:
-            self.head = CopyHead(width, patch)
+            self.head = CopyHead(width, levels, TASK_VECTORS)
         self._initialise(layout)
 
     def _initialise(self, layout: str) -> None:
@@ -230,15 +187,31 @@ class ACETransformer(ModelMixin, ConfigMixin):
             kept.append(own)
         return x, kept
 
+    def _frame_rows(self, pictures: Sequence[Tensor], embedded: Tensor) -> Tensor:
+        """What the convolutions make of conditioning frames [4, h, w], packed [N, C]; those of one size go together."""
+        numbers: dict[torch.Size, list[int]] = {}
+        for number, picture in enumerate(pictures):
+            numbers.setdefault(picture.shape, []).append(number)
+        rows: dict[int, Tensor] = {}
+        for own in numbers.values():
+            frames = torch.stack([pictures[number] for number in own])
+            noise, known = torch.zeros_like(frames[:, :3]), torch.ones_like(frames[:, :1])
+            unnamed = torch.zeros(len(own), dtype=torch.long, device=frames.device)
+            film = Film(embedded.expand(len(own), -1), unnamed)
+            made = self.encoder(torch.cat([noise, frames, known], dim=1), film)
+            rows |= dict(zip(own, made.tokens.unbind(), strict=True))
+        return torch.cat([rows[number] for number in range(len(pictures))])
+
     def encode_prefix(
-        self, tokens: Tensor, frames: PackedFrames, earlier: PrefixState | None = None
+        self, pictures: Sequence[Tensor], frames: PackedFrames, earlier: PrefixState | None = None
     ) -> PrefixState:
-        """Conditioning rows at timestep 0; tokens [N, (c+1)*P*P] of pixels in -1..1 and masks in 0..1.
+        """Conditioning rows at timestep 0; pictures [4, h, w] of pixels in -1..1 and a mask in 0..1.
 
         `earlier` are rows of earlier turns that the plan of `frames` counts first.
         """
-        x = self._placed(self.x_embedder(tokens) + self.indicator(frames.indicators), frames.positions)
-        embedded = self.t_embedder(torch.zeros(1, device=x.device))
+        embedded = self.t_embedder(torch.zeros(1, device=pictures[0].device))
+        x = self._frame_rows(pictures, embedded) + self.indicator(frames.indicators)
+        x = self._placed(x, frames.positions)
         modulation = self.t_block(embedded).unflatten(-1, (6, -1))
         x, kept = self._blocks(
             x,
@@ -264,7 +237,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         x = x + named + self.turn_tag(tags.clamp_max(TURN_TAGS - 1))
         # Where the task is known its words are not asked: unusual ones were taken for another task's.
         asked = torch.where((tasks > 0)[:, None], self.task(tasks), self.pooled(current @ x))
-        return TextState([block.cross_attn.key_values(x) for block in self.trunk], asked)
+        return TextState([block.cross_attn.key_values(x) for block in self.trunk], asked, tasks)
 
     def target_rows(self, frames: PackedFrames, inputs: TargetInputs, prefix: PrefixState | None) -> Tensor:
         """What targets are apart from noise and mask, [N, C]: their vector, their places, and what the trunk made of
@@ -293,9 +266,15 @@ class ACETransformer(ModelMixin, ConfigMixin):
         """Clean estimate of every target. noisy [N, 3*P*P] packed rows; t float [T] in 0..1 (1 = noise);
         `rope` are the angles of the targets' positions and `known` their `target_rows`, built once per request."""
         frames = targets.frames
-        seen = noisy * input_scale(t)[frames.sample][:, None]
-        x = self.x_embedder(torch.cat([seen, inputs.mask], dim=-1)) + known
         embedded = self.t_embedder(t * 1000) + text.pooled[targets.runs]
+        tasks = text.tasks[targets.runs]
+        x = torch.zeros_like(known)
+        seen = []
+        for group in groups:
+            seen.append(self._seen(noisy, t, embedded, tasks, inputs, group))
+            rows = seen[-1].features.tokens.flatten(0, 1).to(x.dtype)
+            x = x.index_copy(0, group.rows.flatten(), rows)
+        x = x + known
         modulation = self.t_block(embedded).unflatten(-1, (6, -1))
         earlier = prefix.key_values if prefix is not None else None
         x, _ = self._blocks(x, modulation, frames, rope, earlier, text.key_values, targets)
@@ -303,45 +282,58 @@ class ACETransformer(ModelMixin, ConfigMixin):
         x = F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale[frames.sample]) + shift[frames.sample]
         clean = torch.empty_like(noisy)
         shares, pointing = [], []
-        for group in groups:
-            tokens = x[group.rows]
-            picture, share, pointed = self._head(tokens, embedded, t, noisy, prefix, inputs, group)
+        for group, own in zip(groups, seen, strict=True):
+            picture, share, pointed = self._head(x[group.rows], own, t, inputs, prefix, group)
             clean = clean.index_copy(0, group.rows.flatten(), patchify(picture, self.patch).flatten(0, 1))
             shares.append(share)
             pointing.append(pointed)
-        return Denoised(clean, shares, pointing)
+        return Denoised(clean, x, shares, pointing)
 
-    def _head(
+    def _seen(
         self,
-        tokens: Tensor,
-        embedded: Tensor,
-        t: Tensor,
         noisy: Tensor,
-        prefix: PrefixState | None,
+        t: Tensor,
+        embedded: Tensor,
+        tasks: Tensor,
         inputs: TargetInputs,
         group: HeadGroup,
-    ) -> tuple[Tensor, Tensor, Pointing | None]:
+    ) -> Seen:
         def pixels(packed: Tensor) -> Tensor:
             return unpatchify(packed[group.rows], group.grid, self.patch)
 
         noise, base, mask = pixels(noisy), pixels(inputs.base), pixels(inputs.mask)
+        film = Film(embedded[group.members], tasks[group.members])
+        known = inputs.has_base[group.members][:, None, None, None].to(mask).expand_as(mask)
+        shown = noise * input_scale(t[group.members])[:, None, None, None]
+        features = self.encoder(torch.cat([shown, base, mask, known], dim=1), film)
+        return Seen(noise, base, film, features)
+
+    def _head(
+        self,
+        tokens: Tensor,
+        seen: Seen,
+        t: Tensor,
+        inputs: TargetInputs,
+        prefix: PrefixState | None,
+        group: HeadGroup,
+    ) -> tuple[Tensor, Tensor, Pointing | None]:
         pointed = None
-        warped, mass = torch.zeros_like(noise), torch.zeros_like(mask)
+        warped, mass = torch.zeros_like(seen.base), torch.zeros_like(seen.base[:, :1])
         if prefix is not None and group.table is not None:
             # Places in a picture need more digits than bfloat16 has.
-            with torch.autocast(noise.device.type, enabled=False):
+            with torch.autocast(tokens.device.type, enabled=False):
                 pointed = self.head.pointer(
                     tokens.float(), prefix.hidden.float(), group.prefix, group.prefix_valid
                 )
                 warped, mass = warp(pointed, group.table, group.grid, self.patch, len(tokens))
         clean, shares = self.head(
             tokens,
-            embedded[group.members],
+            seen.features.levels,
+            seen.film,
             t[group.members],
-            noise,
-            base,
+            seen.noise,
+            seen.base,
             inputs.has_base[group.members],
-            mask,
             warped,
             mass,
             group.grid,

@@ -11,7 +11,7 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-TARGETS = r"blocks\.\d+\.(attn|cross_attn)\.[qkvo]|blocks\.\d+\.mlp\.fc[12]|head\.(patch_out|fine|coarse)"
+TARGETS = r"blocks\.\d+\.(attn|cross_attn)\.[qkvo]|blocks\.\d+\.mlp\.fc[12]|head\.(sketch|tint_tokens)"
 """Every linear map of the trunk, and those of ace-mini's head that turn tokens into pixels."""
 ADAPTER = "default"
 

@@ -25,6 +25,7 @@ from ace_agent.engine.text import MiniTextEncoder, WordTokenizer, build_words
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.errors import InputError
 from ace_agent.training.mini_subject import MiniSubject
+from ace_agent.training.naming import Namer
 from ace_agent.training.processes import Processes
 from ace_agent.training.stream import SceneStream, Split, StreamOptions, draw, prepare_sample
 from ace_agent.training.trainer import Limits, Trainer, TrainingOptions, last_checkpoint
@@ -85,11 +86,13 @@ def new_subject(run: Path, options: TrainingOptions, shape: Shape) -> MiniSubjec
         encoder.words.weight.normal_()
         encoder.words.weight[len(tokenizer) - len(words) :] = vectors
     model = ACETransformer(width=shape.width, depth=shape.depth, heads=shape.heads, text_width=256)
-    return MiniSubject(model, encoder, tokenizer, options.objective)
+    namer = Namer(tokenizer, shape.width, vectors.shape[1])
+    return MiniSubject(model, encoder, tokenizer, options.objective, namer=namer)
 
 
 def warm_start(trainer: Trainer, folder: Path) -> list[str]:
-    """Start from exported weights where names and shapes agree, with a fresh optimiser. Returns what stayed new."""
+    """Start from exported weights where names and shapes agree, with a fresh optimiser and their samples and hours.
+    Returns what stayed new."""
     from safetensors.torch import load_file
 
     fresh = []
@@ -102,6 +105,8 @@ def warm_start(trainer: Trainer, folder: Path) -> list[str]:
             else:
                 fresh.append(name)
         average.load_state_dict(average.live)
+    facts = json.loads((folder / "training.json").read_text())
+    trainer.samples, trainer.seconds = facts["samples"], facts["hours"] * 3600
     return fresh
 
 
@@ -219,7 +224,10 @@ def _with_shape(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--sheet-minutes", default=20.0, help="Minutes between sample sheets.")
 @click.option("--seed", default=0)
 @click.option(
-    "--start", type=click.Path(path_type=Path), help="A new run starts from the weights in this folder."
+    "--weights",
+    "start",
+    type=click.Path(path_type=Path),
+    help="A new run starts from the weights in this folder.",
 )
 @click.option("--batch", default=StreamOptions.batch, help="Samples of a step.")
 @click.option(

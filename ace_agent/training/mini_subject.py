@@ -13,6 +13,7 @@ from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.training.average import trained
 from ace_agent.training.batches import Batch
+from ace_agent.training.naming import Namer
 from ace_agent.training.objective import Loss, ObjectiveOptions, flow_loss
 from ace_agent.training.processes import Processes
 from ace_agent.training.stream import Example
@@ -21,18 +22,21 @@ from ace_agent.training.stream import Example
 @dataclass
 class MiniSubject:
     """The transformer and its text encoder, as far as they are not frozen; `origin` says what a fine-tuning started
-    from and how."""
+    from and how. `namer` says in training what frames show, where that is known."""
 
     model: ACETransformer
     encoder: MiniTextEncoder
     tokenizer: WordTokenizer
     objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
     origin: Mapping[str, Any] = field(default_factory=dict)
+    namer: Namer | None = None
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
-        both: dict[str, nn.Module] = {"model": self.model, "encoder": self.encoder}
-        return {name: network for name, network in both.items() if trained(network)}
+        every: dict[str, nn.Module] = {"model": self.model, "encoder": self.encoder}
+        if self.namer is not None:
+            every["namer"] = self.namer
+        return {name: network for name, network in every.items() if trained(network)}
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -43,4 +47,4 @@ class MiniSubject:
         }
 
     def loss(self, batch: Batch[Example], generator: torch.Generator, processes: Processes) -> Loss:
-        return flow_loss(self.model, self.encoder, batch, self.objective, generator, processes)
+        return flow_loss(self.model, self.encoder, batch, self.objective, generator, processes, self.namer)

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ace_agent.engine.conditions import frame_tokens, target_inputs, text_batch
+from ace_agent.engine.conditions import frame_pictures, target_inputs, text_batch
 from ace_agent.engine.head import HeadGroup, Pointing, head_groups, pointed_coordinates
 from ace_agent.engine.packing import pack_prefix, pack_targets, rows_of
 from ace_agent.engine.text import MiniTextEncoder
 from ace_agent.engine.transformer import ACETransformer, patchify
 from ace_agent.training.batches import Batch
+from ace_agent.training.naming import Namer, Naming
 from ace_agent.training.processes import Processes
 from ace_agent.training.stream import Example
 
@@ -28,13 +29,15 @@ SMALLEST = 1 / 8
 class ObjectiveOptions:
     """Noise levels and weights of the loss."""
 
-    time_low: float = 0.02  # noise levels go from here to 1
+    time_low: float = 0.3  # noise levels go from here to 1: sixteen steps of the sampler ask for none below
     time_shift: float = 8.0  # above 1, more of them are high
-    pure: float = 0.7  # share of targets that are nothing but noise
+    pure: float = 0.8  # share of targets that are nothing but noise
     time_floor: float = 0.05  # the velocity loss divides by t squared
     keep_weight: float = 0.5  # of a target's mean over all pixels, beside the mean over those that change
-    pointer_weight: float = 0.1
+    pointer_weight: float = 0.2
     gate_weight: float = 0.5
+    naming_weight: float = 0.2
+    naming_nothing: float = 0.2  # of a row that shows no thing, beside one that does
     draws: int = 1  # noise draws per prefix
 
 
@@ -69,6 +72,7 @@ def flow_loss(
     options: ObjectiveOptions,
     generator: torch.Generator,
     processes: Processes | None = None,
+    namer: Namer | None = None,
 ) -> Loss:
     """Loss of a batch, its requests packed freely: all conditioning frames in one call, all targets in another.
 
@@ -85,11 +89,14 @@ def flow_loss(
     noise = noise[sum(batch.rows[: batch.start]) * draws :][: sum(map(len, clean))]
     changed = [pixel_weights(patchify(e.changed, patch), options) for e in examples for _ in range(draws)]
     slots = draws * sum(len(example.correspondence.tokens.unique()) for example in examples)
+    naming = Naming(examples, draws, options.naming_nothing)
     if processes.count == 1:
         normaliser = torch.cat(changed).mean()
     else:
-        own = [float(sum(c.sum() for c in changed)), sum(c.numel() for c in changed), slots]
-        weights, numbers, slots = processes.total(torch.tensor(own, dtype=torch.float64)).tolist()
+        own = [float(sum(c.sum() for c in changed)), sum(c.numel() for c in changed), slots, naming.total]
+        weights, numbers, slots, naming.total = processes.total(
+            torch.tensor(own, dtype=torch.float64)
+        ).tolist()
         normaliser = torch.tensor(weights / numbers, dtype=torch.float32)
     if not examples:
         return Loss(torch.zeros(()), torch.zeros(0))
@@ -106,7 +113,7 @@ def flow_loss(
     frames = [frame for request in requests for frame in request.frames]
     prefix = None
     if packed is not None:
-        prefix = model.encode_prefix(frame_tokens(frames, patch).to(device), packed.to(device))
+        prefix = model.encode_prefix([one.to(device) for one in frame_pictures(frames)], packed.to(device))
     targets = pack_targets(layouts, [(index, index) for index in of], texts.lengths)
     inputs = target_inputs(requests, of, patch).to(device)
     groups = head_groups(layouts, of, [frame.pixels.to(device) for frame in frames], patch, device)
@@ -127,6 +134,10 @@ def flow_loss(
     share = len(examples) / len(batch.rows)
     total = (flow.mean() + options.gate_weight * gate) * share + options.pointer_weight * pointer
     parts = {"pointer": pointer.detach() / share, "gate": gate.detach()}
+    if namer is not None:
+        named = naming.loss(namer, encoder.words.weight, prefix.hidden if prefix else None, out.rows)
+        total = total + options.naming_weight * named
+        parts["naming"] = named.detach() / share
     return Loss(total, flow.detach(), parts)
 
 
@@ -191,7 +202,7 @@ def _pointer_loss(
             continue
         pair, token = torch.cat(pairs).to(device), torch.cat(tokens).to(device)
         share = mass[pair, token]
-        certain = 1 - t[torch.cat(numbers).to(device)]
+        certain = 1 - t[torch.cat(numbers).to(device)] / 2
         slots, inverse = torch.cat(seen).to(device).unique(return_inverse=True)
         pooled = torch.zeros(len(slots), device=device).index_add(0, inverse, share)
         sure = torch.zeros(len(slots), device=device).scatter(0, inverse, certain)

@@ -1,4 +1,4 @@
-"""Muon for the matrices of the transformer's blocks, AdamW for everything else."""
+"""Muon for the matrices and kernels of the networks' blocks, AdamW for everything else."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from ace_agent.training.processes import Processes
 
+NARROWEST = 48
+"""Side of the smallest matrix that Muon gets."""
 # Coefficients of the quintic Newton-Schulz iteration (Jordan et al. 2024, "Muon").
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 
@@ -60,16 +62,24 @@ class Muon(torch.optim.Optimizer):
                     if "momentum" not in state:
                         state["momentum"] = torch.zeros_like(parameter)
                     buffers.append(state["momentum"])
-                gradients = [cast(Tensor, parameter.grad) for parameter in parameters]
+                gradients = [cast(Tensor, parameter.grad).contiguous() for parameter in parameters]
                 weights: list[Tensor] = [*parameters]
                 torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
                 ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])
                 own = [ahead[i] for i in self.processes.share(len(ahead))]
-                stack = torch.stack(own).to(self.processes.dtype)
+                stack = torch.stack(own).flatten(2).to(self.processes.dtype)
                 updates = self.processes.gather_rows(orthogonalize(stack), len(ahead))
-                updates = updates.to(parameters[0].dtype) * (0.2 * max(shape) ** 0.5)
+                updates = updates.to(parameters[0].dtype) * (0.2 * max(updates.shape[1:]) ** 0.5)
+                updates = updates.unflatten(2, shape[1:])
                 torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
                 torch._foreach_add_(weights, list(updates.unbind()), alpha=-group["lr"])
+
+
+def _is_inner(name: str, parameter: nn.Parameter) -> bool:
+    """Whether a parameter maps hidden features to hidden features, as Muon wants it: a matrix, or kernels as one."""
+    if not ("blocks." in name or "layers." in name) or "film" in name or parameter.ndim not in (2, 4):
+        return False
+    return min(parameter.flatten(1).shape) >= NARROWEST
 
 
 class Optimizers:
@@ -91,8 +101,7 @@ class Optimizers:
             for name, parameter in module.named_parameters():
                 if not parameter.requires_grad:
                     continue
-                inner = ("blocks." in name or "layers." in name) and parameter.ndim == 2
-                inner = inner and muon_rate is not None and min(parameter.shape) >= 64
+                inner = muon_rate is not None and _is_inner(name, parameter)
                 (matrices if inner else rest).append(parameter)
         self.parameters = [*matrices, *rest]
         adam = torch.optim.AdamW(rest, lr=adam_rate, betas=(0.9, 0.98), weight_decay=decay)

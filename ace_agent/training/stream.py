@@ -21,6 +21,7 @@ from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, Prepared
 from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR
 from ace_agent.engine.text import WordTokenizer
 from ace_agent.training.batches import Batch, part_of
+from ace_agent.training.naming import all_shown, shown
 
 Split = Literal["train", "validation", "held-out"]
 
@@ -51,12 +52,15 @@ class Correspondence:
 @dataclass(frozen=True)
 class Example:
     """One request with its answer: target float [3, h, w] in -1..1; changed float [1, h, w], 1 where it differs from
-    the base image (all ones without one)."""
+    the base image (all ones without one); shown and to_show int64 [N, 2], what the rows of its frames and
+    of the target show (naming.py)."""
 
     request: PreparedRequest
     target: Tensor
     changed: Tensor
     correspondence: Correspondence
+    shown: Tensor
+    to_show: Tensor
     task: str
     instruction: str
 
@@ -174,7 +178,9 @@ def make_example(
     frames = [frame for turn in history for frame in turn.frames]
     frames += [*last.frames, *(last.named[k].frame for k in chosen[:MAX_REFERENCES])]
     matches = correspond(last.placements, frames, (height, width), patch)
-    return Example(request, target, changed, matches, last.task, last.instruction)
+    named = all_shown(frames, patch)
+    wanted = shown(last.placements, height // patch, width // patch)
+    return Example(request, target, changed, matches, named, wanted, last.task, last.instruction)
 
 
 class SceneStream(Dataset[Batch[Example]]):

@@ -13,7 +13,7 @@ from ace_agent.data import masks
 from ace_agent.data.errors import UnknownTask
 from ace_agent.data.sample import Sample, Split, Turn
 from ace_agent.data.scene import Background, Object, Scene
-from ace_agent.data.studio import split_of
+from ace_agent.data.studio import SETTLED, split_of
 from ace_agent.data.tasks.table import FAMILY_OF, GENERATORS
 from ace_agent.data.vocabulary import HELD_OUT_NAMES, NOUNS
 from ace_agent.data.world import CHAINS, TASK_WEIGHTS, World
@@ -222,3 +222,26 @@ def test_the_object_of_the_first_picture_arrives(world: World) -> None:
         first = turns[0]
         assert np.array_equal(turns[-1].frames[1].image, first.target)
         assert {p.key for p in first.placements} <= {p.key for p in turns[-1].placements}
+
+
+def test_pictures_from_words_alone_stand_still(world):
+    """What a caption does not say is not left to chance: one thing stands in the middle, and none is mirrored."""
+    rng = random.Random(5)
+    alone = 0
+    for _ in range(60):
+        turn = world.sample(rng, "text_to_image").turns[-1]
+        bodies = [place for place in turn.placements if "@" not in place.key]
+        assert not any(place.flip for place in bodies if "#2" not in place.key)
+        if len(bodies) == 1:
+            alone += 1
+            assert abs(bodies[0].x + bodies[0].w / 2 - 0.5) < 0.01
+    assert alone > 20
+
+
+def test_settling_draws_nothing_at_random_and_keeps_what_words_say(world):
+    studios = [studio(world, seed) for seed in (1, 2)]
+    scene = studios[0].scene(2)
+    one, two = (each.settled(scene) for each in studios)
+    assert one == two == studios[0].settled(one)
+    assert [(o.name, o.color) for o in one.objects] == [(o.name, o.color) for o in scene.objects]
+    assert one.background.place == scene.background.place and one.background.seed < SETTLED

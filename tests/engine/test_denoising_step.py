@@ -53,9 +53,7 @@ def turn_causal() -> Step:
 
 def joint() -> Step:
     """Both guidance branches of two samples of other sizes, and the sampler's step."""
-    model = ACETransformer(
-        "joint", 4, 2, patch_waist=0, width=64, depth=2, heads=2, text_width=32, out_channels=8
-    ).eval()
+    model = ACETransformer("joint", 4, 2, width=64, depth=2, heads=2, text_width=32, out_channels=8).eval()
     samples = [
         JointSample((8, 8), None, (torch.zeros(4, 4, 6),), (None,), (torch.randn(3, 32), torch.randn(5, 32))),
         JointSample((4, 4), None, (), (), (torch.randn(2, 32),)),

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit, frame_tokens
+from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit, frame_pictures
 from ace_agent.engine.generation import SamplingOptions, encode_request_prefix, generate
 from ace_agent.engine.packing import pack_prefix
 from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
@@ -101,7 +101,7 @@ def test_packing_all_prefixes_freely_agrees_with_a_call_per_turn(models):
     every = requests()
     packed = pack_prefix([request.layout(16) for request in every])
     frames = [frame for request in every for frame in request.frames]
-    free = model.encode_prefix(frame_tokens(frames, 16), packed)
+    free = model.encode_prefix(frame_pictures(frames), packed)
     row = 0
     for request in every:
         own = encode_request_prefix(model, request)

@@ -3,22 +3,24 @@
 import torch
 
 from ace_agent.engine.conditions import target_inputs, text_batch
-from ace_agent.engine.head import STEM, TINT, CopyHead, input_scale, tinted
-from ace_agent.engine.text import TASK_NUMBERS
+from ace_agent.engine.generation import _branch, encode_request_prefix, encode_texts, noise_rows
+from ace_agent.engine.head import TINT, input_scale, tinted
+from ace_agent.engine.text import TASK_NUMBERS, MiniTextEncoder
 from ace_agent.engine.transformer import TASK_VECTORS, ACETransformer
+from ace_agent.engine.unet import FINE
 from ace_agent.tasks import TASKS
 from tests.engine.test_generation import TOKENIZER, requests
 
 
 def test_a_map_of_zeros_keeps_colours_and_others_recolour_their_cell():
     pixels = torch.rand(2, 3, 16, 24, generator=torch.Generator().manual_seed(0))
-    maps = torch.zeros(2, TINT, 16 // STEM, 24 // STEM)
+    maps = torch.zeros(2, TINT, 16 // FINE, 24 // FINE)
     assert torch.equal(tinted(pixels, maps), pixels)
     luminance = torch.tensor([0.3, 0.6, 0.1])
     maps[0, :9, 1, 2] = (luminance.repeat(3, 1) - torch.eye(3)).flatten()
     maps[0, 9:, 1, 2] = 0.25
     changed = tinted(pixels, maps)
-    cell = (slice(STEM, 2 * STEM), slice(2 * STEM, 3 * STEM))
+    cell = (slice(FINE, 2 * FINE), slice(2 * FINE, 3 * FINE))
     grey = (pixels[0] * luminance[:, None, None]).sum(0) + 0.25
     torch.testing.assert_close(changed[0][:, *cell], grey[cell].expand(3, -1, -1))
     others = torch.ones(16, 24, dtype=torch.bool)
@@ -26,26 +28,36 @@ def test_a_map_of_zeros_keeps_colours_and_others_recolour_their_cell():
     assert torch.equal(changed[0][:, others], pixels[0][:, others]) and torch.equal(changed[1], pixels[1])
 
 
+@torch.no_grad()
 def test_pure_noise_is_not_seen():
     assert input_scale(torch.tensor([0.0, 0.75, 1.0])).tolist() == [1.0, 0.5, 0.0]
     torch.manual_seed(0)
-    head = CopyHead(32, 16).eval()
-    with torch.no_grad():
-        for parameter in head.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.05)
-    grid = (2, 3)
-    tokens, vector = torch.randn(1, 6, 32), torch.randn(1, 32)
-    base, warped, noise, other = torch.rand(4, 1, 3, 32, 48)
-    mask = mass = torch.ones(1, 1, 32, 48)
+    model = ACETransformer(width=64, depth=1, heads=2, text_width=32).eval()
+    encoder = MiniTextEncoder(len(TOKENIZER), vector=16, width=32, depth=1, heads=2).eval()
+    for parameter in model.head.parameters():
+        parameter.add_(torch.randn_like(parameter) * 0.05)
+    asked = requests()[:1]
+    layouts = [request.layout(16) for request in asked]
+    prefix = encode_request_prefix(model, asked[0])
+    texts = encode_texts(model, encoder, asked, None)
+    branch = _branch(model, asked, layouts, [0], texts.lengths, prefix, guided=False)
 
-    def picture(noisy: torch.Tensor, t: float) -> torch.Tensor:
-        known = torch.tensor([True])
-        return head(
-            tokens, vector, torch.tensor([t]), noisy, base, known, mask, warped, mass, grid
-        )[0]  # fmt: skip
+    def picture(seed: int, t: float) -> torch.Tensor:
+        noise = noise_rows(asked[0].height, asked[0].width, 16, seed)
+        return model.denoise(
+            noise,
+            torch.tensor([t]),
+            branch.targets,
+            branch.rope,
+            branch.known,
+            texts.state,
+            prefix,
+            branch.inputs,
+            branch.groups,
+        ).clean
 
-    torch.testing.assert_close(picture(noise, 1.0), picture(other, 1.0))
-    assert (picture(noise, 0.5) - picture(other, 0.5)).abs().max() > 1e-2
+    torch.testing.assert_close(picture(1, 1.0), picture(2, 1.0))
+    assert (picture(1, 0.5) - picture(2, 0.5)).abs().max() > 1e-2
 
 
 def test_base_rows_are_those_of_the_base_image():

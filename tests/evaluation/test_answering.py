@@ -56,3 +56,11 @@ def test_a_packed_batch_is_answered_as_each_alone(pipeline: ACEPipeline) -> None
         assert np.abs(np.asarray(packed, np.int16) - np.asarray(single, np.int16)).max() <= 1
         assert np.abs(np.asarray(plain, np.int16) - np.asarray(single, np.int16)).max() <= 1
     assert not np.array_equal(np.asarray(together[0]), np.asarray(together[1]))
+
+
+def test_variations_differ_though_one_step_would_not_ask_for_the_seed(pipeline: ACEPipeline) -> None:
+    assert pipeline.default_steps == 1
+    alone = [pipeline("a car", seed=seed).images[0].tobytes() for seed in (1, 2)]
+    assert alone[0] == alone[1]
+    varied = pipeline("a car", seed=1, num_images_per_prompt=2).images
+    assert varied[0].tobytes() != varied[1].tobytes()

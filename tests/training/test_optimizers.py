@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from ace_agent.engine.unet import Film, ModulatedBlock
 from ace_agent.training.optimizers import Muon, Optimizers, orthogonalize
 from ace_agent.training.processes import Processes
 from tests.training.shared_muon import stepped
@@ -40,6 +41,23 @@ def test_muon_fits_a_linear_map():
         muon.step()
         losses.append(loss.item())
     assert losses[-1] < 0.02 * losses[0]
+
+
+def test_kernels_are_stepped_as_matrices_and_modulation_is_not():
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"blocks": nn.ModuleList([ModulatedBlock(48, 64, 64)])})
+    optimizers = Optimizers([model], muon_rate=1e-2, adam_rate=1e-3, decay=0.0)
+    (kernel, other) = optimizers.all[0].param_groups[0]["params"]
+    block = model["blocks"][0]
+    assert kernel is block.conv1.weight and other is block.conv2.weight
+    film = Film(torch.randn(2, 64), torch.tensor([1, 2]))
+    before = kernel.detach().clone()
+    for _ in range(2):  # the second convolution starts at zero, and hides the first from the first step
+        optimizers.zero_grad()
+        block(torch.randn(2, 48, 8, 8), film).square().sum().backward()
+        optimizers.step()
+    moved = torch.linalg.svdvals((kernel - before).detach().flatten(1)) / (1e-2 * 0.2 * (48 * 9) ** 0.5)
+    assert moved.median() > 0.5 and moved.max() < 1.4
 
 
 def test_every_parameter_is_stepped_by_exactly_one_optimiser():

@@ -20,13 +20,13 @@ def text_to_image(studio: Studio) -> Turn:
     if form < 0.26:
         return _pair(studio)
     if form < 0.29:
-        scene = replace(studio.scene(), lettering=lettering(studio))
+        scene = replace(studio.settled(studio.scene()), lettering=lettering(studio))
     elif form < 0.31:
-        scene = Scene(studio.background(plain=0, simple=0.3))
+        scene = studio.settled(Scene(studio.background(plain=0, simple=0.3)))
     elif form < 0.42:
         scene = _sized(studio)
     else:
-        scene = studio.scene()
+        scene = studio.settled(studio.scene())
     words = caption(studio.rng, scene, positions=studio.chance(0.5))
     return picture_turn(studio, scene, words)
 
@@ -48,12 +48,12 @@ def picture_turn(studio: Studio, scene: Scene, words: str) -> Turn:
 
 def _terse(studio: Studio) -> Turn:
     """ "red car": no article, and no place half of the time."""
-    scene = studio.scene(1)
+    scene = studio.settled(studio.scene(1))
     words = phrase(scene.objects[0])
     if studio.chance(0.5):
         words += setting(studio.rng, scene.background)
     elif scene.background.place != "plain":
-        scene = studio.scene(things=scene.objects, background=studio.paper())
+        scene = studio.settled(studio.scene(things=scene.objects, background=studio.paper()))
     # Bare, whatever the split: "please draw red car" is nobody's wording.
     return replace(picture_turn(studio, scene, words), instruction=words)
 
@@ -66,8 +66,9 @@ def _pair(studio: Studio) -> Turn:
     background = studio.background()
     if not studio.fits(noun_of(first), background.place):
         background = studio.scene(things=[first]).background
-    placed = studio.place([first, replace(first, flip=not first.flip, twin=2)], background)
-    scene = Scene(background, placed)
+    scene = studio.settled(Scene(background, (first, replace(first, twin=2))))
+    left, right = scene.objects
+    scene = replace(scene, objects=(left, replace(right, flip=True)))
     words = caption(studio.rng, scene)
     if studio.chance(0.2) and words.startswith("two "):
         words = words.replace("two ", "a pair of " if studio.chance(0.3) else "2 ", 1)
@@ -75,7 +76,7 @@ def _pair(studio: Studio) -> Turn:
 
 
 def _sized(studio: Studio) -> Scene:
-    scene = studio.scene(1)
+    scene = studio.settled(studio.scene(1))
     (thing,) = scene.objects
     big = studio.chance(0.5)
     size = 0.66 if big else 0.22
