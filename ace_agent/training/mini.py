@@ -163,11 +163,10 @@ def write_sheet(subject: MiniSubject, file: Path) -> None:
     samples = [draw(world, rng, task, "validation") for task in tasks]
     requests = [prepare_sample(sample, subject.tokenizer) for sample in samples]
     null = subject.tokenizer("")
-    options = SamplingOptions(steps=8, guidance=1.5)
     pictures = []
     for i in range(0, len(requests), 8):
         part = requests[i : i + 8]
-        made = generate(subject.model, subject.encoder, part, [[7]] * len(part), null, options)
+        made = generate(subject.model, subject.encoder, part, [[7]] * len(part), null, SamplingOptions())
         pictures += [one[0] for one in made]
     cell, columns = 128, 3
     rows = -(-len(samples) // columns)
