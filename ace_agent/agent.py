@@ -12,7 +12,7 @@ from typing import Any, cast
 from PIL import Image
 
 from ace_agent.dialogue import Dialogue
-from ace_agent.engine.presets import MINI
+from ace_agent.engine.presets import MINI, PRESETS
 from ace_agent.engine.runtime import Runtime
 from ace_agent.errors import AceError, Cancelled, InputError, PlanError
 from ace_agent.executor import Executor, Progress, Report, bind, check_known_masks
@@ -392,7 +392,9 @@ class Agent(Dialogue):
         return self._pipeline.name if self._pipeline is not None else Path(self.model).name
 
     def _default_steps(self) -> int:
-        return self._pipeline.default_steps if self._pipeline is not None else 16
+        if self._pipeline is not None:
+            return self._pipeline.default_steps
+        return PRESETS.get(self._model_name(), PRESETS[MINI]).steps
 
     def _stored(self, digest: str) -> Image.Image:
         return read_picture(self.store.blob(digest)).image

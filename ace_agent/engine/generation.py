@@ -16,7 +16,7 @@ from ace_agent.engine.head import HeadGroup, head_groups
 from ace_agent.engine.packing import PackedTargets, RequestLayout, pack_targets, rows_of
 from ace_agent.engine.prefixes import Prefixes
 from ace_agent.engine.sampling import SAMPLERS, shifted_times
-from ace_agent.engine.states import PrefixState, TargetInputs, TextState
+from ace_agent.engine.states import Denoised, PrefixState, TargetInputs, TextState
 from ace_agent.engine.text import MiniTextEncoder, Tokens
 from ace_agent.engine.transformer import ACETransformer, patchify, unpatchify
 from ace_kernels import RopeTable
@@ -86,6 +86,14 @@ class _Branch:
     known: Tensor
     inputs: TargetInputs
     groups: list[HeadGroup]
+
+    def denoise(
+        self, model: ACETransformer, x: Tensor, t: Tensor, texts: Texts, prefix: PrefixState | None
+    ) -> Denoised:
+        """One evaluation: x [N, 3 * P * P] packed rows, t float [T]."""
+        return model.denoise(
+            x, t, self.targets, self.rope, self.known, texts.state, prefix, self.inputs, self.groups
+        )
 
 
 def _branch(
@@ -160,17 +168,7 @@ def generate(
         rows = torch.cat([x, x]) if double else x
         count = len(target_request) * (2 if double else 1)
         times = torch.full((count,), t, device=x.device)
-        out = model.denoise(
-            rows,
-            times,
-            branch.targets,
-            branch.rope,
-            branch.known,
-            texts.state,
-            prefix,
-            branch.inputs,
-            branch.groups,
-        )
+        out = branch.denoise(model, rows, times, texts, prefix)
         for group, shares in zip(branch.groups, out.shares, strict=True):
             for member, share in zip(group.numbers, shares, strict=True):
                 if member < len(target_request):

@@ -22,7 +22,7 @@ from ace_agent.engine.generation import Picture, SamplingOptions, generate
 from ace_agent.engine.lcu import ConditionUnit, LongContextConditionUnit, Reference, contiguous_history
 from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR, rows_of
 from ace_agent.engine.prefixes import Prefixes
-from ace_agent.engine.presets import MANIFEST, MINI
+from ace_agent.engine.presets import MANIFEST, MINI, PRESETS
 from ace_agent.engine.released import ReleasedPipeline
 from ace_agent.engine.runtime import Runtime
 from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
@@ -81,8 +81,8 @@ class ACEPipeline:
         self.tokenizer = tokenizer
         self.folder = folder
         self.native_size = 128
-        self.default_steps = SamplingOptions().steps
-        self.default_guidance = SamplingOptions().guidance
+        self.default_steps = PRESETS[MINI].steps
+        self.default_guidance = PRESETS[MINI].guidance
         self.prefixes = Prefixes()
 
     @classmethod

@@ -36,7 +36,7 @@ MINI = "ace-mini"
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset(MINI, None, "Apache-2.0", 128, 64, 16, 2.0, 0, 0),
+        Preset(MINI, None, "Apache-2.0", 128, 64, 1, 1.0, 0, 0),
         Preset(
             "ace-0.6b-512",
             "scepter-studio/ACE-0.6B-512px",

@@ -35,17 +35,7 @@ def turn_causal() -> Step:
 
     def run() -> torch.Tensor:
         t = torch.full((2,), 0.5)
-        out = model.denoise(
-            x,
-            t,
-            branch.targets,
-            branch.rope,
-            branch.known,
-            texts.state,
-            prefix,
-            branch.inputs,
-            branch.groups,
-        )
+        out = branch.denoise(model, x, t, texts, prefix)
         return out.clean
 
     return model, run

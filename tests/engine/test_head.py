@@ -44,17 +44,7 @@ def test_pure_noise_is_not_seen():
 
     def picture(seed: int, t: float) -> torch.Tensor:
         noise = noise_rows(asked[0].height, asked[0].width, 16, seed)
-        return model.denoise(
-            noise,
-            torch.tensor([t]),
-            branch.targets,
-            branch.rope,
-            branch.known,
-            texts.state,
-            prefix,
-            branch.inputs,
-            branch.groups,
-        ).clean
+        return branch.denoise(model, noise, torch.tensor([t]), texts, prefix).clean
 
     torch.testing.assert_close(picture(1, 1.0), picture(2, 1.0))
     assert (picture(1, 0.5) - picture(2, 0.5)).abs().max() > 1e-2

@@ -4,7 +4,8 @@ from pathlib import Path
 from pytest import MonkeyPatch, fixture, mark, raises
 
 from ace_agent.engine.convert import convert
-from ace_agent.engine.presets import PRESETS, fetch, is_installed, model_folder, preset_folder
+from ace_agent.engine.generation import SamplingOptions
+from ace_agent.engine.presets import MINI, PRESETS, fetch, is_installed, model_folder, preset_folder
 from ace_agent.errors import InputError, ModelError
 
 
@@ -108,3 +109,8 @@ def test_the_presets_are_the_released_ones():
         (512, 1024, 20),
         (1024, 4096, 50),
     ]
+
+
+def test_ace_mini_runs_as_the_sampler_does_by_itself():
+    options = SamplingOptions()
+    assert (PRESETS[MINI].steps, PRESETS[MINI].guidance) == (options.steps, options.guidance)

@@ -48,14 +48,14 @@ def picture_turn(studio: Studio, scene: Scene, words: str) -> Turn:
 
 def _terse(studio: Studio) -> Turn:
     """ "red car": no article, and no place half of the time."""
-    scene = studio.settled(studio.scene(1))
+    scene = studio.scene(1)
     words = phrase(scene.objects[0])
     if studio.chance(0.5):
         words += setting(studio.rng, scene.background)
     elif scene.background.place != "plain":
-        scene = studio.settled(studio.scene(things=scene.objects, background=studio.paper()))
+        scene = studio.scene(things=scene.objects, background=studio.paper())
     # Bare, whatever the split: "please draw red car" is nobody's wording.
-    return replace(picture_turn(studio, scene, words), instruction=words)
+    return replace(picture_turn(studio, studio.settled(scene), words), instruction=words)
 
 
 def _pair(studio: Studio) -> Turn:
