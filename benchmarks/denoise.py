@@ -36,7 +36,7 @@ from ace_agent.engine.prefixes import Prefixes
 from ace_agent.engine.presets import PRESETS
 from ace_agent.engine.sampling import shifted_times
 from ace_agent.engine.transformer import ACETransformer
-from ace_kernels import RangePlan, range_attention
+from ace_kernels import RangePlan, Segment, range_attention
 
 TEXT_ROWS = 30
 TEXT_WIDTH = 4096
@@ -124,9 +124,24 @@ def multiplications(model: ACETransformer, tokens: int, blocks: int) -> Method:
     return run
 
 
+def attentions(model: ACETransformer, tokens: int, blocks: int) -> Method:
+    """Self-attention of some blocks, with nothing between them."""
+    config: Any = model.config
+    shape = (3, tokens, config.heads, config.width // config.heads)
+    q, k, v = torch.randn(shape, device=model.device, dtype=model.dtype).unbind()
+    plan = RangePlan.build([Segment((0, tokens), (0, tokens))], tokens, tokens, device=model.device)
+
+    def run() -> None:
+        for _ in range(blocks):
+            range_attention(q, k, v, plan)
+
+    return run
+
+
 def run_step(options: argparse.Namespace) -> None:
     """One evaluation of the 0.6B shape, an edit of one picture, as a share of the limit: all its multiplications,
-    attention's too, at the speed that the linear layers alone reach between the evaluations."""
+    attention's too, at the speed that the linear layers alone reach between the evaluations. Beside it, how near a
+    step could come whose attention takes the time that attention alone does."""
     side = 16 if options.quick else 64
     model = released(options, options.blocks)
     targets = (side // 2) ** 2
@@ -135,14 +150,25 @@ def run_step(options: argparse.Namespace) -> None:
     blocks = min(4, len(model.trunk))
     before = peak_gigabytes(options.device)
     run = evaluation(model, [sample(side, 1)])
-    taken = measure({"step": run, "linear": multiplications(model, tokens, blocks)}, options)
+    parts = {
+        "step": run,
+        "linear": multiplications(model, tokens, blocks),
+        "attention": attentions(model, tokens, blocks),
+    }
+    taken = measure(parts, options)
     config: Any = model.config
     rate = 2.0 * 14 * blocks * tokens * config.width**2 / taken["linear"]
     flops = linear_flops(model, tokens, targets) + attention_flops(model, tokens, targets)
+    attended = attention_flops(model, tokens, targets)
+    speed = 4.0 * blocks * tokens**2 * config.width / taken["attention"]
     times = {"matrix multiplication alone": flops / rate, "denoising step": taken["step"]}
     title = f"0.6B shape, {tokens} tokens, {len(model.trunk)} blocks, {flops / 1e12:.2f} TFLOP"
     report(title, times, flops, device_peak(options.device))
-    print(f"  {flops / rate / taken['step']:.1%} of the limit")
+    near = 1 / (1 + attended * (rate / speed - 1) / flops)
+    print(
+        f"  {flops / rate / taken['step']:.1%} of the limit; attention alone runs at {speed / rate:.1%} of the linear "
+        f"layers' speed, which leaves {near:.1%} to a step that loses nothing else"
+    )
     square = tokens**2 * 4 * config.heads / 1e9
     print(
         f"  peak {peak_gigabytes(options.device):.2f} GB, {before:.2f} GB before the first step, weights "
