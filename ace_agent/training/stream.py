@@ -31,8 +31,8 @@ class StreamOptions:
     """What is left out of examples at random, so that the model can do without it."""
 
     batch: int = 32
-    drop_text: float = 0.1  # the current turn's text and task, as guidance's null branch does
-    drop_task: float = 0.1  # the current turn's task alone
+    drop_text: float = 0.05  # the current turn's text and task, as guidance's null branch does
+    drop_task: float = 0.05  # the current turn's task alone
     drop_history: float = 0.1
     drop_references: float = 0.25  # all reference pictures of an example
     drop_reference: float = 0.1  # each one

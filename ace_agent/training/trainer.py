@@ -277,8 +277,8 @@ class Trainer:
                 if self.step % limits.report_steps == 0:
                     self.report()
                 # Decided by the step's shared clock: saving waits for all processes.
-                if decaying is None and start + elapsed - saved > limits.save_minutes * 60:
-                    self.save()
+                if start + elapsed - saved > limits.save_minutes * 60:
+                    self.save(STATE if decaying is None else DECAYED)
                     saved = start + elapsed
                 if observe is not None and start + elapsed - observed > limits.observe_minutes * 60:
                     if decaying is None:

@@ -104,7 +104,12 @@ def test_the_rate_goes_to_zero_beside_the_checkpoint_that_goes_on(tmp_path, monk
     rates = []
     step = run.train_step
     run.train_step = lambda batch: (rates.append(run.rate()), step(batch))[1]  # type: ignore[method-assign]
-    assert run.run(stream, Limits(minutes=12 / 60, decay_minutes=8 / 60, report_steps=1), workers=0)
+    saved = []
+    save = run.save
+    run.save = lambda name=STATE: (saved.append((run.step, name)), save(name))[1]  # type: ignore[method-assign]
+    limits = Limits(minutes=12 / 60, decay_minutes=8 / 60, report_steps=1, save_minutes=3 / 60)
+    assert run.run(stream, limits, workers=0)
+    assert [name for step, name in saved if step > 2] == [DECAYED] * 3, "a decay that is killed loses little"
     assert rates == pytest.approx([0.5, 1, 1, 5 / 7, 3 / 7, 1 / 7])
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert "decay" in lines[-1] and "decay" not in lines[0]
