@@ -130,13 +130,31 @@ def pointed_coordinates(pointing: Pointing, table: FrameTable) -> tuple[Tensor, 
     return mass, position
 
 
+AGREEMENT = 8.0
+"""Pixels of a frame within which tokens agree where one of them points."""
+
+
+def agreed(mass: Tensor, position: Tensor, scale: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
+    """Maps of tokens, each averaged with those that say nearly the same about its place: `(position, scale)`.
+
+    A thing is moved as one piece, but every token finds its place alone; on the way they differed by pixels. mass
+    [F, N], position and scale [F, N, 2], centre [N, 2] in target pixels. Maps that agree stay as they are.
+    """
+    apart = centre[:, None] - centre
+    said = position[:, None] + scale[:, None] * apart
+    distance = (said - position[:, :, None]).square().sum(-1)
+    weight = mass[:, None] * (-distance / (2 * AGREEMENT**2)).exp()
+    weight = weight / weight.sum(-1, keepdim=True).clamp_min(1e-6)
+    return (weight[..., None] * said).sum(2), weight @ scale
+
+
 def warp(
     pointing: Pointing, table: FrameTable, grid: tuple[int, int], patch: int, targets: int
 ) -> tuple[Tensor, Tensor]:
     """Pictures that the targets' tokens point at: `(colour [T, 3, h, w], mass [T, 1, h, w])`.
 
-    Each token holds an affine map from target pixels to frame pixels; maps are interpolated between tokens with their
-    mass as weight (a partition of unity), so that neighbouring tokens that agree give an exact affine copy.
+    Each token holds an affine map from target pixels to frame pixels, after `agreed`; maps are interpolated between
+    tokens with their mass as weight (a partition of unity), so that neighbouring tokens that agree give an exact affine copy.
     """
     rows, columns = grid
     height, width = rows * patch, columns * patch
@@ -144,6 +162,7 @@ def warp(
     scale = pointing.scale[table.target]
     y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     centre = ((torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * patch).to(position)
+    position, scale = agreed(mass, position, scale, centre)
     offset = position - scale * centre
     maps = torch.cat([mass[..., None], mass[..., None] * offset, mass[..., None] * scale], -1)
     maps = maps.transpose(1, 2).unflatten(2, grid)

@@ -34,7 +34,7 @@ class ObjectiveOptions:
     pure: float = 0.8  # share of targets that are nothing but noise
     time_floor: float = 0.05  # the velocity loss divides by t squared
     keep_weight: float = 0.5  # of a target's mean over all pixels, beside the mean over those that change
-    pointer_weight: float = 0.2
+    pointer_weight: float = 0.4
     gate_weight: float = 0.5
     naming_weight: float = 0.2
     naming_nothing: float = 0.2  # of a row that shows no thing, beside one that does
@@ -207,8 +207,7 @@ def _pointer_loss(
         pooled = torch.zeros(len(slots), device=device).index_add(0, inverse, share)
         sure = torch.zeros(len(slots), device=device).scatter(0, inverse, certain)
         total = total - (sure * (pooled + 1e-4).log()).sum()
-        off = (position[pair, token] - torch.cat(where).to(device)) / 16
-        off = torch.nn.functional.smooth_l1_loss(off, torch.zeros_like(off), reduction="none").mean(-1)
+        off = (position[pair, token] - torch.cat(where).to(device)).abs().mean(-1) / 16
         turn = pointed.scale[group.table.target[pair], token] - torch.cat(scales).to(device)
         total = total + (certain * (share.detach() * off + turn.abs().mean(-1) * 0.5)).sum()
     return total

@@ -9,8 +9,11 @@ from ace_agent.data.captions import a, the
 from ace_agent.data.edits.change import Change, category, flies, keep_clear, one, swap
 from ace_agent.data.errors import Unfit
 from ace_agent.data.scene import Lettering, Object, Scene
-from ace_agent.data.studio import Studio, noun_of
+from ace_agent.data.studio import Studio, noun_of, settled_size
 from ace_agent.data.wordings import article
+
+ADDED_SIZE = 0.34
+"""Longest side of a thing that is put beside others, as a fraction of the picture."""
 
 
 def add(studio: Studio, scene: Scene) -> Change:
@@ -24,14 +27,18 @@ def add(studio: Studio, scene: Scene) -> Change:
     words = [noun_of(obj) for obj in scene.objects]
     if not studio.allows(noun_of(new), *words, scene.background.place):
         raise Unfit("another split's pair")
-    (new,) = studio.place([new], scene.background)
-    size = min(new.size, 0.5 if new.person else 0.34)
+    # Nobody says how large, or which way it faces: as things of settled scenes, and as its reference picture.
+    if scene.objects:
+        size = 0.5 if new.person else ADDED_SIZE
+    else:
+        size = settled_size(new)
+    new = replace(new, size=size, flip=False)
+    (new,) = studio.place([new], scene.background, still=True)
     side = studio.pick(("left", "right"))
-    x = size / 2 + 0.04 if side == "left" else 0.96 - size / 2
+    x = new.size / 2 + 0.04 if side == "left" else 0.96 - new.size / 2
     if not scene.objects:
         side, x = "middle", new.x
-        size = new.size
-    new = replace(new, size=round(size, 3), x=round(x, 3))
+    new = replace(new, x=round(x, 3))
     after = replace(scene, objects=(*scene.objects, new))
     keep_clear(studio, after, new)
     slots = {"a": a(new, style=False), "side": side}
@@ -94,7 +101,7 @@ def replace_object(studio: Studio, scene: Scene) -> Change:
 
     pool = studio.until(suits)
     size = max(obj.size, 0.5) if pool.person else min(obj.size, 0.5)
-    new = replace(pool, x=obj.x, y=max(obj.y, size + 0.03), size=size)
+    new = replace(pool, x=obj.x, y=max(obj.y, size + 0.03), size=size, flip=False)
     slots = {"the": the(studio.rng, obj, scene), "a": a(new, style=False)}
     return Change("replace", "replace", slots, swap(scene, obj, new), local=True, exact=False)
 

@@ -20,8 +20,8 @@ def change_place(studio: Studio, scene: Scene) -> Change:
         slots = {"place": studio.pick((color, f"plain {color}")), "at": f"on {article(color)} background"}
     else:
         place = studio.other(PLACES, scene.background.place)
-        background = Background(place, (), studio.seed())
-        if background.outdoors and scene.background.outdoors and studio.chance(0.7):
+        background = studio.settled_background(Background(place))
+        if background.outdoors and scene.background.outdoors:
             background = replace(background, time=scene.background.time)
         slots = {
             "place": studio.pick(captions.PLACE_NOUNS[place]),
