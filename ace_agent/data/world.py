@@ -19,9 +19,9 @@ from ace_agent.data.vocabulary import NOUNS
 CHAINS: tuple[str, ...] = tuple(_CHAINS)
 
 TASK_WEIGHTS: dict[str, float] = {
-    # Tasks with one exact answer come most, for they are the ones that are measured without a reader, and their own
-    # samples are what they lacked (docs/training.md); among them those that read words, for lines are learned first.
-    "text_to_image": 9.0,
+    # Pictures from words, which are asked for first and whose grounds were hazes longest, come most; then tasks with
+    # one exact answer, which are measured without a reader, and among them those that read words (docs/training.md).
+    "text_to_image": 40.0,
     "segment": 3.0, "depth": 2.0,
     "edge": 2.0, "contour": 4.0, "pose": 2.0, "scribble": 3.0, "doodle": 1.5,
     "grayscale": 1.5, **dict.fromkeys(("mosaic", "degrade"), 2.0),

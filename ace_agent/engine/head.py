@@ -28,12 +28,18 @@ class Pointing:
     """Where target tokens look in the frames of their prefix.
 
     weight [T, N, M] is the attention of each target token over the (padded) prefix tokens of its request; its rows sum
-    to less than one, the rest pointing nowhere. scale [T, N, 2] is the local magnification (x, y) in frame pixels per
-    target pixel, negative when mirrored.
+    to less than one, the rest pointing nowhere. shift [T, N, 2] is added to the mean place that it attends to, (x, y)
+    in frame pixels; scale [T, N, 2] is the local magnification in frame pixels per target pixel, negative when
+    mirrored.
     """
 
     weight: Tensor
+    shift: Tensor
     scale: Tensor
+
+
+SHIFT = 16.0
+"""Frame pixels of one unit of the layer that shifts."""
 
 
 class Pointer(nn.Module):
@@ -44,9 +50,11 @@ class Pointer(nn.Module):
         self.q = nn.Linear(width, inner)
         self.k = nn.Linear(width, inner)
         self.nowhere = nn.Linear(width, 1)
+        self.shift = nn.Linear(width, 2)
         self.scale = nn.Linear(width, 2)
-        nn.init.zeros_(self.scale.weight)
-        nn.init.zeros_(self.scale.bias)
+        for layer in (self.shift, self.scale):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         nn.init.zeros_(self.nowhere.weight)
         nn.init.constant_(self.nowhere.bias, 2.0)
 
@@ -58,7 +66,7 @@ class Pointer(nn.Module):
         logits = logits.masked_fill(~valid[:, None, :], float("-inf"))
         logits = torch.cat([logits, self.nowhere(target)], dim=-1)
         weight = logits.softmax(-1)[..., :-1]
-        return Pointing(weight, 1 + self.scale(target))
+        return Pointing(weight, SHIFT * self.shift(target), 1 + self.scale(target))
 
 
 @dataclass(frozen=True)
@@ -121,13 +129,13 @@ def frame_table(
 
 
 def pointed_coordinates(pointing: Pointing, table: FrameTable) -> tuple[Tensor, Tensor]:
-    """Attention mass and mean position per (target, frame) pair: `(mass [F, N], position [F, N, 2] in pixels)`."""
+    """Attention mass and place per (target, frame) pair: `(mass [F, N], position [F, N, 2] in pixels)`."""
     weight = pointing.weight[table.target]
     index = table.columns[:, None, :].expand(-1, weight.shape[1], -1)
     weight = weight.gather(2, index) * table.valid[:, None, :]
     mass = weight.sum(-1)
     position = weight @ table.centres / mass.clamp_min(1e-6)[..., None]
-    return mass, position
+    return mass, position + pointing.shift[table.target]
 
 
 AGREEMENT = 8.0

@@ -85,6 +85,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
                 )
             self.encoder = Encoder(width, levels, TASK_VECTORS)
             self.pooled = nn.Linear(width, width)
+            self.said = nn.Linear(width, width)
             self.base_embedder = nn.Linear(width, width)
             self.indicator = nn.Embedding(TARGET_INDICATOR + 1, width)
             self.turn_tag = nn.Embedding(TURN_TAGS, width)
@@ -116,7 +117,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         if layout == "joint":
             self._initialise_joint()
             return
-        for layer in (self.pooled, self.base_embedder):
+        for layer in (self.pooled, self.said, self.base_embedder):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         nn.init.normal_(self.indicator.weight, std=0.02)
@@ -235,8 +236,10 @@ class ACETransformer(ModelMixin, ConfigMixin):
         x = F.layer_norm(x, x.shape[-1:], eps=1e-6)
         named = self.indicator(indicators.clamp_min(0)) * (indicators >= 0)[:, None]
         x = x + named + self.turn_tag(tags.clamp_max(TURN_TAGS - 1))
-        # Where the task is known its words are not asked: unusual ones were taken for another task's.
-        asked = torch.where((tasks > 0)[:, None], self.task(tasks), self.pooled(current @ x))
+        # Where the task is known its words are not asked for it: unusual ones were taken for another task's. What else
+        # they say, colours, times of day, goes straight to every block, for attention alone learned it slowly.
+        mean = current @ x
+        asked = torch.where((tasks > 0)[:, None], self.task(tasks), self.pooled(mean)) + self.said(mean)
         return TextState([block.cross_attn.key_values(x) for block in self.trunk], asked, tasks)
 
     def target_rows(self, frames: PackedFrames, inputs: TargetInputs, prefix: PrefixState | None) -> Tensor:
@@ -276,8 +279,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
             x = x.index_copy(0, group.rows.flatten(), rows)
         x = x + known
         modulation = self.t_block(embedded).unflatten(-1, (6, -1))
-        earlier = prefix.key_values if prefix is not None else None
-        x, _ = self._blocks(x, modulation, frames, rope, earlier, text.key_values, targets)
+        x, prefix = self._read(x, modulation, targets, rope, text, prefix)
         shift, scale = (self.final_table + embedded[:, None]).unbind(1)
         x = F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale[frames.sample]) + shift[frames.sample]
         clean = torch.empty_like(noisy)
@@ -288,6 +290,21 @@ class ACETransformer(ModelMixin, ConfigMixin):
             shares.append(share)
             pointing.append(pointed)
         return Denoised(clean, x, shares, pointing)
+
+    def _read(
+        self,
+        x: Tensor,
+        modulation: Tensor,
+        targets: PackedTargets,
+        rope: RopeTable,
+        text: TextState,
+        prefix: PrefixState | None,
+    ) -> tuple[Tensor, PrefixState | None]:
+        """Targets through the trunk, where they read the prefix, themselves and their texts. Returns their rows, and
+        the prefix as the pointer is to see it."""
+        earlier = prefix.key_values if prefix is not None else None
+        x, _ = self._blocks(x, modulation, targets.frames, rope, earlier, text.key_values, targets)
+        return x, prefix
 
     def _seen(
         self,

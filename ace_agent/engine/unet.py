@@ -25,8 +25,8 @@ SEEN = 8
 
 @dataclass(frozen=True)
 class Film:
-    """What every block of the convolutions is told: vector [B, C] (time, and the text's mean where no task is named)
-    and task int64 [B] (0: not named)."""
+    """What every block of the convolutions is told: vector [B, C] (time, task and the text's mean) and task int64 [B]
+    (0: not named)."""
 
     vector: Tensor
     task: Tensor
@@ -108,12 +108,13 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Tokens to the finest level, by doubling, with the encoder's levels."""
+    """Tokens to the finest level, by doubling, with the encoder's levels. Each of the four pixels that come of one has a
+    map of its own: where there is no base image to copy, all detail has to come out of the tokens."""
 
     def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:
         super().__init__()
         sizes = (*levels, width)
-        self.up_blocks = nn.ModuleList(nn.Conv2d(below, above, 1) for above, below in pairwise(sizes))
+        self.up_blocks = nn.ModuleList(nn.Conv2d(below, 4 * above, 1) for above, below in pairwise(sizes))
         self.blocks = nn.ModuleList(ModulatedBlock(size, width, tasks) for size in levels)
         self.film = Modulation(levels[0], width, tasks)
 
@@ -121,5 +122,5 @@ class Decoder(nn.Module):
         """tokens [B, N, C] on their grid, and what the encoder left. Returns [B, c, h / 2, w / 2]."""
         x = tokens.transpose(1, 2).unflatten(2, grid).contiguous(memory_format=torch.channels_last)
         for up, block, level in reversed(list(zip(self.up_blocks, self.blocks, levels, strict=True))):
-            x = block(level + F.interpolate(up(x), scale_factor=2), film)
+            x = block(level + F.pixel_shuffle(up(x), 2), film)
         return F.silu(self.film(channel_norm(x), film))

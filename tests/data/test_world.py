@@ -10,6 +10,7 @@ from PIL import Image
 
 from ace_agent import tasks
 from ace_agent.data import masks
+from ace_agent.data.edits.surroundings import change_place
 from ace_agent.data.errors import UnknownTask
 from ace_agent.data.sample import Sample, Split, Turn
 from ace_agent.data.scene import Background, Object, Scene
@@ -236,6 +237,23 @@ def test_pictures_from_words_alone_stand_still(world):
             alone += 1
             assert abs(bodies[0].x + bodies[0].w / 2 - 0.5) < 0.01
     assert alone > 20
+
+
+@pytest.mark.parametrize("task", ["add", "replace"])
+def test_new_things_face_as_their_reference_pictures_do(world, task):
+    rng = random.Random(2)
+    new = []
+    for _ in range(60):
+        turn = world.sample(rng, task).turns[-1]
+        old = {place.key for place in turn.frames[0].placements}
+        new += [place for place in turn.placements if place.key not in old and "@" not in place.key]
+    assert len(new) > 8 and sum(place.flip for place in new if "+" not in place.key) == 0
+
+
+def test_a_place_asked_for_by_words_is_always_the_same(world):
+    scene = Scene(Background("beach", seed=7), ())
+    seeds = {change_place(studio(world, seed), scene).after.background.seed for seed in range(8)}
+    assert seeds == {0}
 
 
 def test_settling_draws_nothing_at_random_and_keeps_what_words_say(world):

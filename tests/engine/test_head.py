@@ -4,7 +4,15 @@ import torch
 
 from ace_agent.engine.conditions import target_inputs, text_batch
 from ace_agent.engine.generation import _branch, encode_request_prefix, encode_texts, noise_rows
-from ace_agent.engine.head import TINT, input_scale, tinted
+from ace_agent.engine.head import (
+    TINT,
+    FrameTable,
+    Pointer,
+    agreed,
+    input_scale,
+    pointed_coordinates,
+    tinted,
+)
 from ace_agent.engine.text import TASK_NUMBERS, MiniTextEncoder
 from ace_agent.engine.transformer import TASK_VECTORS, ACETransformer
 from ace_agent.engine.unet import FINE
@@ -26,6 +34,35 @@ def test_a_map_of_zeros_keeps_colours_and_others_recolour_their_cell():
     others = torch.ones(16, 24, dtype=torch.bool)
     others[cell] = False
     assert torch.equal(changed[0][:, others], pixels[0][:, others]) and torch.equal(changed[1], pixels[1])
+
+
+def test_tokens_that_nearly_agree_share_a_map_and_others_keep_theirs():
+    centre = torch.tensor([[8.0, 8.0], [24.0, 8.0], [40.0, 8.0], [56.0, 8.0]])
+    scale = torch.tensor([[2.0, 1.0]]).expand(1, 4, 2)
+    exact = scale * centre + torch.tensor([5.0, -3.0])
+    mass = torch.tensor([[0.9, 0.5, 0.7, 0.8]])
+    torch.testing.assert_close(agreed(mass, exact, scale, centre), (exact, scale))
+    wrong = exact.clone()
+    wrong[0, :3, 1] += torch.tensor([-2.0, 2.0, 0.0])
+    wrong[0, 3] += 200  # of another thing
+    position, _ = agreed(mass, wrong, scale, centre)
+    off = (position - exact).abs().amax(-1)[0]
+    assert off[:3].max() < 1 and torch.isclose(off[3], torch.tensor(200.0))
+
+
+@torch.no_grad()
+def test_pointers_shift_in_pixels():
+    pointer = Pointer(8)
+    rows, valid = torch.arange(4)[None], torch.ones(1, 4, dtype=torch.bool)
+    target, prefix = torch.randn(1, 2, 8), torch.randn(4, 8)
+    table = FrameTable(
+        torch.tensor([0]), torch.zeros(1, 3, 32, 32), torch.tensor([[32.0, 32.0]]), rows, valid,
+        torch.tensor([[[8.0, 8.0], [24.0, 8.0], [8.0, 24.0], [24.0, 24.0]]]),
+    )  # fmt: skip
+    before = pointed_coordinates(pointer(target, prefix, rows, valid), table)[1]
+    pointer.shift.bias.copy_(torch.tensor([0.5, -0.25]))
+    after = pointed_coordinates(pointer(target, prefix, rows, valid), table)[1]
+    torch.testing.assert_close(after - before, torch.tensor([8.0, -4.0]).expand(1, 2, 2))
 
 
 @torch.no_grad()
@@ -77,6 +114,16 @@ def test_a_named_task_stands_for_its_words():
     assert torch.equal(known.pooled[0], unknown.pooled[0])
     assert torch.equal(known.pooled[1], model.task.weight[TASK_NUMBERS["grayscale"]])
     assert torch.equal(known.key_values[0].values, unknown.key_values[0].values)
+
+
+@torch.no_grad()
+def test_words_are_heard_beside_the_task_that_is_named():
+    model = ACETransformer(width=64, depth=1, heads=2, text_width=32)
+    model.said.weight.copy_(torch.eye(64))
+    rows = (torch.full((1,), -1), torch.zeros(1, dtype=torch.long), torch.ones(1, 1))
+    task = torch.tensor([TASK_NUMBERS["edit_color"]])
+    red, blue = (model.encode_text(torch.randn(1, 32), *rows, task).pooled for _ in range(2))
+    assert (red - blue).abs().max() > 0.1
 
 
 def test_every_task_has_a_vector_of_its_own():

@@ -1,0 +1,277 @@
+"""What parts of ace-mini are worth, at small scale: arms of one design trained alike but for one thing.
+
+    python benchmarks/ablations.py train runs/ablations            # every arm in turn; resumes; idle cores, please
+    python benchmarks/ablations.py train runs/ablations joint      # some of them
+    python benchmarks/ablations.py table runs/ablations            # the figures, as a table
+
+All arms: width 192, the tasks of TASKS, validation samples, one step. The spread of three seeds of the full design is
+the error that a difference has to exceed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ace_agent.data.sample import Sample
+from ace_agent.data.world import World
+from ace_agent.engine.generation import SamplingOptions, generate
+from ace_agent.engine.head import CopyHead
+from ace_agent.engine.layers import KeyValues
+from ace_agent.engine.packing import PackedFrames, PackedTargets
+from ace_agent.engine.pipeline import to_image
+from ace_agent.engine.states import PrefixState, TextState
+from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engine.unet import Film
+from ace_agent.evaluation.benchmark import record_of, report_of
+from ace_agent.evaluation.suites import NEEDS_HISTORY, Suite, draw
+from ace_agent.training.mini import Shape, new_subject
+from ace_agent.training.mini_subject import MiniSubject
+from ace_agent.training.processes import Processes
+from ace_agent.training.stream import SceneStream, StreamOptions, prepare_sample
+from ace_agent.training.trainer import Limits, Trainer, TrainingOptions
+from ace_kernels import RangePlan, RopeTable, Segment
+
+TASKS = (
+    "grayscale", "edge", "edit_color", "edit_scene", "remove", "add", "extract_foreground",
+    "chain:bring_back", "chain:undo",
+)  # fmt: skip
+EXPERTS = ("edit_color", "remove")
+SHAPE = Shape(width=192, depth=6, heads=3)
+BATCH = 32
+
+
+class Joint(ACETransformer):
+    """ace-mini in ACE's own layout: conditioning frames see the target, the text and the time, and are worked out anew
+    at every step."""
+
+    def encode_prefix(
+        self, pictures: Any, frames: PackedFrames, earlier: PrefixState | None = None
+    ) -> PrefixState:
+        embedded = self.t_embedder(torch.zeros(1, device=pictures[0].device))
+        rows = self._frame_rows(pictures, embedded) + self.indicator(frames.indicators)
+        places = frames.positions[:, None]
+        # Their places go along where keys and values would, so that turns are joined as ever.
+        return PrefixState([KeyValues(places, places)], self._placed(rows, frames.positions))
+
+    def _read(
+        self,
+        x: Tensor,
+        modulation: Tensor,
+        targets: PackedTargets,
+        rope: RopeTable,
+        text: TextState,
+        prefix: PrefixState | None,
+    ) -> tuple[Tensor, PrefixState | None]:
+        if prefix is None:
+            return super()._read(x, modulation, targets, rope, text, prefix)
+        count = len(prefix.hidden)
+        positions = torch.cat([prefix.key_values[0].keys[:, 0], targets.frames.positions])
+        sample = torch.zeros(count, dtype=torch.long, device=x.device)
+        own, cross = [], []
+        for number, (segment, words) in enumerate(
+            zip(targets.frames.plan.segments, targets.cross_plan.segments, strict=True)
+        ):
+            ranges = [one for one in (segment.k1, segment.k2) if one[1] > one[0]]
+            for first, last in ranges:
+                own.append(Segment((first, last), *ranges))
+                cross.append(Segment((first, last), words.k1))
+                if last <= count:
+                    sample[first:last] = number
+        total = count + len(x)
+        packed = PackedFrames(
+            positions,
+            torch.zeros(total, dtype=torch.long, device=x.device),
+            torch.cat([sample, targets.frames.sample]),
+            RangePlan.build(own, total, total).to(x.device),
+        )
+        words_plan = RangePlan.build(cross, total, len(text.key_values[0].keys)).to(x.device)
+        reading = replace(targets, cross_plan=words_plan)
+        rows = torch.cat([prefix.hidden, x])
+        out, _ = self._blocks(rows, modulation, packed, self.rope(positions), None, text.key_values, reading)
+        return out[count:], PrefixState(prefix.key_values, out[:count])
+
+
+class PaintOnly(CopyHead):
+    """The head without its copy gate: no base image and no frame to take from."""
+
+    def forward(
+        self,
+        tokens: Tensor,
+        levels: Sequence[Tensor],
+        film: Film,
+        t: Tensor,
+        noisy: Tensor,
+        base: Tensor,
+        has_base: Tensor,
+        warped: Tensor,
+        mass: Tensor,
+        grid: tuple[int, int],
+    ) -> tuple[Tensor, Tensor]:
+        nothing = torch.zeros_like(has_base), torch.zeros_like(warped), torch.zeros_like(mass)
+        return super().forward(tokens, levels, film, t, noisy, base, *nothing, grid)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One design; `says` is its line in the table."""
+
+    says: str
+    seed: int = 0
+    model: type[ACETransformer] = ACETransformer
+    indicators: bool = True
+    gate: bool = True
+    tasks: tuple[str, ...] = TASKS
+    stream: Mapping[str, float] = field(default_factory=dict)
+
+
+ARMS = {
+    **{f"full-{seed}": Arm("the full design", seed) for seed in range(3)},
+    "joint": Arm("`joint` instead of `turn_causal`", model=Joint),
+    "no-history": Arm("trained without history", stream={"drop_history": 1.0}),
+    "no-indicators": Arm("frames and words without indicators", indicators=False),
+    "no-gate": Arm("no copy gate and no pointer", gate=False),
+    **{f"expert-{task}": Arm(f"an expert for {task} alone", tasks=(task,)) for task in EXPERTS},
+}
+
+
+def subject_of(arm: Arm, run: Path) -> tuple[MiniSubject, TrainingOptions]:
+    """The arm's networks and settings. The names of what rows show are not taught: no arm has an advantage by them."""
+    options = TrainingOptions(seed=arm.seed, stream=StreamOptions(batch=BATCH, **arm.stream))
+    if not arm.gate:
+        options = replace(options, objective=replace(options.objective, pointer_weight=0.0, gate_weight=0.0))
+    subject = new_subject(run, options, SHAPE)
+    subject.namer, subject.objective = None, options.objective
+    if arm.model is not ACETransformer:
+        torch.manual_seed(arm.seed)
+        subject.model = arm.model(**_sizes())
+    if not arm.indicators:
+        torch.nn.init.zeros_(subject.model.indicator.weight)
+        subject.model.indicator.weight.requires_grad_(False)
+    if not arm.gate:
+        subject.model.head.__class__ = PaintOnly
+    return subject, options
+
+
+def _sizes() -> dict[str, int]:
+    return {"width": SHAPE.width, "depth": SHAPE.depth, "heads": SHAPE.heads, "text_width": 256}
+
+
+def train(arm: Arm, run: Path, minutes: float, dtype: str) -> Trainer:
+    """Train the arm, or the rest of it, its rate falling over the last third. `minutes` are all that it gets."""
+    subject, options = subject_of(arm, run)
+    trainer = Trainer(run, subject, options, Processes.launched("cpu", dtype))
+    trainer.resume()
+    left = minutes - trainer.seconds / 60
+    limits = Limits(minutes=left, decay_minutes=min(left, minutes / 3), observe_minutes=1e9)
+    stream = SceneStream(subject.tokenizer, arm.seed, options.stream, tasks=arm.tasks)
+    trainer.run(stream, limits)
+    return trainer
+
+
+def figures(trainer: Trainer, tasks: tuple[str, ...], per_task: int) -> dict[str, Any]:
+    """Score and its kin of every task on validation samples, and whether it beats every trivial answer."""
+    subject = trainer.subject
+    assert isinstance(subject, MiniSubject)
+    suite = Suite(tasks, per_task)
+    records = []
+    with trainer.averaged():
+        questions = list(draw(World(), suite))
+        for i in range(0, len(questions), 8):
+            part = questions[i : i + 8]
+            asked = [prepare_sample(Sample(one.family, one.turns), subject.tokenizer) for one in part]
+            made = generate(
+                subject.model, subject.encoder, asked, [[one.seed] for one in part], subject.tokenizer(""),
+                SamplingOptions(),
+            )  # fmt: skip
+            for one, (picture,) in zip(part, made, strict=True):
+                height, width = one.last.target.shape[:2]
+                records.append(record_of(one, to_image(picture, (width, height))))
+    report = report_of(records, None, model="", weights_sha256=None, preset="", suite=suite, seconds=0)
+    return {row.name: round(row.figure, 4) for row in report.rows if row.measure != "reader"}
+
+
+def run_arms(names: list[str], folder: Path, minutes: float, per_task: int, dtype: str) -> None:
+    for name in names:
+        result = folder / f"{name}.json"
+        if result.exists():
+            continue
+        arm = ARMS[name]
+        trainer = train(arm, folder / name, minutes, dtype)
+        found = {
+            "samples": trainer.samples,
+            "hours": trainer.seconds / 3600,
+            "figures": figures(trainer, arm.tasks, per_task),
+        }
+        result.write_text(json.dumps(found, indent=1) + "\n")
+        print(name, json.dumps(found), flush=True)
+
+
+def table(folder: Path) -> str:
+    """Arms down, tasks across, and means over all tasks and over those that need history."""
+    found = {name: json.loads((folder / f"{name}.json").read_text()) for name in ARMS if _has(folder, name)}
+    seeds = [one["figures"] for name, one in found.items() if name.startswith("full-")]
+    columns = [*TASKS, "mean", "needs history"]
+    lines = ["| arm | samples | " + " | ".join(columns) + " |", "|---|--:|" + "--:|" * len(columns)]
+    full = [_means(one) for one in seeds]
+    if full:
+        samples = statistics.mean(found[name]["samples"] for name in found if name.startswith("full-"))
+        cells = [
+            f"{statistics.mean(one[c] for one in full):.2f} ± {statistics.pstdev(one[c] for one in full):.2f}"
+            for c in columns
+        ]
+        lines.append(f"| the full design, {len(full)} seeds | {samples:,.0f} | " + " | ".join(cells) + " |")
+    for name, one in found.items():
+        if not name.startswith("full-"):
+            means = _means(one["figures"])
+            cells = [f"{means[c]:.2f}" if c in means else "" for c in columns]
+            lines.append(f"| {ARMS[name].says} | {one['samples']:,} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _has(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.json").exists()
+
+
+def _means(figures: Mapping[str, float]) -> dict[str, float]:
+    """With the means, in which a figure below -1 counts as -1: one failed task is not to hide the others."""
+    found = dict(figures)
+    if set(TASKS) <= set(figures):
+        at_least = {task: max(figures[task], -1.0) for task in TASKS}
+        found["mean"] = statistics.mean(at_least.values())
+        found["needs history"] = statistics.mean(at_least[task] for task in TASKS if task in NEEDS_HISTORY)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("train", "table"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("arms", nargs="*", metavar="ARM", help=f"of {', '.join(ARMS)}; default: all")
+    parser.add_argument("--minutes", type=float, default=25.0, help="of training, an arm")
+    parser.add_argument("--per-task", type=int, default=32, help="validation samples of each task")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    options = parser.parse_args()
+    unknown = set(options.arms) - set(ARMS)
+    if unknown:
+        parser.error(f"no arm called {min(unknown)!r}; there are {', '.join(ARMS)}")
+    if options.what == "table":
+        print(table(options.folder))
+        return
+    torch.set_num_threads(1)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    run_arms(options.arms or list(ARMS), options.folder, options.minutes, options.per_task, options.dtype)
+
+
+if __name__ == "__main__":
+    main()

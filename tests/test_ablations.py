@@ -1,0 +1,69 @@
+"""The arms of the ablations are what their lines in the table say."""
+
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from ace_agent.engine.generation import SamplingOptions, generate
+from ace_agent.engine.text import MiniTextEncoder
+from tests.engine.test_generation import TOKENIZER, requests
+
+SCRIPT = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "ablations.py"))
+TINY = {"width": 64, "depth": 2, "heads": 2, "text_width": 32}
+
+
+@pytest.fixture
+def encoder():
+    torch.manual_seed(0)
+    return MiniTextEncoder(len(TOKENIZER), vector=16, width=32, depth=1, heads=2).eval()
+
+
+def made(model, encoder, asked):
+    pictures = generate(
+        model, encoder, asked, [[n] for n in range(len(asked))], TOKENIZER(""), SamplingOptions(steps=2)
+    )
+    return [one[0] for one in pictures]
+
+
+def stirred(model):
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.02)
+    return model.eval()
+
+
+def test_the_joint_arm_packs_as_it_answers_alone_and_its_frames_see_the_words(encoder):
+    model = stirred(SCRIPT["Joint"](**TINY))
+    asked = requests()
+    together = made(model, encoder, asked)
+    for number, request in enumerate(asked):
+        alone = generate(model, encoder, [request], [[number]], TOKENIZER(""), SamplingOptions(steps=2))[0][0]
+        torch.testing.assert_close(together[number].pixels, alone.pixels, atol=1e-4, rtol=1e-4)
+    request = next(one for one in asked if one.base is not None)
+    *earlier, current = request.units
+    other = replace(request, units=(*earlier, replace(current, tokens=TOKENIZER("a red car"))))
+    seen = []
+    read = model._read
+    model._read = lambda *given: seen.append(read(*given)) or seen[-1]
+    for one in (request, other):
+        made(model, encoder, [one])
+    assert (seen[0][1].hidden - seen[2][1].hidden).abs().max() > 1e-4
+
+
+def test_without_the_gate_nothing_is_copied(encoder):
+    torch.manual_seed(0)
+    model = SCRIPT["ACETransformer"](**TINY)
+    model.head.__class__ = SCRIPT["PaintOnly"]
+    stirred(model)
+    pictures = made(model, encoder, requests())
+    assert all(picture.kept.max() < 1e-6 for picture in pictures)
+
+
+def test_an_arm_differs_in_what_it_names():
+    arms = SCRIPT["ARMS"]
+    assert arms["no-history"].stream == {"drop_history": 1.0} and not arms["no-indicators"].indicators
+    assert arms["expert-remove"].tasks == ("remove",) and set(SCRIPT["EXPERTS"]) < set(SCRIPT["TASKS"])
+    assert [arms[f"full-{seed}"].seed for seed in range(3)] == [0, 1, 2]
