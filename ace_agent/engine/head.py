@@ -162,7 +162,8 @@ def warp(
     """Pictures that the targets' tokens point at: `(colour [T, 3, h, w], mass [T, 1, h, w])`.
 
     Each token holds an affine map from target pixels to frame pixels, after `agreed`; maps are interpolated between
-    tokens with their mass as weight (a partition of unity), so that neighbouring tokens that agree give an exact affine copy.
+    tokens with their mass as weight (a partition of unity), so that neighbouring tokens that agree give an exact
+    affine copy.
     """
     rows, columns = grid
     height, width = rows * patch, columns * patch

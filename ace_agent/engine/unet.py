@@ -108,8 +108,11 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Tokens to the finest level, by doubling, with the encoder's levels. Each of the four pixels that come of one has a
-    map of its own: where there is no base image to copy, all detail has to come out of the tokens."""
+    """Tokens to the finest level, by doubling, with the encoder's levels.
+
+    Each of the four pixels that come of one has a map of its own: where there is no base image to copy, all detail has
+    to come out of the tokens.
+    """
 
     def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:
         super().__init__()
