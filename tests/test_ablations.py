@@ -56,7 +56,7 @@ def test_the_joint_arm_packs_as_it_answers_alone_and_its_frames_see_the_words(en
 def test_without_the_gate_nothing_is_copied(encoder):
     torch.manual_seed(0)
     model = SCRIPT["ACETransformer"](**TINY)
-    model.head.__class__ = SCRIPT["PaintOnly"]
+    model.head.register_forward_pre_hook(SCRIPT["paint_only"])
     stirred(model)
     pictures = made(model, encoder, requests())
     assert all(picture.kept.max() < 1e-6 for picture in pictures)

@@ -237,7 +237,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         named = self.indicator(indicators.clamp_min(0)) * (indicators >= 0)[:, None]
         x = x + named + self.turn_tag(tags.clamp_max(TURN_TAGS - 1))
         # Where the task is known its words are not asked for it: unusual ones were taken for another task's. What else
-        # they say, colours, times of day, goes straight to every block, for attention alone learned it slowly.
+        # they say, colours, times of day, goes straight to every block beside attention.
         mean = current @ x
         asked = torch.where((tasks > 0)[:, None], self.task(tasks), self.pooled(mean)) + self.said(mean)
         return TextState([block.cross_attn.key_values(x) for block in self.trunk], asked, tasks)
