@@ -150,13 +150,12 @@ def _sizes() -> dict[str, int]:
     return {"width": SHAPE.width, "depth": SHAPE.depth, "heads": SHAPE.heads, "text_width": 256}
 
 
-def train(arm: Arm, run: Path, minutes: float, dtype: str) -> Trainer:
-    """Train the arm, or the rest of it, its rate falling over the last third. `minutes` are all that it gets."""
+def train(arm: Arm, run: Path, steps: int, dtype: str) -> Trainer:
+    """Train the arm, or the rest of it, its rate falling over the last third. `steps` are all that it gets."""
     subject, options = subject_of(arm, run)
     trainer = Trainer(run, subject, options, Processes.launched("cpu", dtype))
     trainer.resume()
-    left = minutes - trainer.seconds / 60
-    limits = Limits(minutes=left, decay_minutes=min(left, minutes / 3), observe_minutes=1e9)
+    limits = Limits(steps=steps, decay_steps=steps // 3, observe_minutes=1e9)
     stream = SceneStream(subject.tokenizer, arm.seed, options.stream, tasks=arm.tasks)
     trainer.run(stream, limits)
     return trainer
@@ -184,13 +183,13 @@ def figures(trainer: Trainer, tasks: tuple[str, ...], per_task: int) -> dict[str
     return {row.name: round(row.figure, 4) for row in report.rows if row.measure != "reader"}
 
 
-def run_arms(names: list[str], folder: Path, minutes: float, per_task: int, dtype: str) -> None:
+def run_arms(names: list[str], folder: Path, steps: int, per_task: int, dtype: str) -> None:
     for name in names:
         result = folder / f"{name}.json"
         if result.exists():
             continue
         arm = ARMS[name]
-        trainer = train(arm, folder / name, minutes, dtype)
+        trainer = train(arm, folder / name, steps, dtype)
         found = {
             "samples": trainer.samples,
             "hours": trainer.seconds / 3600,
@@ -243,7 +242,7 @@ def main() -> None:
     parser.add_argument("what", choices=("train", "table"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("arms", nargs="*", metavar="ARM", help=f"of {', '.join(ARMS)}; default: all")
-    parser.add_argument("--minutes", type=float, default=25.0, help="of training, an arm")
+    parser.add_argument("--steps", type=int, default=300, help="of training, an arm; 32 samples each")
     parser.add_argument("--per-task", type=int, default=32, help="validation samples of each task")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     options = parser.parse_args()
@@ -255,7 +254,7 @@ def main() -> None:
         return
     torch.set_num_threads(1)
     options.folder.mkdir(parents=True, exist_ok=True)
-    run_arms(options.arms or list(ARMS), options.folder, options.minutes, options.per_task, options.dtype)
+    run_arms(options.arms or list(ARMS), options.folder, options.steps, options.per_task, options.dtype)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from ace_agent.data.scene import Person
 
 Color = tuple[int, int, int]
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
 _At = Callable[[float, float], Point]
 
 SKINS: dict[str, Color] = {
@@ -34,9 +35,14 @@ HAIR_COLORS: dict[str, Color] = {
     "blue": (72, 120, 206),
     "green": (84, 166, 92),
 }
+USUAL_HAIR = "brown"
+"""Colour of hair that grows where none was to be seen."""
 HAIRS = ("short", "long", "curly", "bald")
 EXPRESSIONS = ("neutral", "smiling", "laughing", "sad", "surprised", "angry", "winking", "sleeping")
 GARMENTS = ("t-shirt", "jacket", "dress", "hoodie", "striped shirt", "suit")
+HIDING_TROUSERS = ("dress", "suit")
+USUAL_TROUSERS = "blue"
+"""Colour of trousers that a change of clothes brings to light."""
 _LONG_SLEEVED = ("jacket", "hoodie", "suit", "striped shirt")
 
 # Degrees from straight down: back, then upper arm and forearm of each side, thigh and shin of each side.
@@ -67,6 +73,7 @@ BONE_COLORS: tuple[Color, ...] = (
 )  # fmt: skip
 """The colours of OpenPose drawings, which pose-guided models know."""
 
+_TORSO = ("left shoulder", "right shoulder", "right hip", "left hip")
 _HEAD = 0.115  # radius of the head; a standing figure is about 1 high
 
 
@@ -97,7 +104,7 @@ def joints(person: Person) -> dict[str, Point]:
     return points
 
 
-def box(person: Person) -> tuple[float, float, float, float]:
+def box(person: Person) -> Box:
     """What the figure covers in body units: left, top, right, bottom."""
     if person.bust:
         return -0.27, -0.31, 0.27, 0.23
@@ -135,16 +142,32 @@ def draw(person: Person, height: int, glasses: str = "") -> Image.Image:
     return canvas.reduce(2)
 
 
-def head_box(person: Person) -> tuple[float, float, float, float]:
+def head_box(person: Person) -> Box:
     """Where the head is within the figure's box, as fractions: left, top, right, bottom."""
-    left, top, right, bottom = box(person)
     (x, y), r = ((0.0, -0.07), 0.175) if person.bust else (joints(person)["head"], _HEAD)
+    return _within(person, (x - 1.15 * r, y - 1.3 * r, x + 1.15 * r, y + 1.05 * r))
+
+
+def part_boxes(person: Person) -> dict[str, Box]:
+    """Parts that look alike on all figures whose look of that part is the same, by that look, as `head_box`."""
+    head = f"head|{person.skin}|{person.hair}|{person.hair_color}|{person.expression}|{person.beard}"
+    clothes = f"clothes|{person.garment}|{person.garment_color}"
+    if person.bust:
+        return {head: head_box(person)}
+    points = joints(_hung(person) if person.unworn else person)
+    xs, ys = zip(*(points[name] for name in _TORSO), strict=True)
+    torso = _within(person, (min(xs) - 0.05, min(ys) - 0.05, max(xs) + 0.05, max(ys) + 0.05))
+    return {clothes: torso} if person.unworn else {clothes: torso, head: head_box(person)}
+
+
+def _within(person: Person, inner: Box) -> Box:
+    left, top, right, bottom = box(person)
     width, height = right - left, bottom - top
     return (
-        (x - 1.15 * r - left) / width,
-        (y - 1.3 * r - top) / height,
-        (x + 1.15 * r - left) / width,
-        (y + 1.05 * r - top) / height,
+        (inner[0] - left) / width,
+        (inner[1] - top) / height,
+        (inner[2] - left) / width,
+        (inner[3] - top) / height,
     )
 
 
@@ -210,10 +233,14 @@ def _draw_body(pen: _Pen, p: Mapping[str, Point], person: Person) -> None:
     pen.limb(p["neck"], p["head"], 0.06, _darker(skin, 0.92))
 
 
+def _hung(person: Person) -> Person:
+    return replace(person, pose="standing", sway=(0, 50, 45, -50, -45, 0, 0, 0, 0))
+
+
 def _draw_garment(pen: _Pen, person: Person) -> None:
     """The garment with its sleeves spread, nobody in it."""
     cloth = RGB[person.garment_color]
-    hung = joints(replace(person, pose="standing", sway=(0, 50, 45, -50, -45, 0, 0, 0, 0)))
+    hung = joints(_hung(person))
     for side in ("left", "right"):
         pen.limb(hung[f"{side} shoulder"], hung[f"{side} elbow"], 0.075, _darker(cloth, 0.9))
         if person.garment in _LONG_SLEEVED:
@@ -222,7 +249,7 @@ def _draw_garment(pen: _Pen, person: Person) -> None:
 
 
 def _draw_torso(pen: _Pen, p: Mapping[str, Point], person: Person, cloth: Color) -> None:
-    corners = [p[name] for name in ("left shoulder", "right shoulder", "right hip", "left hip")]
+    corners = [p[name] for name in _TORSO]
     for a, b in zip(corners, [*corners[1:], corners[0]], strict=True):
         pen.limb(a, b, 0.075, cloth)
     pen.polygon(corners, cloth)

@@ -85,7 +85,7 @@ class Picture:
         if "upside down" in self.scene.adjust or "mirrored" in self.scene.adjust:
             return ()  # a placement has no word for a picture turned over
         return tuple(
-            self._renderer.placement(patch, obj.flip) for obj, patches in self._pieces for patch in patches
+            self._renderer.placement(patch, obj) for obj, patches in self._pieces for patch in patches
         )
 
     @property
@@ -268,17 +268,18 @@ class Renderer:
             return body.left + center, body.top + 0.12 * h, width
         return body.left + w / 2, body.top + 0.42 * h, 0.6 * w
 
-    def placement(self, patch: Patch, flip: bool) -> Placement:
+    def placement(self, patch: Patch, obj: Object) -> Placement:
         side = self.size
-        return Placement(
-            patch.key,
-            patch.left / side,
-            patch.top / side,
-            patch.image.width / side,
-            patch.image.height / side,
-            flip,
-            patch.color,
-        )
+        x, y, w, h = (n / side for n in (patch.left, patch.top, patch.image.width, patch.image.height))
+        parts = []
+        if obj.person and patch.key == obj.key:
+            for look, (left, top, right, bottom) in people.part_boxes(obj.person).items():
+                key = f"{look}|{obj.glasses}" if look.startswith("head") else look
+                at = x + w * (1 - right if obj.flip else left)
+                parts.append(
+                    Placement(key, at, y + h * top, w * (right - left), h * (bottom - top), obj.flip)
+                )
+        return Placement(patch.key, x, y, w, h, obj.flip, patch.color, tuple(parts))
 
     # ---- surroundings
 

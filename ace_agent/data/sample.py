@@ -29,6 +29,7 @@ class Placement:
         h: height of the box.
         flip: mirrored left to right.
         color: what it is tinted; "" leaves it as drawn.
+        parts: of a drawn figure, head and clothes, which correspond where the whole does not.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Placement:
     h: float
     flip: bool
     color: str = ""
+    parts: tuple[Placement, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,11 @@ def family_sheets(outcome: Outcome) -> dict[str, Image.Image]:
     return pictures
 
 
+def sheet_file(folder: Path, family: str) -> Path:
+    """Where the sheet of a family is kept."""
+    return folder / f"{family.replace(' ', '-')}.png"
+
+
 def _entry(question: Drawn, record: Record) -> Entry:
     earlier = [turn.instruction for turn in question.turns[:-1]]
     caption = " > ".join([*earlier, record.instruction])
@@ -95,7 +100,7 @@ def write_card(
 
     Args:
         sheets: a picture per family, already written.
-        others: reports of other presets, as their JSON.
+        others: reports of other presets, as their JSON; their sheets are linked where they lie beside the card's own.
         training: hours, step and samples; what is missing is said to be unknown.
         plot: figures over training hours; linked if it is there.
     """
@@ -118,7 +123,12 @@ def write_card(
     checks = checks_markdown(report)
     if checks:
         parts += ["### What the reader looked for", checks]
-    parts += [f"## {_name(other)}\n\n{_other_table(other)}" for other in others]
+    for other in others:
+        parts += [f"## {_name(other)}", _other_table(other)]
+        for family in dict.fromkeys(row["family"] for row in other["rows"]):
+            picture = sheet_file(path.with_suffix(""), family)
+            if picture.is_file():
+                parts.append(f"![{family}]({link(picture)})")
     if plot is not None and plot.is_file():
         parts += ["## Figures over training hours", f"![Figures over training hours]({link(plot)})"]
     parts += ["## Uncurated samples", "Each shows what was given, what came out and the right answer."]

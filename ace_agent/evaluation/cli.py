@@ -40,7 +40,9 @@ def _names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
               help="Only these tasks, kinds of chain or rows of the preset.")  # fmt: skip
 @click.option("--wording", type=_FILE, metavar="FILE",
               help='Someone else\'s instructions: {"remove": ["Erase <the> from {image}."], ...}.')  # fmt: skip
-@click.option("--photos", type=_FOLDER, metavar="DIR", help="For ood: photographs to analyse as well.")
+@click.option(
+    "--photos", type=_FOLDER, metavar="DIR", help="For ood: photographs to analyse and edit as well."
+)
 @click.option("--references", type=click.Choice(REFERENCES), default="library", show_default=True,
               help="Where reference pictures of named objects come from.")  # fmt: skip
 @click.option("--no-history", is_flag=True, help="Hide the earlier turns from the model.")
@@ -189,12 +191,12 @@ def _read_report(file: Path) -> object:
 
 
 def _write_sheets(outcome: Outcome, folder: Path) -> dict[str, Path]:
-    from ace_agent.evaluation.card import family_sheets
+    from ace_agent.evaluation.card import family_sheets, sheet_file
 
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for family, picture in family_sheets(outcome).items():
-        written[family] = folder / f"{family.replace(' ', '-')}.png"
+        written[family] = sheet_file(folder, family)
         picture.save(written[family], optimize=True)
     return written
 

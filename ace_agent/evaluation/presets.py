@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -113,17 +113,42 @@ _OOD_REFERENCES: dict[str, References] = {
     "unseen object, with its picture": "given",
 }
 
-_PHOTO_TASKS: dict[str, tuple[str, Callable[[Pixels], Pixels]]] = {
-    "grayscale": ("grayscale", operators.grayscale),
-    "edge": ("edge", operators.edges),
-    "mosaic": ("mosaic", lambda image: operators.mosaic(image, image.shape[0] // 16)),
-    "doodle": ("doodle", operators.doodle),
-}
-"""What can be computed of any picture: task, its wordings and the operator."""
+
+@dataclass(frozen=True)
+class _PhotoTask:
+    """What can be asked of any picture and has one answer: a task, what it says, and both pictures of a photo.
+
+    Args:
+        kind: of request, in the wording tables.
+        slots: what the wording is filled with.
+        shown: what the model gets; None: the photograph itself.
+    """
+
+    task: str
+    kind: str
+    target: Callable[[Pixels], Pixels]
+    slots: Mapping[str, str] = field(default_factory=dict)
+    shown: Callable[[Pixels], Pixels] | None = None
+
+
+def _itself(photo: Pixels) -> Pixels:
+    return photo
+
+
+_PHOTO_TASKS = (
+    _PhotoTask("grayscale", "grayscale", operators.grayscale),
+    _PhotoTask("edge", "edge", operators.edges),
+    _PhotoTask("mosaic", "mosaic", lambda photo: operators.mosaic(photo, photo.shape[0] // 16)),
+    _PhotoTask("doodle", "doodle", operators.doodle),
+    _PhotoTask("edit_style", "edit_style", operators.FILTERS["sepia"], {"style": "a sepia photo"}),
+    _PhotoTask("edit_general", "general_adjust", operators.ADJUSTMENTS["brighter"], {"how": "brighter"}),
+    _PhotoTask("restore", "restore", _itself, {"flaw": "noise"}, lambda photo: operators.noise(photo, 0, 26)),
+    _PhotoTask("demosaic", "demosaic", _itself, shown=lambda photo: operators.mosaic(photo, 6)),
+)
 
 
 def photographs(folder: Path, studio: Studio, suite: Suite, size: int = 128) -> Iterator[Drawn]:
-    """Analyses of someone's photographs, central squares at the model's own size.
+    """Analyses and edits of someone's photographs, central squares at the model's own size.
 
     Raises:
         EvaluationError: the folder holds no picture that can be read.
@@ -131,21 +156,22 @@ def photographs(folder: Path, studio: Studio, suite: Suite, size: int = 128) -> 
     photos = list(_photos(folder, size))
     if not photos:
         raise EvaluationError(f"{folder} holds no picture that can be read", "give a folder of photographs")
-    for task, (kind, operator) in _PHOTO_TASKS.items():
+    for asked in _PHOTO_TASKS:
         for index in range(min(suite.per_task, len(photos))):
             photo = photos[index]
-            target = operator(photo)
+            shown = asked.shown(photo) if asked.shown else photo
+            target = asked.target(photo)
             turn = Turn(
-                task=task,
-                instruction=studio.say(kind, {}),
-                frames=(Frame(photo),),
+                task=asked.task,
+                instruction=studio.say(asked.kind, dict(asked.slots)),
+                frames=(Frame(shown),),
                 target=target,
                 base=0,
-                region=masks.difference(photo, target),
+                region=masks.difference(shown, target),
                 placements=(),
                 judge={"exact": True},
             )
-            yield Drawn(f"photograph: {task}", "out of distribution", sample_seed(suite, index), (turn,))
+            yield Drawn(f"photograph: {asked.task}", "photographs", sample_seed(suite, index), (turn,))
 
 
 def _photos(folder: Path, size: int) -> Iterator[Pixels]:
@@ -300,7 +326,7 @@ def drawn(preset: str, suite: Suite, photos: Path | None = None) -> Iterator[Dra
     """The samples of a preset that `check` let pass.
 
     Args:
-        photos: for "ood", a folder of photographs to analyse as well.
+        photos: for "ood", a folder of photographs to analyse and edit as well.
     """
     if preset == "ood":
         stage = _Stage()

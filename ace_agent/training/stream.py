@@ -6,6 +6,7 @@ Batch n of a run depends on the run's seed and n alone, so a resumed run sees wh
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -110,19 +111,20 @@ def correspond(
 ) -> Correspondence:
     """Match target tokens to frames by placements with equal keys; the last placement drawn wins where they overlap."""
     height, width = size
+    apart = _with_parts(target)
+    seen = [(frame.image.shape[:2], _with_parts(frame.placements)) for frame in frames]
     tokens, which, position, scale = [], [], [], []
     for row in range(height // patch):
         for column in range(width // patch):
             x, y = (column + 0.5) * patch, (row + 0.5) * patch
-            over = [p for p in target if p.x <= x / width <= p.x + p.w and p.y <= y / height <= p.y + p.h]
+            over = [p for p in apart if p.x <= x / width <= p.x + p.w and p.y <= y / height <= p.y + p.h]
             if not over:
                 continue
             top = over[-1]
-            for number, frame in enumerate(frames):
-                for place in frame.placements:
+            for number, ((frame_height, frame_width), places) in enumerate(seen):
+                for place in places:
                     if place.key not in (top.key, top.key.split("#")[0]):
                         continue
-                    frame_height, frame_width = frame.image.shape[:2]
                     across = (x / width - top.x) / top.w
                     mirrored = place.flip != top.flip
                     across = 1 - across if mirrored else across
@@ -143,6 +145,10 @@ def correspond(
         torch.tensor(position, dtype=torch.float32).reshape(-1, 2),
         torch.tensor(scale, dtype=torch.float32).reshape(-1, 2),
     )
+
+
+def _with_parts(placements: Sequence[Placement]) -> list[Placement]:
+    return [one for place in placements for one in (place, *place.parts)]
 
 
 def draw(world: World, rng: random.Random, task: str | None, split: Split) -> Sample:

@@ -72,6 +72,7 @@ class Limits:
     minutes: float | None = None  # of this launch
     steps: int | None = None  # of the whole run
     decay_minutes: float = 0.0  # the rate goes to zero over the last of `minutes`
+    decay_steps: int = 0  # likewise over the last of `steps`
     save_minutes: float = 5.0
     observe_minutes: float = 20.0
     report_steps: int = 25
@@ -265,7 +266,10 @@ class Trainer:
                 if stop or self._is_over(limits, elapsed):
                     break
                 left = limits.minutes * 60 - elapsed if limits.minutes is not None else float("inf")
-                if decaying is None and left < limits.decay_minutes * 60:
+                window = limits.decay_minutes * 60
+                if limits.steps is not None and limits.decay_steps:
+                    left, window = limits.steps - self.step, limits.decay_steps
+                if decaying is None and left < window:
                     self.save()  # the rate is still whole: from here training can go on another time
                     decaying = max(left, 1e-9)
                 if decaying is not None:

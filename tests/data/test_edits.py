@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ace_agent.data import edits, masks
+from ace_agent.data import edits, masks, operators
 from ace_agent.data.captions import the
 from ace_agent.data.errors import Unfit
 from ace_agent.data.scene import Background, Lettering, Object, Scene
+from ace_agent.data.tasks.references import dressed_as
 from ace_agent.data.world import World
 
 from .conftest import studio
@@ -95,3 +97,36 @@ def test_two_of_a_kind_are_told_apart(world: World) -> None:
     keys = [place.key for place in make.render(Scene(MEADOW, pair)).placements]
     assert len(set(keys)) == 2
     assert len({key.split("#")[0] for key in keys}) == 1
+
+
+def test_what_nothing_shows_does_not_come_to_light(world: World) -> None:
+    """Hair of the bald and trousers under a dress have a colour that nobody could see: afterwards a usual one."""
+    seen = set()
+    for seed in range(40):
+        make = studio(world, seed)
+        bald = replace(make.person(), hair="bald", hair_color="green", beard=False)
+        change = edits.change_hair(
+            make, Scene(MEADOW, (Object("person", x=0.5, y=0.9, size=0.6, person=bald),))
+        )
+        grown = change.after.objects[0].person
+        assert grown is not None
+        seen.add((grown.hair, grown.hair_color))
+    assert seen == {(hair, "brown") for hair in ("short", "long", "curly")}
+
+    dress = replace(make.person(), garment="dress", trousers="green")
+    assert dressed_as(dress, replace(dress, garment="jacket")).trousers == "blue"
+    assert dressed_as(replace(dress, garment="jacket"), dress).trousers == "green"
+
+
+@pytest.mark.parametrize("task", ["mosaic", "degrade"])
+def test_how_coarse_or_blurred_is_always_the_same(world: World, task: str) -> None:
+    """No wording says it."""
+    for seed in range(30):
+        turn = world.sample(random.Random(seed), task, "train").turns[-1]
+        shown = turn.frames[0].image
+        if turn.frames[0].mask is not None:
+            continue
+        if task == "mosaic":
+            assert np.array_equal(turn.target, operators.mosaic(shown, 8))
+        elif "blur" in turn.instruction.lower():
+            assert np.array_equal(turn.target, operators.blur(shown, 2.1))

@@ -21,7 +21,7 @@ from ace_agent.evaluation.dump import Dump, read_dump
 from ace_agent.evaluation.errors import DumpError
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork
-from ace_agent.evaluation.reader_training import scene_words
+from ace_agent.evaluation.reader_scenes import scene_words
 from ace_agent.evaluation.report import Row, beaten
 from ace_agent.evaluation.score_dump import score_dump
 from ace_agent.evaluation.suites import Suite
@@ -207,13 +207,20 @@ def test_presets_ask_what_they_say(reader: Reader) -> None:
     assert by_name(grey, "a thing that is not there", "still").figure == 0.0
 
 
-def test_photographs_are_analysed(tmp_path: Path) -> None:
-    Image.effect_noise((200, 140), 80).save(tmp_path / "photo.jpg")
+def test_photographs_are_analysed_and_edited(tmp_path: Path) -> None:
+    colors = np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8)
+    Image.fromarray(colors).resize((200, 140)).save(tmp_path / "photo.jpg")
     (tmp_path / "notes.txt").write_text("not a picture")
     asked = list(presets.drawn("ood", Suite((), 2), tmp_path))
-    assert {question.row for question in asked} == {
-        f"photograph: {t}" for t in ("grayscale", "edge", "mosaic", "doodle")
-    }
+    assert [question.row.removeprefix("photograph: ") for question in asked] == [
+        "grayscale", "edge", "mosaic", "doodle", "edit_style", "edit_general", "restore", "demosaic",
+    ]  # fmt: skip
+    photo = asked[0].last.frames[0].image
+    for question in asked:
+        shown, target = question.last.frames[0].image, question.last.target
+        assert (shown != target).mean() > 0.1, question.row
+        mends = question.last.task in ("restore", "demosaic")
+        assert np.array_equal(target if mends else shown, photo)
 
 
 def test_the_card_says_it_all(echoed: tuple[Outcome, Echo, Path], tmp_path: Path) -> None:
@@ -231,7 +238,7 @@ def test_the_card_says_it_all(echoed: tuple[Outcome, Echo, Path], tmp_path: Path
     for wanted in ("12.0 h", "500,000", "do nothing", "What fails", "remove (score)", "Apache-2.0", "chance"):
         assert wanted in text
     for family in sheets:
-        assert f"(model-card/{family}.png)" in text
+        assert text.count(f"(model-card/{family}.png)") == 2  # of the card's own report, and of the other
 
 
 def test_the_terminal_shows_whole_figures_at_any_width(echoed: tuple[Outcome, Echo, Path]) -> None:

@@ -10,7 +10,8 @@ from ace_agent.data.scene import Background, Object, Scene
 from ace_agent.evaluation.errors import EvaluationError, ReaderMissing
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork, Readings
-from ace_agent.evaluation.reader_training import Scenes, Training, label, loss, scene_words
+from ace_agent.evaluation.reader_scenes import Scenes, label, scene_words
+from ace_agent.evaluation.reader_training import Training, loss
 
 WORDS = scene_words()
 

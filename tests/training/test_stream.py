@@ -72,3 +72,23 @@ def test_correspondence_follows_shift_scale_and_mirror():
     assert torch.allclose(found.scale, torch.tensor([[-2.0, 2.0]]).expand(4, 2))
     # Token 36's centre is (72, 72): a quarter across the box, so three quarters across the mirrored frame.
     assert torch.allclose(found.position[0], torch.tensor([48.0, 16.0]))
+
+
+@pytest.mark.parametrize("task", ["face_swap", "try_on"])
+def test_heads_and_clothes_correspond_where_whole_figures_do_not(world, task):
+    """What a token is told to point at in the other picture has the colours of the answer there."""
+    apart, chance = [], []
+    for seed in range(30):
+        sample = draw(world, random.Random(seed), task, "train")
+        last = sample.turns[-1]
+        side = last.target.shape[0]
+        found = correspond(last.placements, list(last.frames), (side, side), 8)
+        donor = last.frames[1].image.astype(float)
+        for token, frame, (x, y) in zip(found.tokens, found.frames, found.position, strict=True):
+            if frame == 1:
+                row, column = divmod(int(token), side // 8)
+                answer = last.target[row * 8 + 4, column * 8 + 4]
+                apart.append(np.abs(donor[int(y), int(x)] - answer).mean())
+                chance.append(np.abs(donor[side // 2, 2] - answer).mean())
+    assert len(apart) > 30
+    assert np.median(apart) < 0.3 * np.median(chance)  # a night darkens one of two

@@ -117,7 +117,10 @@ def change_hair(studio: Studio, scene: Scene) -> Change:
             restyled, hair = replace(person, hair_color=color), f"{color} hair"
         else:
             kind = studio.other(people.HAIRS, person.hair)
-            restyled, hair = replace(person, hair=kind), "no hair" if kind == "bald" else f"{kind} hair"
+            # Of what colour it was, nobody can see where there is none.
+            color = person.hair_color if person.hair != "bald" or person.beard else people.USUAL_HAIR
+            restyled = replace(person, hair=kind, hair_color=color)
+            hair = "no hair" if kind == "bald" else f"{kind} hair"
         after = replace(obj, person=restyled)
     else:
         now = obj.name.partition("+")[2]

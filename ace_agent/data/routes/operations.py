@@ -61,7 +61,7 @@ def _shown(subject: Subject) -> dict[str, Callable[[], Pixels]]:
         "scribble": lambda: operators.scribble(_parts(subject)),
         "doodle": lambda: operators.doodle(subject.pixels),
         "grayscale": lambda: operators.grayscale(subject.pixels),
-        "mosaic": lambda: operators.mosaic(subject.pixels, _block(subject, (8, 16))),
+        "mosaic": lambda: operators.mosaic(subject.pixels, _block(subject, (8,))),
         "depth": lambda: operators.to_rgb(subject.depth),
         "segment": lambda: painted(subject),
         "pose": lambda: subject.pose,

@@ -82,7 +82,10 @@ CONTROLS: dict[str, Callable[[Picture], Pixels]] = {
 }
 """What an analysis draws of a picture."""
 
-_MOSAIC_BLOCKS = (8, 16)
+_MOSAIC_BLOCK = 8
+"""Pixels a side; one size, because no wording names any."""
+_BLUR = 2.1
+"""Radius in pixels of a blur that is asked for, likewise."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +135,14 @@ def analyse(task: str) -> Callable[[Studio], Turn]:
         picture = _source(studio, task)
         kind, slots, exact = task, {}, True
         if task == "mosaic":
-            answer = operators.mosaic(picture.image, studio.pick(_MOSAIC_BLOCKS))
+            answer = operators.mosaic(picture.image, _MOSAIC_BLOCK)
         elif task == "degrade":
             name = studio.pick(list(FLAWS))
             exact = name in ("blur", "low resolution", "darkness", "haze")
-            answer = FLAWS[name].spoil(studio, picture)
+            if name == "blur":
+                answer = operators.blur(picture.image, _BLUR)
+            else:
+                answer = FLAWS[name].spoil(studio, picture)
             if name == "low resolution" and studio.chance(0.6):
                 exact = False
             else:

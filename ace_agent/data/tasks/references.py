@@ -110,8 +110,11 @@ def face_reference(studio: Studio) -> Turn:
     )
 
 
-def _dressed_as(person: Person, other: Person) -> Person:
-    return replace(person, garment=other.garment, garment_color=other.garment_color)
+def dressed_as(person: Person, other: Person) -> Person:
+    """``person`` in the clothes of ``other``."""
+    hidden = person.garment in people.HIDING_TROUSERS
+    trousers = people.USUAL_TROUSERS if hidden else person.trousers
+    return replace(person, garment=other.garment, garment_color=other.garment_color, trousers=trousers)
 
 
 def try_on(studio: Studio) -> Turn:
@@ -126,7 +129,7 @@ def try_on(studio: Studio) -> Turn:
     shown = Object("person", size=0.56 if unworn else 0.7, person=replace(model, unworn=unworn))
     garment = studio.render(Scene(WHITE, studio.place([shown], WHITE)))
     before = studio.render(scene)
-    dressed = replace(wearer, person=_dressed_as(wearer.person, model))
+    dressed = replace(wearer, person=dressed_as(wearer.person, model))
     after = studio.render(replace(scene, objects=(dressed,)))
     return _pair_turn(studio, "try_on", before, garment, after)
 

@@ -1,0 +1,154 @@
+"""Scenes that the scene reader learns from and is tested on, with everything that it must know of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ace_agent.data.colors import TEXTURES, TINTS
+from ace_agent.data.errors import Unfit
+from ace_agent.data.operators import FILTERS
+from ace_agent.data.render import Picture, Renderer
+from ace_agent.data.sample import Split
+from ace_agent.data.scene import PLACES, TIMES, WEATHERS, Background, Lettering, Object, Scene
+from ace_agent.data.sprites import Sprites
+from ace_agent.data.studio import Catalogue, Studio, noun_of
+from ace_agent.data.vocabulary import HELD_OUT_NAMES, NOUNS, STYLES
+from ace_agent.evaluation.reader import SIDE, Words, grid_cell
+
+WORN = "worn "
+"""Before the noun of a hat or glasses that something wears: it is seen, but is no object of its own."""
+
+_HATS = tuple(noun.name for noun in NOUNS.values() if noun.category == "hat")
+_COLOR_BLIND = ("sepia", "negative", "neon", "pencil sketch", "black and white")
+
+
+def scene_words() -> Words:
+    """Everything the scene world can show, names kept out of ace-mini's training included."""
+    return Words(
+        nouns=(*sorted(NOUNS), "person", *(WORN + name for name in _HATS)),
+        colors=tuple(TINTS),
+        styles=tuple(STYLES),
+        places=(*PLACES, "plain", "gradient"),
+        times=tuple(TIMES),
+        weathers=tuple(WEATHERS),
+        filters=("", *FILTERS),
+    )
+
+
+# ---- scenes
+
+
+class Scenes:
+    """Random scenes with everything the reader must know, in one split's landscapes and pairs."""
+
+    def __init__(self, split: Split, seed: int) -> None:
+        renderer = Renderer(Sprites.load(), SIDE)
+        self.rng = random.Random(f"reader {split} {seed}")
+        self.studio = Studio(renderer, Catalogue(renderer), self.rng, split)
+        self._unseen = [name for name in HELD_OUT_NAMES if renderer.sprites.has(name, STYLES[0])]
+
+    def __iter__(self) -> Iterator[Picture]:
+        while True:
+            try:
+                yield self.studio.render(self._varied(self._scene()))
+            except Unfit:
+                continue
+
+    def _scene(self) -> Scene:
+        """A scene as the benchmark's, or one with a name that ace-mini never sees."""
+        rng = self.rng
+        if rng.random() < 0.12:
+            return self.studio.scene(things=[self.studio.thing(rng.choice(self._unseen))])
+        scene = self.studio.scene(color=0.5)
+        if rng.random() < 0.06:
+            scene = replace(scene, objects=())
+        return scene
+
+    def _varied(self, scene: Scene) -> Scene:
+        """Other positions and sizes than a fresh scene's, and what edits put into a picture."""
+        rng = self.rng
+        objects = []
+        for thing in scene.objects:
+            size = min(0.8, thing.size * rng.uniform(0.75, 1.3))
+            x = min(max(thing.x + rng.gauss(0, 0.06), size / 2), 1 - size / 2)
+            y = min(max(thing.y + rng.gauss(0, 0.04), size), 0.98)
+            changed = replace(thing, size=size, x=x, y=y)
+            if thing.name in NOUNS and NOUNS[thing.name].category in ("animal", "person", "face"):
+                worn = rng.random()
+                if worn < 0.06:
+                    changed = replace(changed, hat=rng.choice(_HATS[:-2]))
+                elif worn < 0.09:
+                    changed = replace(changed, glasses=rng.choice(_HATS[-2:]))
+            if not thing.person and not thing.color and rng.random() < 0.04:
+                changed = replace(changed, texture=rng.choice(list(TEXTURES)))
+            objects.append(changed)
+        if _hides(objects):
+            raise Unfit("one hides another")
+        scene = replace(scene, objects=tuple(objects))
+        if rng.random() < 0.12:
+            scene = replace(scene, filter=rng.choice(list(FILTERS)))
+        if rng.random() < 0.06:
+            words = "".join(rng.choices("ABCDEFGHIJKLMNOPRSTUVWY", k=rng.randint(3, 7)))
+            where = rng.choice(("top", "middle", "bottom"))
+            scene = replace(scene, lettering=Lettering(words, rng.choice(("white", "red", "black")), where))
+        return scene
+
+
+def _hides(objects: Sequence[Object]) -> bool:
+    """Whether two objects stand so close that the farther one could not be read."""
+    return any(
+        abs(first.x - second.x) < 0.3 * (first.size + second.size) and abs(first.y - second.y) < 0.4
+        for index, first in enumerate(objects)
+        for second in objects[:index]
+    )
+
+
+# ---- labels
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a picture shows, as the network should say it.
+
+    Args:
+        centers: for each object, noun, row, column, colour and style; -1 where that says nothing.
+        place: index; likewise the other three, -1 where they do not apply.
+    """
+
+    centers: list[tuple[int, int, int, int, int]]
+    place: int
+    time: int
+    weather: int
+    filter: int
+
+
+def label(picture: Picture, words: Words) -> Labels:
+    """The labels of a rendered scene."""
+    scene = picture.scene
+    objects = iter(sorted(scene.objects, key=lambda thing: thing.y))
+    centers = []
+    for spot in picture.placements:
+        row, column = grid_cell(spot.x + spot.w / 2, spot.y + spot.h / 2, picture.size, picture.size)
+        if "@" in spot.key:
+            worn = words.nouns.index(WORN + spot.key.split("|")[0])
+            centers.append((worn, row, column, -1, -1))
+            continue
+        thing = next(objects)
+        plain = not thing.color or thing.texture or scene.filter in _COLOR_BLIND
+        color = -1 if plain else words.colors.index(thing.color)
+        style = -1 if thing.person or scene.filter else words.styles.index(thing.style)
+        centers.append((words.nouns.index(noun_of(thing)), row, column, color, style))
+    return Labels(
+        centers,
+        words.places.index(scene.background.place),
+        *_sky(scene.background, words),
+        words.filters.index(scene.filter),
+    )
+
+
+def _sky(background: Background, words: Words) -> tuple[int, int]:
+    if not background.outdoors:
+        return -1, -1
+    return words.times.index(background.time), words.weathers.index(background.weather)
