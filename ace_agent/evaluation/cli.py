@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ace_agent.cli import options
 from ace_agent.cli.console import notices, output, print_json
+from ace_agent.engine.runtime import Runtime
 from ace_agent.evaluation.choices import BASELINES, PRESETS, REFERENCES
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ def _names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 
 
 @click.command("eval")
-@click.option("--model", default="ace-mini", show_default=True, help="A model's name or folder.")
+@options.model
 @click.option("--preset", type=click.Choice(PRESETS), default="scenes", show_default=True,
               help="scenes: every task; ood: things, looks and photographs never trained; contradictory: requests "
               "that conflict; baseline: answers without a model.")  # fmt: skip
@@ -64,6 +67,7 @@ def _names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
               help="For the card: the --json of another preset, shown as well.")  # fmt: skip
 @click.option("--history", type=_FILE, metavar="FILE",
               help="Add the figures and the model's training hours to FILE, and plot it beside as PNG.")  # fmt: skip
+@options.runtime
 def command(
     model: str,
     preset: str,
@@ -85,6 +89,7 @@ def command(
     card: Path | None,
     others: tuple[Path, ...],
     history: Path | None,
+    runtime: Runtime,
 ) -> None:
     """Measure a model: a figure per task and family beside the answers that need no model."""
     from rich.progress import Progress
@@ -105,6 +110,7 @@ def command(
         wording=templates,
     )
     presets.check(preset, suite)
+    runtime.check_for(model)
     for file in others:
         _read_report(file)
     training = read_training(model)
@@ -113,7 +119,7 @@ def command(
             f"{model} does not say how long it was trained", "its folder needs a training.json with hours"
         )
     writer = Dump(dump) if dump is not None else None
-    answerer = _answerer(preset, model, baseline, references, not no_history, steps, guidance, batch)
+    answerer = _answerer(preset, model, baseline, references, not no_history, steps, guidance, batch, runtime)
     with Progress(console=notices(), transient=True, disable=as_json) as bar:
         asked = bar.add_task("asking", total=len(suite.tasks) * per_task)
         outcome = benchmark.run(
@@ -149,6 +155,7 @@ def _answerer(
     steps: int | None,
     guidance: float | None,
     batch: int,
+    runtime: Runtime,
 ) -> Answerer:
     from ace_agent.evaluation.answering import PipelineAnswerer, TrivialAnswerer
 
@@ -157,7 +164,7 @@ def _answerer(
     from ace_agent.engine.pipeline import ACEPipeline
 
     return PipelineAnswerer(
-        ACEPipeline.from_pretrained(model),
+        ACEPipeline.from_pretrained(model, **asdict(runtime)),
         batch=batch,
         references=references,  # type: ignore[arg-type]
         history=history,

@@ -47,6 +47,7 @@ def test_mistakes_are_found_before_any_work(tmp_path: Path) -> None:
     assert isinstance(fails("--with", str(tmp_path / "absent.json")), EvaluationError)
     untold = fails("--history", str(tmp_path / "history.jsonl"), "--model", str(tmp_path))
     assert "how long" in str(untold)
+    assert "--offload makes no sense with ace-mini" in str(fails("--offload"))
     assert not (tmp_path / "dump").exists()
 
 
