@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from ace_agent.data import backgrounds, colors, operators, people
+from ace_agent.data import backgrounds, colors, landscapes, operators, people
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Pixels, Placement
 from ace_agent.data.scene import Background, Lettering, Object, Scene
@@ -335,20 +335,20 @@ class Renderer:
         return np.asarray(depth)
 
     def _nearness(self, obj: Object, background: Background) -> int:
-        horizon = backgrounds.horizon(background)
+        horizon = landscapes.horizon(background)
         if NOUNS[_noun(obj)].place == "air" and obj.y < horizon:
             return 70
         return int(80 + 160 * max(0.0, min(1.0, (obj.y - horizon) / (1 - horizon))))
 
     def labels(self, scene: Scene, pieces: list[tuple[Object, list[Patch]]]) -> Pixels:
-        classes = list(backgrounds.LABELS)
+        classes = list(landscapes.LABELS)
         plane = Image.fromarray(self._background_maps(scene.background)[0])
         for obj, patches in pieces:
             label = classes.index(label_of(obj))
             for patch in patches:
                 solid = patch.image.getchannel("A").point(lambda alpha: 255 if alpha > 127 else 0)
                 plane.paste(label, (patch.left, patch.top), solid)
-        return np.array(list(backgrounds.LABELS.values()), np.uint8)[np.asarray(plane)]
+        return np.array(list(landscapes.LABELS.values()), np.uint8)[np.asarray(plane)]
 
     # ---- words
 
@@ -395,7 +395,7 @@ def _noun(obj: Object) -> str:
 
 
 def label_of(obj: Object) -> str:
-    """The class of an object, a key of `backgrounds.LABELS`."""
+    """The class of an object, a key of `landscapes.LABELS`."""
     category = NOUNS[_noun(obj)].category
     return {"sky": "thing", "hat": "garment", "face": "person"}.get(category, category)
 
@@ -407,7 +407,7 @@ def stands(obj: Object, background: Background) -> bool:
     if background.place in ("plain", "gradient"):
         return NOUNS[_noun(obj)].place == "ground" and obj.y > 0.7
     on_air = NOUNS[_noun(obj)].place == "air"
-    return not on_air and obj.y > backgrounds.horizon(background) + 0.03
+    return not on_air and obj.y > landscapes.horizon(background) + 0.03
 
 
 def _graded(drawn: Image.Image, time: str) -> Image.Image:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ace_agent.data import colors, people, wordings
-from ace_agent.data.backgrounds import horizon
 from ace_agent.data.errors import Unfit
+from ace_agent.data.landscapes import horizon
 from ace_agent.data.render import Picture, Renderer
 from ace_agent.data.sample import Split
 from ace_agent.data.scene import PLACES, TIMES, WEATHERS, Background, Object, Person, Scene, hash_text

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ace_agent.data import backgrounds
+from ace_agent.data import backgrounds, landscapes
 from ace_agent.data.scene import PLACES, TIMES, WEATHERS, Background
 
 OUTDOORS = [place for place in PLACES if Background(place).outdoors]
 
 
 def _land(background: Background) -> list[tuple[str, tuple[tuple[float, float], ...]]]:
-    shapes, _ = backgrounds.shapes(background)
+    shapes, _ = landscapes.shapes(background)
     return [(shape.label, shape.points) for shape in shapes if shape.label != "sky" or not shape.lit]
 
 
@@ -24,7 +24,7 @@ def test_time_and_weather_never_move_the_land(place: str) -> None:
         for weather in WEATHERS:
             other = replace(day, time=time, weather=weather)
             assert _land(other) == _land(day)
-            assert backgrounds.horizon(other) == backgrounds.horizon(day)
+            assert landscapes.horizon(other) == landscapes.horizon(day)
 
 
 @pytest.mark.parametrize("place", OUTDOORS)
