@@ -110,7 +110,7 @@ def same_style(studio: Studio) -> tuple[Turn, ...]:
     )
 
     def styled() -> tuple[Scene, str, Scene]:
-        scene = studio.scene(1, style="noto")
+        scene = studio.settled(studio.scene(1, style="noto"))
         if any(obj.person for obj in scene.objects):
             raise Unfit("figures have one style")
         words = caption(studio.rng, scene)
@@ -148,7 +148,7 @@ def same_place(studio: Studio) -> tuple[Turn, ...]:
     background = studio.background(plain=0, simple=0.6)
     chain.open(studio.scene(1, background=background))
     for _ in range(studio.rng.choices((1, 2), (0.7, 0.3))[0]):
-        others = studio.scene(1, background=background)
+        others = studio.still(studio.scene(1, background=background))
         words = captions.subjects(studio.rng, others.objects)
         chain.apply(Change("replace", "same_place", {"caption": words}, others, exact=False))
     return tuple(chain.turns)
@@ -175,7 +175,7 @@ def object_of_first(studio: Studio) -> tuple[Turn, ...]:
         raise Unfit("the same thing twice")
     size = min(obj.size, 0.4)
     x = size / 2 + 0.04 if here.x > 0.5 else 0.96 - size / 2
-    (stood,) = studio.place([obj], chain.scene.background)
+    (stood,) = studio.place([obj], chain.scene.background, still=True)
     stood = replace(stood, size=round(size, 3), x=round(x, 3))
     if abs(stood.x - here.x) < (stood.size + here.size) * 0.4:
         raise Unfit("no room")

@@ -237,11 +237,16 @@ class Studio:
         What the words leave open a model this small can only average: with everything left to chance, "a red car in
         a meadow" was a meadow with a red haze.
         """
-        behind = self.settled_background(scene.background)
+        return self.still(self.on_settled_land(scene))
+
+    def on_settled_land(self, scene: Scene) -> Scene:
+        """The scene in the one landscape of its place."""
+        return replace(scene, background=self.settled_background(scene.background))
+
+    def still(self, scene: Scene) -> Scene:
+        """The scene with its things as in a settled one, in the landscape that it has."""
         things = [replace(thing, flip=False, size=settled_size(thing)) for thing in scene.objects]
-        return replace(
-            scene, background=behind, objects=self.place(things, behind, still=True) if things else ()
-        )
+        return replace(scene, objects=self.place(things, scene.background, still=True) if things else ())
 
     def fits(self, *words: str) -> bool:
         """Whether the words' pairs belong to this split.

@@ -27,18 +27,18 @@ TASK_WEIGHTS: dict[str, float] = {
     "grayscale": 1.5, **dict.fromkeys(("mosaic", "degrade"), 2.0),
     **dict.fromkeys(
         ("segment_to_image", "depth_to_image", "pose_to_image", "edge_to_image", "contour_to_image",
-         "scribble_to_image", "doodle_to_image"), 0.4),
+         "scribble_to_image", "doodle_to_image"), 1.0),
     "colorize": 0.6, "demosaic": 2.5, "restore": 2.5,
     "edit_color": 6.0, "edit_texture": 4.0, "edit_motion": 5.0, "edit_scene": 4.0, "edit_face": 4.0,
     "edit_style": 4.0, "edit_general": 3.0,
-    "add": 5.0, "remove": 6.0, "replace": 2.5, "render_text": 2.5, "remove_text": 3.0,
+    "add": 5.0, "remove": 6.0, "replace": 5.0, "render_text": 2.5, "remove_text": 3.0,
     "inpaint": 1.5, "outpaint": 1.0,
     "extract_foreground": 3.5, "extract_background": 3.0, "fuse_layers": 2.5,
-    "subject_reference": 0.7, "face_reference": 0.4,
+    "subject_reference": 2.5, "face_reference": 1.0,
     "style_reference": 3.0, "try_on": 5.0, "face_swap": 4.0,
-    "multi_control": 0.4,
+    "multi_control": 0.8,
     "chain": 2.5, "chain:bring_back": 1.5, "chain:undo": 2.0,
-    **dict.fromkeys(("chain:same_style", "chain:same_place", "chain:object_of_first"), 0.5),
+    "chain:same_style": 1.0, "chain:same_place": 1.0, "chain:object_of_first": 2.0,
 }  # fmt: skip
 """How often each task is drawn when none is named."""
 

@@ -185,6 +185,10 @@ def finish(
     )
 
 
+_LANDLESS = ("pose", "contour", "scribble")
+"""Maps that show nothing of the land, which words alone ask for then."""
+
+
 INVERSES = {
     "segment_to_image": "segment",
     "depth_to_image": "depth",
@@ -203,6 +207,8 @@ def invert(task: str) -> Callable[[Studio], Turn]:
 
     def generate(studio: Studio) -> Turn:
         picture = _source(studio, INVERSES[task])
+        if INVERSES[task] in _LANDLESS:
+            picture = studio.render(studio.on_settled_land(picture.scene))
         control = CONTROLS[INVERSES[task]](picture)
         slots = {"caption": caption(studio.rng, picture.scene)}
         return finish(studio, task, task, slots, picture, control, picture.image, exact=False)

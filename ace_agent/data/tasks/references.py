@@ -26,7 +26,7 @@ def _frame(picture: Picture) -> Frame:
 def subject_reference(studio: Studio) -> Turn:
     """The thing of one or two pictures, in another scene."""
     thing = studio.until(lambda: _subject(studio))
-    scene = studio.scene(things=[thing], background=None)
+    scene = studio.settled(studio.scene(things=[thing]))
     many = studio.chance(0.3)
     frames = tuple(_frame(_shot(studio, thing)) for _ in range(2 if many else 1))
     picture = studio.render(scene)
@@ -45,7 +45,7 @@ def subject_reference(studio: Studio) -> Turn:
 
 
 def _subject(studio: Studio) -> Object | None:
-    thing = studio.thing(color=0.5)
+    thing = replace(studio.thing(color=0.5), flip=False)
     if thing.person or is_plural(noun_of(thing)):
         return None
     return thing
@@ -86,8 +86,8 @@ def face_reference(studio: Studio) -> Turn:
     )
     big = studio.chance(0.4)
     person = replace(person, bust=big)
-    figure = Object("person", size=0.66 if big else 0.62, person=person)
-    scene = studio.scene(things=[figure])
+    figure = Object("person", person=person)
+    scene = studio.settled(studio.scene(things=[figure]))
     garment = article(f"{person.garment_color} {person.garment}")
     words = (
         f"in {garment}"
@@ -192,6 +192,7 @@ def style_reference(studio: Studio) -> Turn:
     example = studio.render(_in_style(studio, _plain_things(studio), name))
     scene = _plain_things(studio)
     if studio.chance(0.3):
+        scene = studio.settled(scene)
         text = caption(studio.rng, scene)
         styled = _in_style(studio, scene, name)
         turn = picture_turn(studio, styled, text)
@@ -243,7 +244,8 @@ _KIND_WORDS = {
 def multi_control(studio: Studio) -> Turn:
     """Two maps of one picture and its caption."""
     posed = studio.chance(0.4)
-    picture = studio.render(figure_scene(studio) if posed else studio.scene())
+    scene = figure_scene(studio) if posed else studio.scene()
+    picture = studio.render(studio.on_settled_land(scene))
     kinds = [kind for kind in _KIND_WORDS if kind != "pose"]
     first, second = studio.rng.sample(kinds, 2)
     if posed:
