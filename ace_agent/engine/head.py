@@ -241,8 +241,9 @@ def _on_grid(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
 class CopyHead(nn.Module):
     """Tokens, what the encoder saw of noise and base image, and the warped picture in; clean picture out.
 
-    x0 = s * base + w * tinted warped + r * tinted base + (1 - s - w - r) * paint, with (s, w, r) per pixel. Without a
-    base image s = r = 0.
+    x0 = s * base + w * tinted warped + r * tinted base + (1 - s - w - r) * paint + (1 - s) * correction, with (s, w, r)
+    per pixel. Without a base image s = r = 0. The correction mends what the mixture gets nearly right: a source learns
+    by its share alone, and of single edits an ablation without copying learned several faster (docs/ablations.md).
     """
 
     def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:
@@ -250,7 +251,7 @@ class CopyHead(nn.Module):
         self.pointer = Pointer(width)
         self.borrow = nn.Conv2d(4 * FINE**2, levels[0], 3, padding=1)
         self.decoder = Decoder(width, levels, tasks)
-        self.leave = nn.Conv2d(levels[0], 6 * FINE**2, 3, padding=1)
+        self.leave = nn.Conv2d(levels[0], 9 * FINE**2, 3, padding=1)
         self.tint = nn.Conv2d(levels[0], 2 * TINT + FINE**2, 3, padding=1)
         self.tint_tokens = nn.Linear(width, 2 * TINT)
         self.sketch = nn.Linear(width, 3 * SKETCH**2)
@@ -280,7 +281,7 @@ class CopyHead(nn.Module):
         finest, *others = levels
         top = self.decoder(tokens, grid, (finest + self.borrow(borrowed), *others), film)
         out = F.pixel_shuffle(self.leave(top), FINE).to(noisy.dtype)
-        colour, source, copied, painted = out.split([3, 1, 1, 1], 1)
+        colour, source, copied, painted, correction = out.split([3, 1, 1, 1, 3], 1)
         maps, recoloured = self.tint(top).split([2 * TINT, FINE**2], 1)
         broad = F.interpolate(_on_grid(self.tint_tokens(tokens), grid), size=maps.shape[2:], mode="bilinear")
         sketch = F.pixel_shuffle(_on_grid(self.sketch(tokens), grid), SKETCH)
@@ -298,7 +299,7 @@ class CopyHead(nn.Module):
         clean = torch.stack(
             [share * one for share, one in zip(shares.split(1, 1), sources, strict=True)]
         ).sum(0)
-        return clean, shares
+        return clean + (1 - shares[:, :1]) * gain * correction, shares
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,15 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-TARGETS = r"blocks\.\d+\.(attn|cross_attn)\.[qkvo]|blocks\.\d+\.mlp\.fc[12]|head\.(sketch|tint_tokens)"
-"""Every linear map of the trunk, and those of ace-mini's head that turn tokens into pixels."""
+TARGETS = "|".join(
+    (
+        r"blocks\.\d+\.(attn|cross_attn)\.[qkvo]",
+        r"blocks\.\d+\.mlp\.fc[12]",
+        r"head\.(sketch|tint_tokens|borrow|leave|tint)",
+        r"(encoder|head\.decoder)\.blocks\.\d+\.conv[12]",
+    )
+)
+"""Every linear map of the trunk, and of ace-mini the convolutions and the maps of its head: looks are learned there."""
 ADAPTER = "default"
 
 
