@@ -6,16 +6,18 @@ from ace_agent.engine.conditions import target_inputs, text_batch
 from ace_agent.engine.generation import _branch, encode_request_prefix, encode_texts, noise_rows
 from ace_agent.engine.head import (
     TINT,
+    CopyHead,
     FrameTable,
     Pointer,
     agreed,
     input_scale,
     pointed_coordinates,
+    precondition,
     tinted,
 )
 from ace_agent.engine.text import TASK_NUMBERS, MiniTextEncoder
 from ace_agent.engine.transformer import TASK_VECTORS, ACETransformer
-from ace_agent.engine.unet import FINE
+from ace_agent.engine.unet import FINE, Film
 from ace_agent.tasks import TASKS
 from tests.engine.test_generation import TOKENIZER, requests
 
@@ -48,6 +50,28 @@ def test_tokens_that_nearly_agree_share_a_map_and_others_keep_theirs():
     position, _ = agreed(mass, wrong, scale, centre)
     off = (position - exact).abs().amax(-1)[0]
     assert off[:3].max() < 1 and torch.isclose(off[3], torch.tensor(200.0))
+
+
+@torch.no_grad()
+def test_the_correction_reaches_what_changes_and_leaves_the_base_image_alone():
+    """x0 moves by (1 - share of the base image) * gain * correction, and by nothing else."""
+    torch.manual_seed(0)
+    head = CopyHead(32, (8, 16, 16), 4).eval()
+    grid, side = (2, 2), 32
+    levels = [torch.randn(1, c, side // n, side // n) for c, n in ((8, 2), (16, 4), (16, 8))]
+    noisy, base, warped = (torch.rand(1, 3, side, side) for _ in range(3))
+    torch.nn.init.normal_(head.leave.weight, std=0.5)
+    head.leave.weight[6 * FINE**2 :] = 0  # the correction's own rows
+    given = (
+        torch.randn(1, 4, 32), levels, Film(torch.randn(1, 32), torch.zeros(1, dtype=torch.long)), torch.ones(1),
+        noisy, base, torch.ones(1, dtype=torch.bool), warped, torch.full((1, 1, side, side), 0.5), grid,
+    )  # fmt: skip
+    before, shares = head(*given)
+    head.leave.bias[6 * FINE**2 :] = 0.25
+    after, same = head(*given)
+    assert torch.equal(shares, same) and shares[:, :1].max() - shares[:, :1].min() > 0.5
+    _, gain = precondition(torch.ones(1))
+    torch.testing.assert_close(after - before, ((1 - shares[:, :1]) * gain * 0.25).expand_as(base))
 
 
 @torch.no_grad()

@@ -122,6 +122,18 @@ def test_the_rate_goes_to_zero_beside_the_checkpoint_that_goes_on(tmp_path, monk
     assert_same(ended, run)
 
 
+def test_the_rate_falls_over_the_last_steps_of_a_run_that_counts_them(tmp_path):
+    run = tiny_trainer(tmp_path)
+    stream = SceneStream(WordTokenizer(WORDS), OPTIONS.seed, OPTIONS.stream)
+    rates = []
+    step = run.train_step
+    run.train_step = lambda batch: (rates.append(run.rate()), step(batch))[1]  # type: ignore[method-assign]
+    assert run.run(stream, Limits(steps=6, decay_steps=4), workers=0)
+    assert rates == pytest.approx([0.5, 1, 1, 1, 2 / 3, 1 / 3])
+    again = tiny_trainer(tmp_path)
+    assert again.resume() and again.step == 3, "the last checkpoint at the whole rate"
+
+
 def test_told_to_stop_it_finishes_its_step_and_saves(tmp_path):
     run = tiny_trainer(tmp_path)
     stream = SceneStream(WordTokenizer(WORDS), OPTIONS.seed, OPTIONS.stream)
