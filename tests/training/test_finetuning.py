@@ -81,9 +81,6 @@ def test_the_adapter_alone_and_the_merged_weights_compute_the_same(
     adapter = load_file(tmp_path / "to/adapter/adapter_model.safetensors")
     config = json.loads((tmp_path / "to/adapter/adapter_config.json").read_text())
     assert (config["peft_type"], config["r"]) == ("LORA", 4)
-    assert any("encoder.blocks.0.conv1.lora_A" in name for name in adapter), (
-        "looks are learned in convolutions"
-    )
     set_peft_model_state_dict(again, adapter)
     merged = merged_state(again)
     for name, value in weights(tmp_path / "to").items():
