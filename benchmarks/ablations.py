@@ -162,7 +162,7 @@ def train(arm: Arm, run: Path, steps: int, dtype: str) -> Trainer:
 
 
 def figures(trainer: Trainer, tasks: tuple[str, ...], per_task: int) -> dict[str, Any]:
-    """Score and its kin of every task on validation samples, and whether it beats every trivial answer."""
+    """Score, mIoU or F1 of every task on validation samples."""
     subject = trainer.subject
     assert isinstance(subject, MiniSubject)
     suite = Suite(tasks, per_task)

@@ -22,8 +22,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from ace_agent.data import masks
-from ace_agent.data.sample import Frame, Pixels, Turn
+from ace_agent.data.sample import Frame, Pixels, Split
+from ace_agent.data.shards import make_turn
 from ace_agent.data.world import World
 from ace_agent.engine.pipeline import ACEPipeline
 from ace_agent.evaluation.answering import PipelineAnswerer
@@ -34,11 +34,11 @@ from ace_agent.evaluation.suites import Drawn, Suite, draw
 OWN_TASKS = ("grayscale", "edge", "edit_color", "remove")
 
 
-def pictures(split: str, count: int) -> list[Pixels]:
+def pictures(split: Split, count: int) -> list[Pixels]:
     """Scenes of a split, as they are before an edit."""
     world, found = World(), []
     for number in range(count):
-        sample = world.sample(random.Random(f"ten pairs {split} {number}"), "grayscale", split)  # type: ignore[arg-type]
+        sample = world.sample(random.Random(f"ten pairs {split} {number}"), "grayscale", split)
         found.append(sample.turns[-1].frames[0].image)
     return found
 
@@ -59,16 +59,7 @@ def write_pairs(folder: Path, look: str) -> Path:
 def questions(look: str, suite: Suite) -> Iterator[Drawn]:
     for number, picture in enumerate(pictures("held-out", suite.per_task)):
         target = UNSEEN_FILTERS[look](picture)
-        turn = Turn(
-            task="edit_style",
-            instruction=f"make it {look}",
-            frames=(Frame(picture),),
-            target=target,
-            base=0,
-            region=masks.difference(picture, target),
-            placements=(),
-            judge={"exact": True},
-        )
+        turn = make_turn("edit_style", f"make it {look}", (Frame(picture),), target, 0, {"exact": True})
         yield Drawn(look, "ten pairs", number, (turn,))
     yield from draw(World(), suite)
 

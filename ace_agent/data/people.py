@@ -148,9 +148,10 @@ def head_box(person: Person) -> Box:
     return _within(person, (x - 1.15 * r, y - 1.3 * r, x + 1.15 * r, y + 1.05 * r))
 
 
-def part_boxes(person: Person) -> dict[str, Box]:
+def part_boxes(person: Person, glasses: str = "") -> dict[str, Box]:
     """Parts that look alike on all figures whose look of that part is the same, by that look, as `head_box`."""
-    head = f"head|{person.skin}|{person.hair}|{person.hair_color}|{person.expression}|{person.beard}"
+    face = f"{person.skin}|{person.hair}|{person.hair_color}|{person.expression}|{person.beard}|{glasses}"
+    head = f"head|{face}"
     clothes = f"clothes|{person.garment}|{person.garment_color}"
     if person.bust:
         return {head: head_box(person)}

@@ -273,11 +273,10 @@ class Renderer:
         x, y, w, h = (n / side for n in (patch.left, patch.top, patch.image.width, patch.image.height))
         parts = []
         if obj.person and patch.key == obj.key:
-            for look, (left, top, right, bottom) in people.part_boxes(obj.person).items():
-                key = f"{look}|{obj.glasses}" if look.startswith("head") else look
+            for look, (left, top, right, bottom) in people.part_boxes(obj.person, obj.glasses).items():
                 at = x + w * (1 - right if obj.flip else left)
                 parts.append(
-                    Placement(key, at, y + h * top, w * (right - left), h * (bottom - top), obj.flip)
+                    Placement(look, at, y + h * top, w * (right - left), h * (bottom - top), obj.flip)
                 )
         return Placement(patch.key, x, y, w, h, obj.flip, patch.color, tuple(parts))
 

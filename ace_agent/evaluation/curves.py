@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ace_agent.evaluation.errors import EvaluationError
 
 _INK, _GRID, _PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
-_LEFT, _TOP, _BOTTOM, _LEGEND = 56, 24, 40, 190
+_LEFT, _TOP, _BOTTOM, _LEGEND, _ENTRY = 56, 24, 40, 190, 14
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def plot_history(
     size: tuple[int, int] = (900, 460),
     floor: float = -0.2,
 ) -> Image.Image:
-    """A line per figure over training hours; RGB of ``size``.
+    """A line per figure over training hours; RGB of ``size``, or taller where the legend needs it.
 
     Args:
         names: figures to draw, in the legend's order; None draws every one, the best last figure first.
@@ -78,14 +78,15 @@ def plot_history(
     lines = _lines(history, names)
     if not lines:
         raise EvaluationError("Nothing to plot: the history holds no such figures")
+    width, height = size[0], max(size[1], _ENTRY * len(lines) + _TOP + _BOTTOM)
     last_hour = max(history[-1].hours, 1e-6)
     values = [value for line in lines.values() for _, value in line]
     low, high = max(floor, min(0.0, *values)), max(1.0, *values)
 
-    canvas = Image.new("RGB", size, _PAPER)
+    canvas = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(12)
-    right, bottom = size[0] - _LEGEND, size[1] - _BOTTOM
+    right, bottom = width - _LEGEND, height - _BOTTOM
 
     def place(hours: float, value: float) -> tuple[float, float]:
         share = (min(max(value, low), high) - low) / (high - low)
@@ -99,16 +100,15 @@ def plot_history(
         x, _ = place(last_hour * part / 4, low)
         draw.line((x, _TOP, x, bottom), fill=_GRID)
         draw.text((x, bottom + 6), f"{last_hour * part / 4:.3g}", fill=_INK, font=font, anchor="mt")
-    draw.text(((_LEFT + right) / 2, size[1] - 6), "training hours", fill=_INK, font=font, anchor="mb")
+    draw.text(((_LEFT + right) / 2, height - 6), "training hours", fill=_INK, font=font, anchor="mb")
 
-    step = min(15.0, (bottom - _TOP) / len(lines))
     for order, (name, line) in enumerate(lines.items()):
         colour = _colour(order)
         points = [place(hours, value) for hours, value in line]
         draw.line(points, fill=colour, width=2)
         for x, y in points:
             draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=colour)
-        y = _TOP + step * order
+        y = _TOP + _ENTRY * order
         draw.line((right + 10, y + 6, right + 26, y + 6), fill=colour, width=3)
         draw.text((right + 32, y), f"{name} {line[-1][1]:.2f}", fill=_INK, font=ImageFont.load_default(10))
     return canvas

@@ -17,6 +17,7 @@ from ace_agent.data.errors import Unfit
 from ace_agent.data.render import Renderer
 from ace_agent.data.sample import Frame, Named, Pixels, Split, Turn
 from ace_agent.data.scene import Scene
+from ace_agent.data.shards import make_turn
 from ace_agent.data.sprites import Sprites
 from ace_agent.data.studio import Catalogue, Studio, noun_of
 from ace_agent.data.tasks.editing import edit_turn
@@ -161,16 +162,8 @@ def photographs(folder: Path, studio: Studio, suite: Suite, size: int = 128) -> 
             photo = photos[index]
             shown = asked.shown(photo) if asked.shown else photo
             target = asked.target(photo)
-            turn = Turn(
-                task=asked.task,
-                instruction=studio.say(asked.kind, dict(asked.slots)),
-                frames=(Frame(shown),),
-                target=target,
-                base=0,
-                region=masks.difference(shown, target),
-                placements=(),
-                judge={"exact": True},
-            )
+            words = studio.say(asked.kind, dict(asked.slots))
+            turn = make_turn(asked.task, words, (Frame(shown),), target, 0, {"exact": True})
             yield Drawn(f"photograph: {asked.task}", "photographs", sample_seed(suite, index), (turn,))
 
 

@@ -36,3 +36,11 @@ def test_a_rising_figure_rises() -> None:
     assert plot_history(history).size == (900, 460)
     with pytest.raises(EvaluationError, match="Nothing to plot"):
         plot_history(history, ["absent"])
+
+
+def test_a_long_legend_makes_the_plot_taller() -> None:
+    """The model card has over fifty rows: their names lay on one another."""
+    few, many = (
+        plot_history([Evaluation(1.0, {f"row {n}": 0.5 for n in range(count)})]) for count in (3, 60)
+    )
+    assert few.size == (900, 460) and many.width == 900 and many.height >= 60 * 12

@@ -90,15 +90,19 @@ _BLUR = 2.1
 
 @dataclass(frozen=True)
 class Flaw:
-    """One way to spoil a picture: words, and whether its undoing is learnable."""
+    """One way to spoil a picture: words, and what makes it; ``asked`` is what a request for it makes, where spoiling
+    leaves something to chance that no wording names."""
 
     words: tuple[str, ...]
     spoil: Callable[[Studio, Picture], Pixels]
+    asked: Callable[[Picture], Pixels] | None = None
 
 
 FLAWS: dict[str, Flaw] = {
     "blur": Flaw(
-        ("blur",), lambda studio, picture: operators.blur(picture.image, studio.rng.uniform(1.6, 2.6))
+        ("blur",),
+        lambda studio, picture: operators.blur(picture.image, studio.rng.uniform(1.6, 2.6)),
+        lambda picture: operators.blur(picture.image, _BLUR),
     ),
     "noise": Flaw(
         ("noise", "grain"),
@@ -120,12 +124,13 @@ FLAWS: dict[str, Flaw] = {
 }
 
 
-def _source(studio: Studio, task: str) -> Picture:
+def _source(studio: Studio, task: str, *, landless: bool = False) -> Picture:
+    """A picture that shows what the map of `task` is about; `landless`: in the one landscape of its place."""
     scene = figure_scene(studio) if task == "pose" else studio.scene()
     if scene.background.weather in ("rain", "snow"):
         # Drops and flakes hide the shapes that the maps are about, and nobody could guess them back.
         scene = replace(scene, background=replace(scene.background, weather="clear"))
-    return studio.render(scene)
+    return studio.render(studio.on_settled_land(scene) if landless else scene)
 
 
 def analyse(task: str) -> Callable[[Studio], Turn]:
@@ -139,14 +144,12 @@ def analyse(task: str) -> Callable[[Studio], Turn]:
         elif task == "degrade":
             name = studio.pick(list(FLAWS))
             exact = name in ("blur", "low resolution", "darkness", "haze")
-            if name == "blur":
-                answer = operators.blur(picture.image, _BLUR)
-            else:
-                answer = FLAWS[name].spoil(studio, picture)
+            flaw = FLAWS[name]
+            answer = flaw.asked(picture) if flaw.asked else flaw.spoil(studio, picture)
             if name == "low resolution" and studio.chance(0.6):
                 exact = False
             else:
-                kind, slots = "degrade_kind", {"flaw": studio.pick(FLAWS[name].words)}
+                kind, slots = "degrade_kind", {"flaw": studio.pick(flaw.words)}
         else:
             answer = CONTROLS[task](picture)
         return finish(studio, task, kind, slots, picture, picture.image, answer, exact=exact)
@@ -206,9 +209,7 @@ def invert(task: str) -> Callable[[Studio], Turn]:
     """A generator of a controllable task: map and caption in, picture out."""
 
     def generate(studio: Studio) -> Turn:
-        picture = _source(studio, INVERSES[task])
-        if INVERSES[task] in _LANDLESS:
-            picture = studio.render(studio.on_settled_land(picture.scene))
+        picture = _source(studio, INVERSES[task], landless=INVERSES[task] in _LANDLESS)
         control = CONTROLS[INVERSES[task]](picture)
         slots = {"caption": caption(studio.rng, picture.scene)}
         return finish(studio, task, task, slots, picture, control, picture.image, exact=False)
