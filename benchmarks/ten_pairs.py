@@ -1,6 +1,7 @@
 """What `ace train` learns from ten pairs: a look that ace-mini was never shown, before and after, and what it forgets.
 
     python benchmarks/ten_pairs.py --minutes 5                   # LoRA
+    python benchmarks/ten_pairs.py --minutes 5 --rehearse 0      # the pairs alone
     python benchmarks/ten_pairs.py --minutes 5 --look embossed --full
 
 The pairs are training scenes and the same with the look; it is asked of held-out scenes, beside tasks of ace-mini's
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--look", choices=sorted(UNSEEN_FILTERS), default="two-toned")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--full", action="store_true", help="move every weight; default: LoRA")
+    parser.add_argument("--rehearse", type=float, default=0.5, help="share of scenes of its own training")
     parser.add_argument("--per-task", type=int, default=16)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--threads", type=int, default=1)
@@ -87,14 +89,15 @@ def main() -> None:
         folder = Path(name)
         table = write_pairs(folder, options.look)
         command = [sys.executable, "-m", "ace_agent.cli", "train", str(table), "--to", str(folder / "model")]
-        command += ["--minutes", str(options.minutes), "--dtype", options.dtype, "--json"]
+        command += ["--minutes", str(options.minutes), "--rehearse", str(options.rehearse)]
+        command += ["--dtype", options.dtype, "--json"]
         done = subprocess.run(
             [*command, *(["--full"] if options.full else [])], check=True, stdout=subprocess.PIPE
         )
         trained = json.loads(done.stdout)
         found = {
             "look": options.look,
-            "trained": {key: trained[key] for key in ("pairs", "step", "samples")},
+            "trained": {key: trained[key] for key in ("pairs", "rehearsed", "step", "samples")},
             "before": figures("ace-mini", options.look, options.per_task),
             "after": figures(str(folder / "model"), options.look, options.per_task),
         }

@@ -128,15 +128,17 @@ class Matcher:
 
 
 def frame(picture: Image.Image, key: str) -> Frame:
-    """A 64x64 reference frame: ``picture`` (RGBA, cropped) centred on white."""
+    """A 64x64 reference frame: ``picture`` (RGBA, cropped) centred on white, masked where the thing is."""
     scale = _FILL / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     small = picture.resize(size, Image.Resampling.LANCZOS)
     left, top = (SIDE - size[0]) // 2, (SIDE - size[1]) // 2
     paper = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
     paper.paste(small, (left, top), small)
+    covered = Image.new("L", (SIDE, SIDE))
+    covered.paste(small.getchannel("A"), (left, top))
     placement = Placement(key, left / SIDE, top / SIDE, size[0] / SIDE, size[1] / SIDE, False)
-    return Frame(np.asarray(paper), None, (placement,))
+    return Frame(np.asarray(paper), np.asarray(covered), (placement,))
 
 
 def look(name: str) -> str:

@@ -48,7 +48,8 @@ class Frame:
 
     Args:
         image: uint8 [H, W, 3].
-        mask: uint8 [H, W], 255 where the picture is to change; None means everywhere.
+        mask: uint8 [H, W], 255 where the picture is to change, in a reference picture how much of each pixel is the
+            thing; None means everywhere.
         placements: what appears where.
     """
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ace_agent.engine.packing import FrameSlot, RequestLayout, layout_turns, rows_of
+from ace_agent.engine.packing import REFERENCE_INDICATOR, FrameSlot, RequestLayout, layout_turns, rows_of
 from ace_agent.engine.states import TargetInputs
 from ace_agent.engine.text import MiniTextEncoder, Tokens, pad_tokens
 from ace_agent.engine.transformer import patchify
@@ -19,7 +19,8 @@ from ace_agent.engine.transformer import patchify
 
 @dataclass(frozen=True)
 class PreparedFrame:
-    """pixels float [3, h, w] in -1..1, mask float [1, h, w] in 0..1 (1 = region to change); sides are whole patches."""
+    """pixels float [3, h, w] in -1..1; mask float [1, h, w] in 0..1, 1 where the picture is to change or, in a
+    reference picture, where the thing is; sides are whole patches."""
 
     pixels: Tensor
     mask: Tensor
@@ -27,6 +28,14 @@ class PreparedFrame:
 
     def grid(self, patch: int) -> tuple[int, int]:
         return self.pixels.shape[1] // patch, self.pixels.shape[2] // patch
+
+    @property
+    def layer(self) -> Tensor:
+        """What may be copied of the frame, [4, h, w]: colours times how much of them counts, and how much. Of a
+        reference picture it is the thing without its white paper; of another frame all of it."""
+        if self.indicator < REFERENCE_INDICATOR:
+            return torch.cat([self.pixels, torch.ones_like(self.mask)])
+        return torch.cat([self.pixels - (1 - self.mask), self.mask])
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,8 @@ def _branch(
     device, dtype = model.device, model.dtype
     targets = pack_targets(layouts, list(zip(target_request, text_of, strict=True)), text_lengths)
     inputs = target_inputs(requests, target_request, model.patch).to(device, dtype)
-    pixels = [frame.pixels.to(device, dtype) for request in requests for frame in request.frames]
-    groups = head_groups(layouts, target_request, pixels, model.patch, device)
+    layers = [frame.layer.to(device, dtype) for request in requests for frame in request.frames]
+    groups = head_groups(layouts, target_request, layers, model.patch, device)
     targets = targets.to(device)
     known = model.target_rows(targets.frames, inputs, prefix)
     return _Branch(targets, model.rope(targets.frames.positions), known, inputs, groups)
@@ -169,8 +169,8 @@ def generate(
         count = len(target_request) * (2 if double else 1)
         times = torch.full((count,), t, device=x.device)
         out = branch.denoise(model, rows, times, texts, prefix)
-        for group, shares in zip(branch.groups, out.shares, strict=True):
-            for member, share in zip(group.numbers, shares, strict=True):
+        for group, mixture in zip(branch.groups, out.mixtures, strict=True):
+            for member, share in zip(group.numbers, mixture.shares, strict=True):
                 if member < len(target_request):
                     kept[member] = share[0]
         if callback is not None:

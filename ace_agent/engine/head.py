@@ -73,13 +73,13 @@ class Pointer(nn.Module):
 class FrameTable:
     """Every (target, frame) pair of a call, host-built: what the warp samples from.
 
-    target int64 [F]; pixels [F, 3, h, w] padded to the largest frame; size float [F, 2] (width, height in pixels);
-    columns int64 [F, m] index a target's padded prefix tokens, `valid` bool [F, m]; centres float [F, m, 2] are those
-    tokens' centres (x, y) in frame pixels.
+    target int64 [F]; layers [F, 4, h, w] (`PreparedFrame.layer`) padded to the largest frame; size float [F, 2] (width,
+    height in pixels); columns int64 [F, m] index a target's padded prefix tokens, `valid` bool [F, m]; centres float
+    [F, m, 2] are those tokens' centres (x, y) in frame pixels.
     """
 
     target: Tensor
-    pixels: Tensor
+    layers: Tensor
     size: Tensor
     columns: Tensor
     valid: Tensor
@@ -87,9 +87,9 @@ class FrameTable:
 
 
 def frame_table(
-    requests: Sequence[RequestLayout], target_request: Sequence[int], pixels: Sequence[Tensor], patch: int
+    requests: Sequence[RequestLayout], target_request: Sequence[int], layers: Sequence[Tensor], patch: int
 ) -> FrameTable | None:
-    """Table for targets of `target_request`; `pixels` are all requests' frames [3, h, w] in packing order."""
+    """Table for targets of `target_request`; `layers` are those of all requests' frames in packing order."""
     first_frame = [0]
     for request in requests:
         first_frame.append(first_frame[-1] + len(request.frames))
@@ -98,7 +98,7 @@ def frame_table(
         start = 0
         for offset, slot in enumerate(requests[index].frames):
             targets.append(number)
-            picked.append(pixels[first_frame[index] + offset])
+            picked.append(layers[first_frame[index] + offset])
             grids.append(slot.grid)
             starts.append(start)
             start += rows_of(slot.grid)
@@ -163,7 +163,7 @@ def warp(
 
     Each token holds an affine map from target pixels to frame pixels, after `agreed`; maps are interpolated between
     tokens with their mass as weight (a partition of unity), so that neighbouring tokens that agree give an exact
-    affine copy.
+    affine copy. Where a frame has nothing to copy there is no mass.
     """
     rows, columns = grid
     height, width = rows * patch, columns * patch
@@ -182,15 +182,15 @@ def warp(
     py = torch.arange(height, device=affine.device) + 0.5
     at_x = affine[:, 0] + affine[:, 2] * px[None, None, :]
     at_y = affine[:, 1] + affine[:, 3] * py[None, :, None]
-    full = torch.tensor([table.pixels.shape[3], table.pixels.shape[2]], device=affine.device)
+    full = torch.tensor([table.layers.shape[3], table.layers.shape[2]], device=affine.device)
     limit = table.size[:, :, None, None]
     at_x = torch.minimum(at_x.clamp_min(0.5), limit[:, 0] - 0.5) / full[0] * 2 - 1
     at_y = torch.minimum(at_y.clamp_min(0.5), limit[:, 1] - 0.5) / full[1] * 2 - 1
     seen = F.grid_sample(
-        table.pixels, torch.stack([at_x, at_y], -1), padding_mode="border", align_corners=False
+        table.layers, torch.stack([at_x, at_y], -1), padding_mode="border", align_corners=False
     )
-    colour = seen.new_zeros(targets, 3, height, width).index_add(0, table.target, seen * weight)
-    total = seen.new_zeros(targets, 1, height, width).index_add(0, table.target, weight)
+    together = seen.new_zeros(targets, 4, height, width).index_add(0, table.target, seen * weight)
+    colour, total = together.split([3, 1], 1)
     return colour / total.clamp_min(1e-6), total
 
 
@@ -238,12 +238,22 @@ def _on_grid(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
     return tokens.transpose(1, 2).unflatten(2, grid)
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """What a picture is mixed of: shares [T, 4, h, w], which sum to one, and sources [T, 4, 3, h, w]."""
+
+    shares: Tensor
+    sources: Tensor
+
+
 class CopyHead(nn.Module):
     """Tokens, what the encoder saw of noise and base image, and the warped picture in; clean picture out.
 
     x0 = s * base + w * tinted warped + r * tinted base + (1 - s - w - r) * paint + (1 - s) * correction, with (s, w, r)
-    per pixel. Without a base image s = r = 0. The correction mends what the mixture gets nearly right: a source learns
-    by its share alone, and of single edits an ablation without copying learned several faster (docs/ablations.md).
+    per pixel. Without a base image s = r = 0. What is tinted stays within a picture's range: without that bound tints
+    grew until a twentieth of one was all the head wanted of it, and nothing was copied. The correction mends what the
+    mixture gets nearly right: a source learns by its share alone, and of single edits an ablation without copying
+    learned several faster (docs/ablations.md).
     """
 
     def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:
@@ -271,11 +281,11 @@ class CopyHead(nn.Module):
         warped: Tensor,
         mass: Tensor,
         grid: tuple[int, int],
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Mixture]:
         """tokens [T, N, C], the encoder's levels, t [T], noisy/base/warped [T, 3, h, w], mass [T, 1, h, w] and
         has_base [T].
 
-        Returns `(x0 [T, 3, h, w], shares [T, 4, h, w])`, the shares of base, warped picture, tinted base and paint.
+        Returns `(x0 [T, 3, h, w], mixture)`, its sources being base, warped picture, tinted base and paint.
         """
         borrowed = F.pixel_unshuffle(torch.cat([warped, mass], dim=1).to(tokens.dtype), FINE)
         finest, *others = levels
@@ -295,11 +305,10 @@ class CopyHead(nn.Module):
         copied = copied + (mass + 1e-4).log()
         recoloured = (recoloured - 1.0).masked_fill(unknown, -1e4)
         shares = torch.cat([source, copied, recoloured, painted], dim=1).softmax(1)
-        sources = (base, tinted(warped, retouch), tinted(base, repaint), paint)
-        clean = torch.stack(
-            [share * one for share, one in zip(shares.split(1, 1), sources, strict=True)]
-        ).sum(0)
-        return clean + (1 - shares[:, :1]) * gain * correction, shares
+        copies = (tinted(warped, retouch).clamp(-1, 1), tinted(base, repaint).clamp(-1, 1))
+        sources = torch.stack([base, *copies, paint], dim=1)
+        clean = (shares[:, :, None] * sources).sum(1)
+        return clean + (1 - shares[:, :1]) * gain * correction, Mixture(shares, sources)
 
 
 @dataclass(frozen=True)
@@ -320,7 +329,7 @@ class HeadGroup:
 def head_groups(
     requests: Sequence[RequestLayout],
     target_request: Sequence[int],
-    pixels: Sequence[Tensor],
+    layers: Sequence[Tensor],
     patch: int,
     device: torch.device | str = "cpu",
 ) -> list[HeadGroup]:
@@ -342,7 +351,7 @@ def head_groups(
                 rows.to(device),
                 prefix[own].to(device),
                 prefix_valid[own].to(device),
-                frame_table(requests, own, pixels, patch),
+                frame_table(requests, own, layers, patch),
             )
         )
     return groups

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ace_agent.data.sample import Named
+
 INDICATOR = re.compile(r"\{image(\d*)\}")
 MAX_IMAGES = 9
 """Images that one turn may name: the indicators of the released model are ten, one of them the target's."""
@@ -19,13 +21,23 @@ class Reference:
     """A reference picture of an object that the instruction names.
 
     `start` and `stop` are the character span of the noun in the instruction; `image` is an RGB picture of the
-    object alone on white.
+    object alone on white, `mask` (L, of its size) how much of each pixel is the object; None: all of it.
     """
 
     name: str
     start: int
     stop: int
     image: Image.Image
+    mask: Image.Image | None = None
+
+    @classmethod
+    def found(cls, named: Named) -> Reference:
+        """What a library of reference pictures found."""
+        from PIL import Image
+
+        frame = named.frame
+        mask = None if frame.mask is None else Image.fromarray(frame.mask)
+        return cls(named.name, named.start, named.stop, Image.fromarray(frame.image), mask)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,14 @@ def frame_mask(mask: Image.Image | None, side: int) -> Tensor:
     return set_ if bool(set_.any()) else torch.ones_like(set_)
 
 
+def matte(mask: Image.Image | None, side: int) -> Tensor:
+    """Float [1, side, side], how much of each pixel is the thing; no mask means all of it."""
+    if mask is None:
+        return torch.ones(1, side, side)
+    small = mask if mask.size == (side, side) else mask.resize((side, side), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(small)).float()[None] / 255
+
+
 class ACEPipeline:
     """ace-mini. `ACEPipeline.from_pretrained(folder)` hands a folder of the released model to its own pipeline."""
 
@@ -153,8 +161,9 @@ class ACEPipeline:
         named = []
         for slot, reference in enumerate(unit.references[:MAX_REFERENCES]):
             pixels = frame_pixels(reference.image, REFERENCE_SIDE)
-            whole = torch.ones(1, REFERENCE_SIDE, REFERENCE_SIDE)
-            frames.append(PreparedFrame(pixels, whole, REFERENCE_INDICATOR + slot))
+            frames.append(
+                PreparedFrame(pixels, matte(reference.mask, REFERENCE_SIDE), REFERENCE_INDICATOR + slot)
+            )
             named.append((reference.start, reference.stop, slot))
         return PreparedUnit(self.tokenizer(unit.instruction, named), tuple(frames))
 
@@ -264,10 +273,7 @@ class ACEPipeline:
 
         if self._library is None:
             self._library = ReferenceLibrary.load()
-        return tuple(
-            Reference(named.name, named.start, named.stop, Image.fromarray(named.frame.image))
-            for named in self._library.find(prompt)[:MAX_REFERENCES]
-        )
+        return tuple(Reference.found(named) for named in self._library.find(prompt)[:MAX_REFERENCES])
 
     _library: Any = None
 

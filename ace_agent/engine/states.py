@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ace_agent.engine.head import Pointing
+from ace_agent.engine.head import Mixture, Pointing
 from ace_agent.engine.layers import KeyValues
 from ace_agent.engine.unet import Features, Film
 
@@ -74,10 +74,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Denoised:
-    """Clean estimate [N, 3*P*P], the trunk's last rows [N, C], and per group: shares [T, 4, h, w] and where tokens
+    """Clean estimate [N, 3*P*P], the trunk's last rows [N, C], and per group: what was mixed of what, and where tokens
     pointed (None: no frames)."""
 
     clean: Tensor
     rows: Tensor
-    shares: list[Tensor]
+    mixtures: list[Mixture]
     pointing: list[Pointing | None]

@@ -14,7 +14,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from ace_agent.engine.head import CopyHead, HeadGroup, Pointing, input_scale, warp
+from ace_agent.engine.head import CopyHead, HeadGroup, Mixture, Pointing, input_scale, warp
 from ace_agent.engine.layers import MLP, Block, KeyValues, PatchEmbedding, TimestepEmbedder
 from ace_agent.engine.packing import PackedFrames, PackedTargets
 from ace_agent.engine.states import Denoised, PrefixState, Seen, TargetInputs, TextState
@@ -283,13 +283,13 @@ class ACETransformer(ModelMixin, ConfigMixin):
         shift, scale = (self.final_table + embedded[:, None]).unbind(1)
         x = F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale[frames.sample]) + shift[frames.sample]
         clean = torch.empty_like(noisy)
-        shares, pointing = [], []
+        mixtures, pointing = [], []
         for group, own in zip(groups, seen, strict=True):
-            picture, share, pointed = self._head(x[group.rows], own, t, inputs, prefix, group)
+            picture, mixture, pointed = self._head(x[group.rows], own, t, inputs, prefix, group)
             clean = clean.index_copy(0, group.rows.flatten(), patchify(picture, self.patch).flatten(0, 1))
-            shares.append(share)
+            mixtures.append(mixture)
             pointing.append(pointed)
-        return Denoised(clean, x, shares, pointing)
+        return Denoised(clean, x, mixtures, pointing)
 
     def _read(
         self,
@@ -333,7 +333,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         inputs: TargetInputs,
         prefix: PrefixState | None,
         group: HeadGroup,
-    ) -> tuple[Tensor, Tensor, Pointing | None]:
+    ) -> tuple[Tensor, Mixture, Pointing | None]:
         pointed = None
         warped, mass = torch.zeros_like(seen.base), torch.zeros_like(seen.base[:, :1])
         if prefix is not None and group.table is not None:
@@ -343,7 +343,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
                     tokens.float(), prefix.hidden.float(), group.prefix, group.prefix_valid
                 )
                 warped, mass = warp(pointed, group.table, group.grid, self.patch, len(tokens))
-        clean, shares = self.head(
+        clean, mixture = self.head(
             tokens,
             seen.features.levels,
             seen.film,
@@ -355,7 +355,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
             mass,
             group.grid,
         )
-        return clean, shares, pointed
+        return clean, mixture, pointed
 
     def joint_text(self, states: Tensor, added: Tensor | None) -> list[KeyValues]:
         """Keys and values per block of the frames' texts, `joint` layout: states [N, text width] packed frame after

@@ -77,10 +77,7 @@ def mask_image(frame: Frame) -> Image.Image | None:
 
 def given_references(turn: Turn) -> tuple[Reference, ...]:
     """The reference pictures that came with the sample."""
-    return tuple(
-        Reference(named.name, named.start, named.stop, Image.fromarray(named.frame.image))
-        for named in turn.named
-    )
+    return tuple(Reference.found(named) for named in turn.named)
 
 
 class PipelineAnswerer:

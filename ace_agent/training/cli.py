@@ -43,6 +43,9 @@ RATES = {"lora": 1e-3, "full": 1e-4}
               help="Budget of a batch, over all processes.")  # fmt: skip
 @click.option("--draws", type=click.IntRange(1, 64), default=4, show_default=True,
               help="Noise draws of a pair in a batch.")  # fmt: skip
+@click.option("--rehearse", type=click.FloatRange(0, 0.9), metavar="SHARE",
+              help="Of a batch's tokens for scenes of ace-mini's own training, so that it forgets less.  "
+              "[default: 0.5; other models: 0]")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(0, 1, min_open=True),
               help=f"Learning rate.  [default: {RATES['lora']}; with --full {RATES['full']}]")  # fmt: skip
 @click.option("--sheet-minutes", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True,
@@ -64,6 +67,7 @@ def command(
     steps: int | None,
     tokens: int,
     draws: int,
+    rehearse: float | None,
     rate: float | None,
     sheet_minutes: float,
     seed: int,
@@ -101,7 +105,7 @@ def command(
         folder or Path("runs") / pairs.stem,
         model,
         validation,
-        Method(rank=0 if full else rank, draws=draws, seed=seed),
+        Method(rank=0 if full else rank, draws=draws, rehearse=rehearse, seed=seed),
         budget=tokens,
         rate=rate or RATES["full" if full else "lora"],
     )
@@ -143,6 +147,11 @@ def _tell_beginning(run: FineTuning) -> None:
         f"{held} held out" if held else "none held out (a table of ten or more, or --validation, has some)"
     )
     notices().print(f"{taught} pairs teach, {judged}; {run.learning:,} numbers learn")
+    share = run.facts()["rehearsed"]
+    if share:
+        notices().print(f"{share:.0%} of every batch rehearse what the model knows")
+    else:
+        notices().print("nothing is rehearsed: the model will forget other edits")
 
 
 def _tell_figures(step: int, figures: Mapping[str, float], sheet: Path) -> None:

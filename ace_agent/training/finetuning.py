@@ -90,6 +90,11 @@ def load_tuned(tuning: Tuning, processes: Processes, dtype: str = "auto") -> Tun
     preset = PRESETS.get(tuning.model)
     mini = preset is not None and preset.repository is None
     if not mini and (preset is not None or (start / MANIFEST).is_file()):
+        if tuning.method.rehearse:
+            raise InputError(
+                f"{tuning.model}: what it was trained on is not public and cannot be rehearsed",
+                "leave out --rehearse",
+            )
         return TunedReleased(tuning.model, tuning.method, device=str(processes.device), dtype=dtype)
     pipeline = ACEPipeline.from_pretrained(tuning.model, device=str(processes.device))
     if not isinstance(pipeline, ACEPipeline):
@@ -141,6 +146,7 @@ class FineTuning:
             draws=method.draws,
             seed=method.seed,
             part=(self.processes.rank, self.processes.count),
+            rehearsal=self.tuned.rehearsal,
         )
         self._read_texts([*measures, *self.held_measures], progress)
         options = TrainingOptions(
@@ -254,6 +260,7 @@ class FineTuning:
             "from": self.tuning.model,
             "method": f"LoRA of rank {rank}, merged" if rank else "full",
             "pairs": len(self.split.taught),
+            "rehearsed": self.tuned.rehearsal.share if self.tuned.rehearsal else 0.0,
         }
 
     def resume(self) -> bool:

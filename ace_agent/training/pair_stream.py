@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol
 
 from torch.utils.data import Dataset
@@ -52,10 +53,41 @@ def measure_all(
     return measures
 
 
+class Rehearsal:
+    """Examples of what a model has learned before, in every batch, so that it forgets less of it (Robins 1995,
+    "Catastrophic forgetting, rehearsal and pseudorehearsal").
+
+    Args:
+        draw: makes an example, and its measure, of a state of randomness.
+        share: of a batch's tokens, in 0..1.
+    """
+
+    def __init__(self, draw: Callable[[random.Random], tuple[Any, Measure]], share: float, seed: int) -> None:
+        self.draw = draw
+        self.share = share
+        self.seed = seed
+
+    def room(self, budget: int) -> int:
+        return int(budget * self.share)
+
+    def examples(
+        self, step: int, budget: int, cost: Callable[[Measure], int]
+    ) -> Iterator[tuple[Any, Measure]]:
+        """Those of batch `step`, as many as their room of `budget` tokens holds."""
+        room = self.room(budget)
+        for number in count():
+            example, measure = self.draw(random.Random(f"rehearsal-{self.seed}-{step}-{number}"))
+            room -= cost(measure)
+            if room < 0:
+                return
+            yield example, measure
+
+
 class PairStream(Dataset[Batch[Any]]):
     """Item n is batch n of the run `seed`, or the part of it that process `part[0]` of `part[1]` trains on.
 
-    `chosen` are the samples to train on; `budget` counts tokens of conditioning pictures and targets.
+    `chosen` are the samples to train on; `budget` counts tokens of conditioning pictures and targets, those of
+    `rehearsal` among them.
 
     Raises:
         TrainingError: a sample alone goes over the budget.
@@ -72,6 +104,7 @@ class PairStream(Dataset[Batch[Any]]):
         draws: int,
         seed: int,
         part: tuple[int, int] = (0, 1),
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         self.samples = samples
         self.chosen = list(chosen)
@@ -80,22 +113,38 @@ class PairStream(Dataset[Batch[Any]]):
         self.preparer = preparer
         self.seed = seed
         self.part = part
+        self.rehearsal = rehearsal
+        self.budget, self.draws = budget, draws
+        room = budget - rehearsal.room(budget) if rehearsal else budget
         largest = max(self.costs)
-        if largest > budget:
+        if largest > room:
             sample = self.chosen[self.costs.index(largest)] + 1
             raise TrainingError(
-                f"sample {sample} takes {largest} tokens with {draws} draws, a batch {budget}",
-                f"--tokens {largest}, or fewer --draws",
+                f"sample {sample} takes {largest} tokens with {draws} draws, a batch {room}",
+                f"--tokens {-(-largest * budget // room)}, or fewer --draws",
             )
-        self.batches = TokenBatches(self.costs, budget, seed)
+        self.batches = TokenBatches(self.costs, room, seed)
 
     def __getitem__(self, step: int) -> Batch[Any]:
         members = self.batches[step]
-        own = part_of([self.costs[member] for member in members], *self.part)
+        rows, costs = ([counts[member] for member in members] for counts in (self.rows, self.costs))
+        rehearsed = []
+        if self.rehearsal is not None:
+            for example, measure in self.rehearsal.examples(step, self.budget, self._cost):
+                rehearsed.append(example)
+                rows.append(measure.target)
+                costs.append(self._cost(measure))
+        own = part_of(costs, *self.part)
         examples = [
-            self.preparer(
-                self.samples[self.chosen[members[place]]], random.Random(f"pairs-{self.seed}-{step}-{place}")
-            )
+            self._example(members[place], random.Random(f"pairs-{self.seed}-{step}-{place}"))
+            if place < len(members)
+            else rehearsed[place - len(members)]
             for place in own
         ]
-        return Batch(tuple(examples), own.start, tuple(self.rows[member] for member in members))
+        return Batch(tuple(examples), own.start, tuple(rows))
+
+    def _cost(self, measure: Measure) -> int:
+        return self.preparer.cost(measure, self.draws)
+
+    def _example(self, member: int, rng: random.Random) -> Any:
+        return self.preparer(self.samples[self.chosen[member]], rng)

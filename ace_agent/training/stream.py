@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ace_agent.data.errors import DataError
-from ace_agent.data.sample import Frame, Placement, Sample, Turn
+from ace_agent.data.sample import Frame, Pixels, Placement, Sample, Turn
 from ace_agent.data.world import World
 from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit
 from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR
@@ -42,12 +42,14 @@ class StreamOptions:
 @dataclass(frozen=True)
 class Correspondence:
     """Target tokens whose place in a frame is known from the scene: tokens int64 [K], frames int64 [K] (of the
-    request), position float [K, 2] and scale float [K, 2], both (x, y), in frame pixels (per target pixel)."""
+    request), position float [K, 2] and scale float [K, 2], both (x, y), in frame pixels (per target pixel). absent bool
+    [F, N] is true where a token shows nothing that could be copied of a frame."""
 
     tokens: Tensor
     frames: Tensor
     position: Tensor
     scale: Tensor
+    absent: Tensor
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,13 @@ def prepare_frame(frame: Frame, indicator: int) -> PreparedFrame:
     return PreparedFrame(pixels, mask, indicator)
 
 
+def prepare_reference(frame: Frame, indicator: int) -> PreparedFrame:
+    pixels = to_pixels(frame.image)
+    if frame.mask is None:
+        return PreparedFrame(pixels, torch.ones(1, *pixels.shape[1:]), indicator)
+    return PreparedFrame(pixels, torch.from_numpy(np.array(frame.mask)).float()[None] / 255, indicator)
+
+
 def prepare_turn(turn: Turn, tokenizer: WordTokenizer, references: list[int] | None = None) -> PreparedUnit:
     """A turn's text and frames, with the reference pictures listed (None: all)."""
     chosen = list(range(len(turn.named))) if references is None else references
@@ -87,7 +96,7 @@ def prepare_turn(turn: Turn, tokenizer: WordTokenizer, references: list[int] | N
     named = [(turn.named[k].start, turn.named[k].stop, slot) for slot, k in enumerate(chosen)]
     frames = [prepare_frame(frame, number) for number, frame in enumerate(turn.frames)]
     frames += [
-        prepare_frame(turn.named[k].frame, REFERENCE_INDICATOR + slot) for slot, k in enumerate(chosen)
+        prepare_reference(turn.named[k].frame, REFERENCE_INDICATOR + slot) for slot, k in enumerate(chosen)
     ]
     return PreparedUnit(tokenizer(turn.instruction, named), tuple(frames))
 
@@ -106,45 +115,104 @@ def prepare_sample(
     return PreparedRequest(tuple(units), height, width, base)
 
 
+UNCHANGED = 2.0
+"""Mean difference, of 255, up to which a frame shows what the target does at the same place."""
+
+
 def correspond(
-    target: tuple[Placement, ...], frames: list[Frame], size: tuple[int, int], patch: int
+    target: tuple[Placement, ...],
+    frames: list[Frame],
+    picture: Pixels,
+    patch: int,
+    *,
+    references: int = 0,
+    base: int | None = None,
 ) -> Correspondence:
-    """Match target tokens to frames by placements with equal keys; the last placement drawn wins where they overlap."""
-    height, width = size
+    """Match the tokens of `picture`, which shows things at `target`, to frames.
+
+    By placements with equal keys, of which the last one drawn wins where they overlap; and where `picture` is as the
+    base image (number `base`) is not, by equal pixels at the same place. Everywhere else frames are told to be absent,
+    but for a token's width around what they share, unless `target` is empty: of anyone's own pictures nothing is known.
+
+    The last `references` frames are reference pictures. They match whatever the style, and tokens within a patch of
+    their thing match too, so that it is copied to its edge.
+    """
+    height, width = picture.shape[:2]
+    columns = width // patch
     apart = _with_parts(target)
     seen = [(frame.image.shape[:2], _with_parts(frame.placements)) for frame in frames]
-    tokens, which, position, scale = [], [], [], []
+    first = len(frames) - references
+    same = [_unchanged(frame.image, picture, patch) for frame in frames[:first]]
+    absent = torch.ones(len(frames), height // patch * columns, dtype=torch.bool)
+    found: list[tuple[int, int, tuple[float, float], tuple[float, float]]] = []
+    margin = patch / width, patch / height
     for row in range(height // patch):
-        for column in range(width // patch):
-            x, y = (column + 0.5) * patch, (row + 0.5) * patch
-            over = [p for p in apart if p.x <= x / width <= p.x + p.w and p.y <= y / height <= p.y + p.h]
-            if not over:
-                continue
-            top = over[-1]
-            for number, ((frame_height, frame_width), places) in enumerate(seen):
-                for place in places:
-                    if place.key not in (top.key, top.key.split("#")[0]):
-                        continue
-                    across = (x / width - top.x) / top.w
-                    mirrored = place.flip != top.flip
-                    across = 1 - across if mirrored else across
-                    down = (y / height - top.y) / top.h
-                    px = (place.x + across * place.w) * frame_width
-                    py = (place.y + down * place.h) * frame_height
-                    if not (0 <= px < frame_width and 0 <= py < frame_height):
-                        continue
-                    sx = place.w * frame_width / (top.w * width) * (-1 if mirrored else 1)
-                    sy = place.h * frame_height / (top.h * height)
-                    tokens.append(row * (width // patch) + column)
-                    which.append(number)
-                    position.append((px, py))
-                    scale.append((sx, sy))
+        for column in range(columns):
+            token = row * columns + column
+            at = (column + 0.5) * patch, (row + 0.5) * patch
+            x, y = at[0] / width, at[1] / height
+            over = [place for place in apart if _covers(place, x, y)]
+            around = [place for place in apart if _covers(place, x, y, *margin)]
+            repainted = base is None or not same[base][row, column]
+            for number, (of, places) in enumerate(seen[:first]):
+                if any(_alike(place, one) for place in places for one in around):
+                    absent[number, token] = False
+                matches = [place for place in places if over and _alike(place, over[-1])]
+                for place in matches:
+                    position, scale = _mapped(over[-1], place, at, (height, width), of)
+                    if 0 <= position[0] < of[1] and 0 <= position[1] < of[0]:
+                        found.append((token, number, position, scale))
+                if not matches and number != base and repainted and same[number][row, column]:
+                    absent[number, token] = False
+                    found.append((token, number, at, (1.0, 1.0)))
+            for number, (of, (place, *_)) in enumerate(seen[first:], first):
+                name = place.key.split("|")[0]
+                near = [one for one in around if one.key.split("|")[0] == name]
+                absent[number, token] = not near
+                if near and (not over or over[-1] in near):
+                    found.append((token, number, *_mapped(near[-1], place, at, (height, width), of)))
     return Correspondence(
-        torch.tensor(tokens, dtype=torch.long),
-        torch.tensor(which, dtype=torch.long),
-        torch.tensor(position, dtype=torch.float32).reshape(-1, 2),
-        torch.tensor(scale, dtype=torch.float32).reshape(-1, 2),
+        torch.tensor([token for token, *_ in found], dtype=torch.long),
+        torch.tensor([number for _, number, *_ in found], dtype=torch.long),
+        torch.tensor([position for _, _, position, _ in found], dtype=torch.float32).reshape(-1, 2),
+        torch.tensor([scale for *_, scale in found], dtype=torch.float32).reshape(-1, 2),
+        absent if target else torch.zeros_like(absent),
     )
+
+
+def _unchanged(frame: Pixels, picture: Pixels, patch: int) -> np.ndarray:
+    """Which patches of two pictures are the same, bool [rows, columns]; none of pictures of two sizes."""
+    rows, columns = picture.shape[0] // patch, picture.shape[1] // patch
+    if frame.shape != picture.shape:
+        return np.zeros((rows, columns), bool)
+    apart = np.abs(frame.astype(np.int16) - picture)[: rows * patch, : columns * patch]
+    blocks = apart.reshape(rows, patch, columns, patch, 3)
+    return np.asarray(blocks.mean((1, 3, 4)) <= UNCHANGED)
+
+
+def _alike(place: Placement, wanted: Placement) -> bool:
+    return place.key in (wanted.key, wanted.key.split("#")[0])
+
+
+def _covers(place: Placement, x: float, y: float, margin_x: float = 0.0, margin_y: float = 0.0) -> bool:
+    """Whether a point is over a thing, all in fractions of the picture."""
+    across = place.x - margin_x <= x <= place.x + place.w + margin_x
+    return across and place.y - margin_y <= y <= place.y + place.h + margin_y
+
+
+def _mapped(
+    top: Placement, place: Placement, at: tuple[float, float], size: tuple[int, int], frame: tuple[int, ...]
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where pixel `at` of the target, which shows a thing at `top`, is in a frame that shows it at `place`, and the
+    magnification; sizes are (height, width)."""
+    (height, width), (frame_height, frame_width) = size, frame
+    mirrored = place.flip != top.flip
+    across = (at[0] / width - top.x) / top.w
+    across = 1 - across if mirrored else across
+    down = (at[1] / height - top.y) / top.h
+    position = (place.x + across * place.w) * frame_width, (place.y + down * place.h) * frame_height
+    scale_x = place.w * frame_width / (top.w * width) * (-1 if mirrored else 1)
+    return position, (scale_x, place.h * frame_height / (top.h * height))
 
 
 def _with_parts(placements: Sequence[Placement]) -> list[Placement]:
@@ -182,8 +250,11 @@ def make_example(
         changed = ((target - base.pixels).abs().amax(0, keepdim=True) > 8 / 127.5).float()
     request = PreparedRequest((*units, current), height, width, base)
     frames = [frame for turn in history for frame in turn.frames]
-    frames += [*last.frames, *(last.named[k].frame for k in chosen[:MAX_REFERENCES])]
-    matches = correspond(last.placements, frames, (height, width), patch)
+    references = [last.named[k].frame for k in chosen[:MAX_REFERENCES]]
+    frames += [*last.frames, *references]
+    start = len(frames) - len(last.frames) - len(references)
+    number = None if last.base is None else start + last.base
+    matches = correspond(last.placements, frames, last.target, patch, references=len(references), base=number)
     named = all_shown(frames, patch)
     wanted = shown(last.placements, height // patch, width // patch)
     return Example(request, target, changed, matches, named, wanted, last.task, last.instruction)

@@ -10,20 +10,24 @@ from typing import Protocol
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.evaluation.answering import CallablePipeline
 from ace_agent.training.lora import merged_state, save_adapter
-from ace_agent.training.pair_stream import Measure, Preparer
+from ace_agent.training.pair_stream import Measure, Preparer, Rehearsal
 from ace_agent.training.trainer import Subject
 
 TRANSFORMER, ADAPTER = "transformer", "adapter"
+REHEARSED = 0.5
+"""Share of rehearsal where nobody says another (docs/evaluation.md)."""
 
 
 @dataclass(frozen=True)
 class Method:
     """How to fine-tune: LoRA of `rank`, or all parameters if it is 0; noise draws per prefix; the share of examples
-    whose text is left out."""
+    whose text is left out; the share of every batch's tokens that rehearses what the model knows (None: `REHEARSED`
+    of a model that can)."""
 
     rank: int = 16
     draws: int = 4
     drop_text: float = 0.1
+    rehearse: float | None = 0.0
     seed: int = 0
 
 
@@ -38,6 +42,11 @@ class Tuned(Protocol):
 
     @property
     def pipeline(self) -> CallablePipeline: ...
+
+    @property
+    def rehearsal(self) -> Rehearsal | None:
+        """What it rehearses beside the pairs; None: nothing."""
+        ...
 
     def read_texts(self, measures: Sequence[Measure]) -> None:
         """Do once what the texts need, before training begins."""

@@ -5,22 +5,26 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from ace_agent.data.errors import SpritesMissing
 from ace_agent.data.retrieval import ReferenceLibrary
 from ace_agent.data.sample import Frame, Pixels, Sample, Turn
-from ace_agent.engine.packing import MAX_REFERENCES
+from ace_agent.data.sprites import Sprites
+from ace_agent.engine.packing import MAX_REFERENCES, rows_of
 from ace_agent.engine.pipeline import REFERENCE_SIDE, ACEPipeline
 from ace_agent.engine.text import WordTokenizer
+from ace_agent.errors import InputError
 from ace_agent.training.lora import add_lora
 from ace_agent.training.mini_subject import MiniSubject
 from ace_agent.training.objective import ObjectiveOptions
-from ace_agent.training.pair_stream import Measure
-from ace_agent.training.stream import Example, StreamOptions, make_example
-from ace_agent.training.tuning import Method, write_transformer
+from ace_agent.training.pair_stream import Measure, Rehearsal
+from ace_agent.training.stream import Example, SceneStream, StreamOptions, make_example
+from ace_agent.training.tuning import REHEARSED, Method, write_transformer
 
 WHOLE = StreamOptions(drop_text=0, drop_history=0, drop_references=0, drop_reference=0)
 
@@ -79,7 +83,11 @@ class MiniPreparer:
 
 
 class TunedMini:
-    """A `Tuned` ace-mini; with LoRA the text encoder stays as it is."""
+    """A `Tuned` ace-mini; with LoRA the text encoder stays as it is. What it rehearses are scenes of its own training.
+
+    Raises:
+        InputError: it is told to rehearse, and there is nothing to draw scenes of.
+    """
 
     def __init__(self, pipeline: ACEPipeline, method: Method) -> None:
         self.pipeline = pipeline
@@ -94,6 +102,23 @@ class TunedMini:
         self.subject = MiniSubject(model, encoder, pipeline.tokenizer, objective, origin)
         options = StreamOptions(drop_text=method.drop_text)
         self.preparer = MiniPreparer(pipeline.tokenizer, pipeline.native_size, model.patch, options)
+        self.rehearsal = None
+        share = REHEARSED if method.rehearse is None else method.rehearse
+        if share and self._can_rehearse():
+            scenes = SceneStream(
+                pipeline.tokenizer, method.seed, options, patch=model.patch, size=pipeline.native_size
+            )
+            self.rehearsal = Rehearsal(partial(_rehearsed, scenes), share, method.seed)
+
+    def _can_rehearse(self) -> bool:
+        """Scenes are drawn of sprites, which a package without its repository lacks."""
+        try:
+            Sprites.load()
+        except SpritesMissing as error:
+            if self.method.rehearse is not None:
+                raise InputError(str(error), "or leave out --rehearse") from error
+            return False
+        return True
 
     def read_texts(self, measures: Sequence[Measure]) -> None:
         """The text encoder is a part of the step."""
@@ -102,3 +127,9 @@ class TunedMini:
         write_transformer(self.pipeline.transformer, self.method.rank, folder)
         self.pipeline.text_encoder.save_pretrained(folder / "text_encoder")
         self.pipeline.tokenizer.save(folder / "tokenizer")
+
+
+def _rehearsed(scenes: SceneStream, rng: random.Random) -> tuple[Example, Measure]:
+    example = scenes.example(rng)
+    layout = example.request.layout(scenes.patch)
+    return example, Measure(layout.prefix_rows, rows_of(layout.target))

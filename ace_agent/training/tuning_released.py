@@ -195,6 +195,7 @@ class TunedReleased:
         origin = {"origin": whole.weights_sha256, "rank": method.rank}
         self.subject = ReleasedSubject(transformer, stage, self.encoder, method, origin)
         self.preparer = ReleasedPreparer(whole.settings)
+        self.rehearsal = None  # what the released model was trained on is not public
 
     def read_texts(self, measures: Sequence[Measure]) -> None:
         texts = dict.fromkeys(text for measure in measures for text in measure.texts)

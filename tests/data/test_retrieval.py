@@ -66,6 +66,9 @@ def test_references_are_alone_on_white_with_their_place(library: ReferenceLibrar
     assert image.shape == (SIDE, SIDE, 3)
     assert (image[0] == 255).all()
     assert (image != 255).any()
+    assert named.frame.mask is not None
+    bare = named.frame.mask == 0
+    assert (image[bare] == 255).all() and 0.1 < bare.mean() < 0.9
     ink = np.argwhere((image < 250).any(-1))
     assert abs(ink[:, 0].min() / SIDE - place.y) < 0.04
     assert abs((ink[:, 0].max() + 1) / SIDE - (place.y + place.h)) < 0.04

@@ -2,19 +2,23 @@
 
 import torch
 
-from ace_agent.engine.conditions import target_inputs, text_batch
+from ace_agent.engine.conditions import PreparedFrame, target_inputs, text_batch
 from ace_agent.engine.generation import _branch, encode_request_prefix, encode_texts, noise_rows
 from ace_agent.engine.head import (
     TINT,
     CopyHead,
     FrameTable,
     Pointer,
+    Pointing,
     agreed,
+    frame_table,
     input_scale,
     pointed_coordinates,
     precondition,
     tinted,
+    warp,
 )
+from ace_agent.engine.packing import REFERENCE_INDICATOR, RequestLayout, layout_turns
 from ace_agent.engine.text import TASK_NUMBERS, MiniTextEncoder
 from ace_agent.engine.transformer import TASK_VECTORS, ACETransformer
 from ace_agent.engine.unet import FINE, Film
@@ -61,15 +65,19 @@ def test_the_correction_reaches_what_changes_and_leaves_the_base_image_alone():
     levels = [torch.randn(1, c, side // n, side // n) for c, n in ((8, 2), (16, 4), (16, 8))]
     noisy, base, warped = (torch.rand(1, 3, side, side) for _ in range(3))
     torch.nn.init.normal_(head.leave.weight, std=0.5)
+    torch.nn.init.normal_(head.tint.weight, std=9.0)
     head.leave.weight[6 * FINE**2 :] = 0  # the correction's own rows
     given = (
         torch.randn(1, 4, 32), levels, Film(torch.randn(1, 32), torch.zeros(1, dtype=torch.long)), torch.ones(1),
         noisy, base, torch.ones(1, dtype=torch.bool), warped, torch.full((1, 1, side, side), 0.5), grid,
     )  # fmt: skip
-    before, shares = head(*given)
+    before, mixture = head(*given)
+    shares = mixture.shares
     head.leave.bias[6 * FINE**2 :] = 0.25
     after, same = head(*given)
-    assert torch.equal(shares, same) and shares[:, :1].max() - shares[:, :1].min() > 0.5
+    for source in mixture.sources.unbind(1)[:3]:
+        assert source.abs().max() <= 1
+    assert torch.equal(shares, same.shares) and shares[:, :1].max() - shares[:, :1].min() > 0.5
     _, gain = precondition(torch.ones(1))
     torch.testing.assert_close(after - before, ((1 - shares[:, :1]) * gain * 0.25).expand_as(base))
 
@@ -80,13 +88,42 @@ def test_pointers_shift_in_pixels():
     rows, valid = torch.arange(4)[None], torch.ones(1, 4, dtype=torch.bool)
     target, prefix = torch.randn(1, 2, 8), torch.randn(4, 8)
     table = FrameTable(
-        torch.tensor([0]), torch.zeros(1, 3, 32, 32), torch.tensor([[32.0, 32.0]]), rows, valid,
+        torch.tensor([0]), torch.zeros(1, 4, 32, 32), torch.tensor([[32.0, 32.0]]), rows, valid,
         torch.tensor([[[8.0, 8.0], [24.0, 8.0], [8.0, 24.0], [24.0, 24.0]]]),
     )  # fmt: skip
     before = pointed_coordinates(pointer(target, prefix, rows, valid), table)[1]
     pointer.shift.bias.copy_(torch.tensor([0.5, -0.25]))
     after = pointed_coordinates(pointer(target, prefix, rows, valid), table)[1]
     torch.testing.assert_close(after - before, torch.tensor([8.0, -4.0]).expand(1, 2, 2))
+
+
+@torch.no_grad()
+def test_a_reference_is_copied_without_its_paper():
+    """A square of one colour with half-covered borders on white paper: borders keep its colour, paper has no mass."""
+    colour = torch.tensor([0.5, -0.5, 0.25])[:, None, None]
+    cover = torch.zeros(1, 64, 64)
+    cover[:, 20:44, 20:44] = 0.5
+    cover[:, 21:43, 21:43] = 1.0
+    on_paper = colour * cover + (1 - cover)
+    tokens = torch.arange(16)[None]
+    request = RequestLayout((tuple(layout_turns([[((4, 4), REFERENCE_INDICATOR)]])[0]),), (4, 4), 1)
+    straight = Pointing(0.9 * torch.eye(16)[None], torch.zeros(1, 16, 2), torch.ones(1, 16, 2))
+
+    def copied(frame: PreparedFrame) -> tuple[torch.Tensor, torch.Tensor]:
+        table = frame_table([request], [0], [frame.layer], 16)
+        assert table is not None and torch.equal(table.columns, tokens)
+        return warp(straight, table, (4, 4), 16, 1)
+
+    seen, mass = copied(PreparedFrame(on_paper, cover, REFERENCE_INDICATOR))
+    torch.testing.assert_close(mass, 0.9 * cover[None])
+    there = cover[0] > 0
+    torch.testing.assert_close(seen[0][:, there], colour[:, :, 0].expand(3, int(there.sum())))
+
+    seen, mass = copied(
+        PreparedFrame(on_paper, cover, 0)
+    )  # of a picture, what its mask leaves out is shown too
+    torch.testing.assert_close(mass, torch.full_like(mass, 0.9))
+    torch.testing.assert_close(seen[0], on_paper)
 
 
 @torch.no_grad()

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from ace_agent.data.sample import Sample
+from ace_agent.engine.packing import REFERENCE_INDICATOR
 from ace_agent.engine.pipeline import ACEPipeline
 from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.evaluation.answering import PipelineAnswerer
 from ace_agent.evaluation.presets import drawn
 from ace_agent.evaluation.suites import Suite
+from ace_agent.training.stream import prepare_sample
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,26 @@ def test_a_packed_batch_is_answered_as_each_alone(pipeline: ACEPipeline) -> None
         assert np.abs(np.asarray(packed, np.int16) - np.asarray(single, np.int16)).max() <= 1
         assert np.abs(np.asarray(plain, np.int16) - np.asarray(single, np.int16)).max() <= 1
     assert not np.array_equal(np.asarray(together[0]), np.asarray(together[1]))
+
+
+def test_a_pipeline_is_shown_what_training_shows(pipeline: ACEPipeline) -> None:
+    suite = Suite(("text_to_image", "add", "remove", "fuse_layers", "chain:undo"), per_task=2)
+    things = 0
+    for question in drawn("scenes", suite):
+        turns = question.turns
+        last = turns[-1]
+        unit = PipelineAnswerer(pipeline, references="given").unit(turns)
+        asked = pipeline.prepare(unit, with_base=last.base is not None, task=last.task)
+        learned = prepare_sample(Sample("", tuple(turns)), pipeline.tokenizer)
+        assert [one.tokens for one in asked.units] == [one.tokens for one in learned.units]
+        assert len(asked.frames) == len(learned.frames)
+        for ours, theirs in zip(asked.frames, learned.frames, strict=True):
+            assert ours.indicator == theirs.indicator
+            assert torch.equal(ours.pixels, theirs.pixels) and torch.equal(ours.mask, theirs.mask)
+            if ours.indicator >= REFERENCE_INDICATOR:
+                things += 1
+                assert 0.05 < ours.mask.mean() < 0.95
+    assert things
 
 
 def test_variations_differ_though_one_step_would_not_ask_for_the_seed(pipeline: ACEPipeline) -> None:

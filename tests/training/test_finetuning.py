@@ -9,14 +9,19 @@ from peft import set_peft_model_state_dict
 from PIL import Image
 from safetensors.torch import load_file
 
-from ace_agent.data.errors import BadInput
+from ace_agent.data.errors import BadInput, SpritesMissing
+from ace_agent.data.sprites import Sprites
+from ace_agent.engine.packing import rows_of
 from ace_agent.engine.pipeline import ACEPipeline
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.errors import InputError
 from ace_agent.training import finetuning
 from ace_agent.training.errors import TrainingError
-from ace_agent.training.finetuning import FineTuning, Tuning, split_samples
+from ace_agent.training.finetuning import FineTuning, Tuning, load_tuned, split_samples
 from ace_agent.training.lora import add_lora, merged_state
+from ace_agent.training.pair_stream import Measure
+from ace_agent.training.processes import Processes
+from ace_agent.training.stream import Example
 from ace_agent.training.trainer import Limits
 from ace_agent.training.tuning import Method
 from tests.training.pairs import write_pairs, write_tiny_model
@@ -130,6 +135,52 @@ def test_another_rank_does_not_go_on(model: Path, pairs: Path, tmp_path: Path) -
     FineTuning(tuning(model, pairs, tmp_path / "to")).run(Limits(steps=1), workers=0)
     with pytest.raises(InputError, match="it has 4, this run wants 8"):
         FineTuning(tuning(model, pairs, tmp_path / "to", rank=8)).resume()
+
+
+def test_rehearsal_takes_its_share_of_every_batch(model: Path, pairs: Path, tmp_path: Path) -> None:
+    method = Method(rank=4, draws=2, rehearse=0.75)
+    run = FineTuning(Tuning(pairs, tmp_path, str(model), method=method, budget=2000))
+    own = {sample.turns[-1].instruction for sample in run.split.samples}
+    preparer = run.tuned.preparer
+
+    def tokens(examples: list[Example]) -> int:
+        layouts = [example.request.layout(16) for example in examples]
+        return sum(preparer.cost(Measure(one.prefix_rows, rows_of(one.target)), 2) for one in layouts)
+
+    for step in (0, 3):
+        batch = run.stream[step]
+        taught = [example for example in batch if example.instruction in own]
+        rehearsed = [example for example in batch if example.instruction not in own]
+        assert 0 < tokens(taught) <= 500 and 1000 < tokens(rehearsed) <= 1500
+        assert len({example.task for example in rehearsed}) > 1
+        run.stream.part = (0, 2)
+        first = run.stream[step]
+        run.stream.part = (1, 2)
+        second = run.stream[step]
+        run.stream.part = (0, 1)
+        assert first.rows == second.rows == batch.rows and second.start == len(first)
+        for alone, together in zip([*first, *second], batch, strict=True):
+            assert alone.instruction == together.instruction and torch.equal(alone.target, together.target)
+    assert run.run(Limits(steps=1), workers=0)
+    assert json.loads((tmp_path / "training.json").read_text())["rehearsed"] == 0.75
+
+
+def test_what_cannot_be_rehearsed_is_said(
+    model: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="is not public"):
+        load_tuned(Tuning(pairs, tmp_path, "ace-0.6b-512", method=Method(rehearse=0.5)), Processes())
+
+    def missing() -> None:
+        raise SpritesMissing("No sprites found")
+
+    monkeypatch.setattr(Sprites, "load", missing)
+    assert (
+        load_tuned(Tuning(pairs, tmp_path, str(model), method=Method(rehearse=None)), Processes()).rehearsal
+        is None
+    )
+    with pytest.raises(InputError, match="No sprites found"):
+        load_tuned(Tuning(pairs, tmp_path, str(model), method=Method(rehearse=0.5)), Processes())
 
 
 def test_a_wrong_line_is_found_before_the_model_is_loaded(pairs: Path, tmp_path: Path) -> None:

@@ -1,7 +1,20 @@
+import math
+
+import pytest
 import torch
 
+from ace_agent.engine.head import HeadGroup, Mixture, head_groups
 from ace_agent.engine.text import WordTokenizer
-from ace_agent.training.objective import SMALLEST, ObjectiveOptions, draw_times, flow_loss, pixel_weights
+from ace_agent.engine.transformer import unpatchify
+from ace_agent.training.objective import (
+    SMALLEST,
+    ObjectiveOptions,
+    _absent_loss,
+    _mixture_loss,
+    draw_times,
+    flow_loss,
+    pixel_weights,
+)
 from ace_agent.training.stream import SceneStream, StreamOptions
 from tests.training.tiny import WORDS, tiny_subject
 
@@ -39,7 +52,9 @@ def test_several_draws_share_a_prefix_and_average_its_losses():
     assert len(encoded) == 2 and encoded[0] == encoded[1]
     assert len(losses[1].flow) == 3 and len(losses[2].flow) == 6
     assert len(losses[2].flow.unique()) == 6
-    own = losses[2].flow.mean() + ObjectiveOptions().pointer_weight * losses[2].parts["pointer"]
+    options, parts = ObjectiveOptions(), losses[2].parts
+    own = losses[2].flow.mean() + options.pointer_weight * parts["pointer"]
+    own = own + options.mixture_weight * parts["mixture"]
     torch.testing.assert_close(losses[2].total.detach(), own)
 
 
@@ -60,6 +75,44 @@ def test_draws_of_one_prefix_have_the_loss_of_separate_examples():
     )
     torch.testing.assert_close(one.flow, two.flow)
     torch.testing.assert_close(one.total, two.total)
+
+
+def test_a_mixture_is_charged_for_sources_that_err_together():
+    """Two sources that err by opposite amounts mix to the answer exactly; one that is right is likelier."""
+    right = torch.rand(4, 3 * 16 * 16) - 0.5
+    answer = unpatchify(right[None], (2, 2), 16)
+    rows = torch.arange(4)[None]
+    group = HeadGroup(
+        (2, 2), (0,), torch.tensor([0]), rows, torch.zeros(1, 0, dtype=torch.long), rows < 0, None
+    )
+
+    def loss(shares: list[float], errors: list[float]) -> torch.Tensor:
+        sources = torch.stack([answer + error for error in errors], 1)
+        each = torch.tensor(shares)[None, :, None, None].expand(1, 4, 32, 32)
+        return _mixture_loss(right, [group], [Mixture(each, sources)], 0.03)
+
+    together, alone = loss([0.5, 0.5, 0, 0], [0.6, -0.6, 2, 2]), loss([0.9, 0.1, 0, 0], [0.0, 0.6, 2, 2])
+    assert together.shape == (4, 256)
+    torch.testing.assert_close(together, torch.full_like(together, 0.36), atol=1e-5, rtol=0)
+    torch.testing.assert_close(alone, torch.full_like(alone, -0.03 * math.log(0.9)), atol=1e-5, rtol=0)
+
+
+def test_pointing_at_what_a_frame_does_not_show_is_charged():
+    """Half the mass of every token on a frame: it costs where the frame is absent, more where it is all the mass."""
+    batch = SceneStream(WordTokenizer(WORDS), 0, StreamOptions(batch=1), tasks=("edit_motion",))[0]
+    example = batch.examples[0]
+    layout = example.request.layout(16)
+    (group,) = head_groups([layout], [0], [frame.layer for frame in example.request.frames], 16)
+    absent = example.correspondence.absent
+    assert 0 < absent.sum() < absent.numel()
+    times = torch.zeros(1)
+
+    def loss(mass: float) -> float:
+        return float(_absent_loss(batch.examples, [0], times, group, torch.full(absent.shape, mass)))
+
+    assert loss(0.0) == pytest.approx(0.0, abs=0.1)
+    assert loss(0.5) == pytest.approx(-math.log(0.5001) * int(absent.sum()), rel=1e-4)
+    assert loss(1.0) == pytest.approx(-math.log(1e-4) * int(absent.sum()), rel=1e-4)
 
 
 def test_a_small_change_counts_as_much_as_a_large_one():

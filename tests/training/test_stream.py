@@ -66,12 +66,43 @@ def test_correspondence_follows_shift_scale_and_mirror():
     image = np.zeros((64, 64, 3), np.uint8)
     target = (Placement("car", 0.5, 0.5, 0.25, 0.25, False),)
     frame = Frame(image, None, (Placement("car", 0.0, 0.0, 1.0, 1.0, True),))
-    found = correspond(target, [frame], (128, 128), 16)
+    found = correspond(target, [frame], np.zeros((128, 128, 3), np.uint8), 16)
     # The box covers pixels 64..96 of the target: tokens 4 and 5 of rows 4 and 5.
     assert found.tokens.tolist() == [36, 37, 44, 45]
     assert torch.allclose(found.scale, torch.tensor([[-2.0, 2.0]]).expand(4, 2))
     # Token 36's centre is (72, 72): a quarter across the box, so three quarters across the mirrored frame.
     assert torch.allclose(found.position[0], torch.tensor([48.0, 16.0]))
+
+
+def test_references_match_to_their_edge_and_are_absent_elsewhere():
+    """A flat car in the middle of the target, its reference another drawing of it: a patch around it matches too."""
+    white = np.full((64, 64, 3), 255, np.uint8)
+    car = (
+        Placement("car|flat", 0.375, 0.375, 0.25, 0.25, False),
+        Placement("cat|noto", 0.0, 0.0, 0.25, 0.25, False),
+    )
+    reference = Frame(white, None, (Placement("car|noto", 0.0625, 0.0625, 0.875, 0.875, False),))
+    found = correspond(car, [reference], np.zeros((128, 128, 3), np.uint8), 16, references=1)
+    around = {row * 8 + column for row in range(2, 6) for column in range(2, 6)}
+    assert set(found.tokens.tolist()) == around
+    assert set(found.absent[0].nonzero().flatten().tolist()) == set(range(64)) - around
+    # The box is 48..80 of the target and 4..60 of the frame: token 18's centre (40, 40) lies 8 pixels outside it.
+    assert torch.allclose(found.position[0], torch.tensor([4 - 8 * 1.75, 4 - 8 * 1.75]))
+
+
+def test_what_comes_back_matches_the_earlier_picture_and_what_stays_does_not():
+    """The left half changed in between: it alone is copied from before, at the same place."""
+    before = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)
+    base = before.copy()
+    base[:, :64] = 0
+    somewhere = (Placement("car|noto", 0.0, 0.0, 0.1, 0.1, False),)
+    found = correspond(somewhere, [Frame(before), Frame(base)], before, 16, base=1)
+    left = [row * 8 + column for row in range(8) for column in range(4)]
+    assert found.tokens.tolist() == left and not found.frames.any()
+    assert found.position[1].tolist() == [24.0, 8.0] and (found.scale == 1).all()
+    assert found.absent[1].all() and found.absent[0].sum() == 32 and not found.absent[0][left].any()
+    unknown = correspond((), [Frame(before), Frame(base)], before, 16, base=1)
+    assert unknown.tokens.tolist() == left and not unknown.absent.any()
 
 
 @pytest.mark.parametrize("task", ["face_swap", "try_on"])
@@ -82,7 +113,7 @@ def test_heads_and_clothes_correspond_where_whole_figures_do_not(world, task):
         sample = draw(world, random.Random(seed), task, "train")
         last = sample.turns[-1]
         side = last.target.shape[0]
-        found = correspond(last.placements, list(last.frames), (side, side), 8)
+        found = correspond(last.placements, list(last.frames), last.target, 8)
         donor = last.frames[1].image.astype(float)
         for token, frame, (x, y) in zip(found.tokens, found.frames, found.position, strict=True):
             if frame == 1:
