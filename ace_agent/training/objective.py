@@ -128,15 +128,19 @@ def flow_loss(
     targets = targets.to(device)
     rope, known = model.rope(targets.frames.positions), model.target_rows(targets.frames, inputs, prefix)
     out = model.denoise(noisy, t, targets, rope, known, text, prefix, inputs, groups)
-    weight = torch.cat(changed).to(device) / row_t.clamp_min(options.time_floor).square()
-    error = (out.clean - right).square().unflatten(1, (3, -1)).mean(1) * weight
     rows = torch.tensor([rows_of(layouts[index].target) for index in of], device=device)
-    flow = torch.zeros(len(of), device=device).index_add(0, targets.frames.sample, error.mean(1))
-    flow = flow / rows / normaliser.to(device)
-    pointer = _pointer_loss(examples, of, t, groups, out.pointing) / max(slots, 1)
-    gate = _gate_loss(examples, of, groups, [mixture.shares for mixture in out.mixtures])
     weight = torch.cat(changed).to(device) / normaliser.to(device)
-    mixture = (weight * _mixture_loss(right, groups, out.mixtures, options.mixture_spread)).mean()
+
+    def of_targets(error: Tensor) -> Tensor:
+        """Weighted mean over each target's pixels; `error` [N, P * P]."""
+        total = torch.zeros(len(of), device=device)
+        return total.index_add(0, targets.frames.sample, (weight * error).mean(1)) / rows
+
+    error = (out.clean - right).square().unflatten(1, (3, -1)).mean(1)
+    flow = of_targets(error / row_t.clamp_min(options.time_floor).square())
+    mixture = of_targets(_mixture_loss(right, groups, out.mixtures, options.mixture_spread)).mean()
+    pointer = _pointer_loss(examples, of, t, groups, out.pointing) / max(slots, 1)
+    gate = _gate_loss(examples, of, groups, [one.shares for one in out.mixtures])
     share = len(examples) / len(batch.rows)
     total = flow.mean() + options.gate_weight * gate + options.mixture_weight * mixture
     total = total * share + options.pointer_weight * pointer
