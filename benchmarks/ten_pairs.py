@@ -79,7 +79,9 @@ def main() -> None:
     parser.add_argument("--look", choices=sorted(UNSEEN_FILTERS), default="two-toned")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--full", action="store_true", help="move every weight; default: LoRA")
-    parser.add_argument("--rehearse", type=float, default=0.5, help="share of scenes of its own training")
+    parser.add_argument(
+        "--rehearse", help="share of scenes of its own training; default: that of `ace train`"
+    )
     parser.add_argument("--per-task", type=int, default=16)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--threads", type=int, default=1)
@@ -89,8 +91,8 @@ def main() -> None:
         folder = Path(name)
         table = write_pairs(folder, options.look)
         command = [sys.executable, "-m", "ace_agent.cli", "train", str(table), "--to", str(folder / "model")]
-        command += ["--minutes", str(options.minutes), "--rehearse", str(options.rehearse)]
-        command += ["--dtype", options.dtype, "--json"]
+        command += ["--minutes", str(options.minutes), "--dtype", options.dtype, "--json"]
+        command += ["--rehearse", options.rehearse] if options.rehearse else []
         done = subprocess.run(
             [*command, *(["--full"] if options.full else [])], check=True, stdout=subprocess.PIPE
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _TABLE = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 MINUTES = 10.0
-"""Of a launch that says nothing else; ten pairs have been seen a hundred times by then."""
+"""Of a launch that says nothing else; ten pairs have been seen dozens of times by then."""
 RATES = {"lora": 1e-3, "full": 1e-4}
 """AdamW's; when every weight moves, a tenth."""
 
@@ -147,11 +147,10 @@ def _tell_beginning(run: FineTuning) -> None:
         f"{held} held out" if held else "none held out (a table of ten or more, or --validation, has some)"
     )
     notices().print(f"{taught} pairs teach, {judged}; {run.learning:,} numbers learn")
-    share = run.facts()["rehearsed"]
-    if share:
-        notices().print(f"{share:.0%} of every batch rehearse what the model knows")
+    if rehearsal := run.tuned.rehearsal:
+        notices().print(f"{rehearsal.share:.0%} of every batch rehearses what the model knows")
     else:
-        notices().print("nothing is rehearsed: the model will forget other edits")
+        notices().print("nothing is rehearsed: other edits may be forgotten")
 
 
 def _tell_figures(step: int, figures: Mapping[str, float], sheet: Path) -> None:

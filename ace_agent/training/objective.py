@@ -186,8 +186,8 @@ def _mixture_loss(
     """How unlikely the answer's pixels [N, P * P] are if each is of one source, up to noise: the loss of competing
     experts (Jacobs et al. 1991, "Adaptive mixtures of local experts", eq. 1.3) in units of a squared error.
 
-    The error of the mixture alone lets sources err together: after 310,000 samples the tinted ones were off by 2 to 5
-    times a picture's range at shares of a twentieth, and things that the pointer found to the pixel were painted.
+    The error of the mixture alone lets sources err together: after 310,000 samples the tinted ones were off by 2 to 6,
+    in pictures of -1..1, at shares of a twentieth, and things that the pointer found to two pixels were painted.
     """
     patch = round((right.shape[1] // 3) ** 0.5)
     found = right.new_empty(len(right), patch * patch)

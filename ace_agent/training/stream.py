@@ -74,19 +74,14 @@ def to_pixels(image: np.ndarray) -> Tensor:
 
 
 def prepare_frame(frame: Frame, indicator: int) -> PreparedFrame:
-    pixels = to_pixels(frame.image)
-    if frame.mask is None:
-        mask = torch.ones(1, *pixels.shape[1:])
-    else:
-        mask = torch.from_numpy((frame.mask > 127).astype(np.float32))[None]
-    return PreparedFrame(pixels, mask, indicator)
-
-
-def prepare_reference(frame: Frame, indicator: int) -> PreparedFrame:
+    """A mask says which pixels are to change, all or nothing; in a reference picture how much of each is the thing."""
     pixels = to_pixels(frame.image)
     if frame.mask is None:
         return PreparedFrame(pixels, torch.ones(1, *pixels.shape[1:]), indicator)
-    return PreparedFrame(pixels, torch.from_numpy(np.array(frame.mask)).float()[None] / 255, indicator)
+    mask = torch.from_numpy(np.array(frame.mask)).float()[None] / 255
+    return PreparedFrame(
+        pixels, mask if indicator >= REFERENCE_INDICATOR else (mask > 0.5).float(), indicator
+    )
 
 
 def prepare_turn(turn: Turn, tokenizer: WordTokenizer, references: list[int] | None = None) -> PreparedUnit:
@@ -96,7 +91,7 @@ def prepare_turn(turn: Turn, tokenizer: WordTokenizer, references: list[int] | N
     named = [(turn.named[k].start, turn.named[k].stop, slot) for slot, k in enumerate(chosen)]
     frames = [prepare_frame(frame, number) for number, frame in enumerate(turn.frames)]
     frames += [
-        prepare_reference(turn.named[k].frame, REFERENCE_INDICATOR + slot) for slot, k in enumerate(chosen)
+        prepare_frame(turn.named[k].frame, REFERENCE_INDICATOR + slot) for slot, k in enumerate(chosen)
     ]
     return PreparedUnit(tokenizer(turn.instruction, named), tuple(frames))
 

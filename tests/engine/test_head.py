@@ -119,9 +119,8 @@ def test_a_reference_is_copied_without_its_paper():
     there = cover[0] > 0
     torch.testing.assert_close(seen[0][:, there], colour[:, :, 0].expand(3, int(there.sum())))
 
-    seen, mass = copied(
-        PreparedFrame(on_paper, cover, 0)
-    )  # of a picture, what its mask leaves out is shown too
+    # Of a picture, what its mask leaves out is shown too.
+    seen, mass = copied(PreparedFrame(on_paper, cover, 0))
     torch.testing.assert_close(mass, torch.full_like(mass, 0.9))
     torch.testing.assert_close(seen[0], on_paper)
 
