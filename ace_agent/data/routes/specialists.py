@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ def available(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[Missing]]
     for need, model in wanted.items():
         if model == "none":
             missing.append(Missing(need, model, "not wanted"))
+        elif need == "segment" and find_spec("scipy") is None:
+            missing.append(Missing(need, model, "it needs scipy; pip install 'ace-agent[data]'"))
         elif has_weights(model):
             found[need] = model
         else:
