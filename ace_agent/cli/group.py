@@ -33,7 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "check": Entry("ace_agent.cli.upkeep:check", "Verify every picture and pointer that is stored."),
     "completion": Entry("ace_agent.cli.completion:command", "Print the completion script of a shell."),
     "conversations": Entry("ace_agent.cli.conversations:command", "List the conversations."),
-    "data": Entry("ace_agent.data.cli:group", "Build sprites, scenes and shards.", optional=True),
+    "data": Entry("ace_agent.data.cli:group", "Make training pairs from your own pictures.", optional=True),
     "doctor": Entry("ace_agent.cli.doctor:command", "Say what is installed and how to mend what is missing."),
     "eval": Entry("ace_agent.evaluation.cli:command", "Measure a model.", optional=True),
     "export": Entry("ace_agent.cli.exchange:export", "Write a conversation to one file."),

@@ -147,7 +147,8 @@ def same_place(studio: Studio) -> tuple[Turn, ...]:
     chain = _Chain(studio)
     background = studio.background(plain=0, simple=0.6)
     chain.open(studio.scene(1, background=background))
-    for _ in range(studio.rng.choices((1, 2), (0.7, 0.3))[0]):
+    more = studio.rng.choices((1, 2), (0.7, 0.3))[0]
+    for _ in range(max(more, 2 - len(chain.turns))):
         others = studio.still(studio.scene(1, background=background))
         words = captions.subjects(studio.rng, others.objects)
         chain.apply(Change("replace", "same_place", {"caption": words}, others, exact=False))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ace_agent.cli import options
 from ace_agent.cli.console import notices, output, print_json
@@ -94,6 +95,15 @@ def command(
     )
     processes = Processes.launched(device, dtype)
     if pairs is None:
+        of_pairs = ("model", "validation", "full", "rank", "tokens", "draws", "rehearse", "rate")
+        context = click.get_current_context()
+        given = [
+            f"--{name}"
+            for name in of_pairs
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        ]
+        if given:
+            raise click.UsageError(f"--scenes has no use for {', '.join(given)}")
         _on_scenes(folder or Path("runs/mini"), limits, seed, processes)
         return
 

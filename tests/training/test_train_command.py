@@ -73,6 +73,8 @@ def test_what_is_refused_is_one_line(model: Path, tmp_path: Path) -> None:
         [*options(model, pairs, tmp_path), "--minutes", "1"],
     ):
         assert "give " in ace(*wrong, status=2).output
+    useless = ace("train", "--scenes", "--rank", "4", "--full", status=2).output
+    assert "--scenes has no use for --full, --rank" in useless
 
 
 def test_scenes_go_to_the_scene_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
