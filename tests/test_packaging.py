@@ -45,7 +45,7 @@ ALLOWED = {
     "ace_agent.pictures": LEAVES,
     "ace_agent.plan": PLAN,
     "ace_agent.plan_file": PLAN,
-    "ace_agent.planner": PLAN | {"ace_agent.planner"},
+    "ace_agent.planner": PLAN | {"ace_agent.planner", "ace_agent.data.retrieval"},
     "ace_agent.engine": ENGINE,
     "ace_agent.data": LEARNING,
     "ace_agent.evaluation": LEARNING | {"ace_agent.evaluation", "ace_agent.training"},

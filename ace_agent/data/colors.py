@@ -217,3 +217,10 @@ def cover(sprite: Image.Image, texture: str) -> Image.Image:
     light = np.sqrt(np.clip(value / max(usual, 40.0), 0.06, 1.7))
     painted = np.clip(_shade(tile, light), 0, 255)
     return Image.fromarray(np.dstack([painted.round().astype(np.uint8), pixels[..., 3]]), "RGBA")
+
+
+def dressed(sprite: Image.Image, color: str, texture: str) -> Image.Image:
+    """An RGBA sprite covered and tinted; "" leaves it as drawn."""
+    if texture:
+        sprite = cover(sprite, texture)
+    return tint(sprite, color) if color else sprite

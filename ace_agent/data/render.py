@@ -185,12 +185,7 @@ class Renderer:
         """The object as drawn, before it is placed: its own resolution, tinted and covered."""
 
         def make() -> Image.Image:
-            sprite = self.sprites.get(obj.name, obj.style)
-            if obj.texture:
-                sprite = colors.cover(sprite, obj.texture)
-            if obj.color:
-                sprite = colors.tint(sprite, obj.color)
-            return sprite
+            return colors.dressed(self.sprites.get(obj.name, obj.style), obj.color, obj.texture)
 
         return self._patches.get((obj.name, obj.style, obj.color, obj.texture), make)
 

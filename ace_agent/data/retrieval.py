@@ -1,7 +1,8 @@
-"""Reference pictures of what an instruction names.
+"""Reference pictures of what an instruction names, as it describes them.
 
-The library ships in the wheel: one small picture of every noun, in the default style. A user's own
-folder adds names of its own ("rex.png" is what "rex" means). numpy and Pillow only.
+The library ships in the wheel: a small picture of every noun in every drawing style. "A glossy red car" is
+looked up as a car in that style and tinted as the words say, "a car made of wood" is covered with it. A
+user's own folder adds names of its own ("rex.png" is what "rex" means). numpy and Pillow only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,10 +19,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ace_agent.data.colors import TEXTURES, TINTS, dressed
 from ace_agent.data.errors import DataError
 from ace_agent.data.sample import Frame, Named, Placement
-from ace_agent.data.vocabulary import HAIRY, NOUNS
+from ace_agent.data.sprites import SIZE, Sprites, fit
+from ace_agent.data.vocabulary import HAIRY, NOUNS, STYLE_WORDS, STYLES
 from ace_agent.data.wordings import plural
+from ace_agent.errors import InputError
 
 SIDE = 64
 """Side of a reference picture, pixels."""
@@ -61,11 +66,14 @@ _ORANGE_THING = re.compile(
 )
 _SIZES = "big|large|huge|small|little|tiny|ripe|fresh|glossy|flat|blob|second"
 _FRUIT = re.compile(rf"\b(?:a|an|the|one|another|two|this|that|no)\s+(?:(?:{_SIZES})\s+)?$", re.IGNORECASE)
+_FUR = re.compile(r"\s+fur\b", re.IGNORECASE)  # a texture: "a cow with zebra fur"
 _PENCIL_WORK = re.compile(r"\s+(?:sketch|drawing|art)\b", re.IGNORECASE)
 
 
 def _names_a_thing(name: str, text: str, start: int, stop: int) -> bool:
     """Whether a word that can be something else is a noun where it stands."""
+    if _FUR.match(text, stop):
+        return False
     if name in _VERBS:
         return not _OBJECT.match(text, stop)
     if name == "orange":
@@ -127,7 +135,42 @@ class Matcher:
         return list(found.values())
 
 
-def frame(picture: Image.Image, key: str) -> Frame:
+_STYLE_OF = {word: style for style, word in STYLE_WORDS.items()}
+_BEFORE = re.compile(
+    rf"\b(?:({'|'.join(_STYLE_OF)})\s+)?(?:\b({'|'.join(TINTS)}|grey)\s+)?$",
+    re.IGNORECASE,
+)
+_AFTER = re.compile(
+    rf"\s+(?:made\s+of\s+({'|'.join(TEXTURES)})|with\s+({'|'.join(t for t in TEXTURES if ' ' in t)}))\b(?!\s+cream)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A thing as words describe it; colour and texture are "" where they say nothing of it."""
+
+    name: str
+    style: str = STYLES[0]
+    color: str = ""
+    texture: str = ""
+
+    @property
+    def key(self) -> str:
+        """Of its placement and of its picture in the library: how it is drawn."""
+        return f"{self.name}|{self.style}"
+
+
+def described(name: str, instruction: str, start: int, stop: int) -> Look:
+    """The look that the words around ``instruction[start:stop]`` give the name: "a glossy red car made of wood"."""
+    before, after = _BEFORE.search(instruction[:start]), _AFTER.match(instruction, stop)
+    style, color = (word.lower() if word else "" for word in before.groups()) if before else ("", "")
+    color = "gray" if color == "grey" else color
+    texture = (after[1] or after[2]).lower() if after else ""
+    return Look(name, _STYLE_OF.get(style, STYLES[0]), color, texture)
+
+
+def frame(picture: Image.Image, look: Look) -> Frame:
     """A 64x64 reference frame: ``picture`` (RGBA, cropped) centred on white, masked where the thing is."""
     scale = _FILL / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
@@ -137,20 +180,15 @@ def frame(picture: Image.Image, key: str) -> Frame:
     paper.paste(small, (left, top), small)
     covered = Image.new("L", (SIDE, SIDE))
     covered.paste(small.getchannel("A"), (left, top))
-    placement = Placement(key, left / SIDE, top / SIDE, size[0] / SIDE, size[1] / SIDE, False)
-    return Frame(np.asarray(paper), np.asarray(covered), (placement,))
-
-
-def look(name: str) -> str:
-    """The placement key of a name's reference picture."""
-    return f"{name}|noto"
+    box = left / SIDE, top / SIDE, size[0] / SIDE, size[1] / SIDE
+    return Frame(np.asarray(paper), np.asarray(covered), (Placement(look.key, *box, False, look.color),))
 
 
 class ReferenceLibrary:
     """Pictures by name.
 
     Args:
-        pictures: uint8 [64, 64, 4] by name.
+        pictures: uint8 [64, 64, 4] by the key of their `Look`.
         own: folder of the user's own pictures, named by their file names; they win over ours.
     """
 
@@ -158,8 +196,9 @@ class ReferenceLibrary:
         self, pictures: Mapping[str, npt.NDArray[np.uint8]], own: str | os.PathLike[str] | None = None
     ) -> None:
         self._pictures = dict(pictures)
-        self._own = {path.stem.replace("_", " ").lower(): path for path in _pictures_in(own)}
-        self._matcher = Matcher(spellings([*self._pictures, *self._own]))
+        self._own = own_pictures(own)
+        self._ours = list(dict.fromkeys(key.split("|")[0] for key in self._pictures))
+        self._matcher = Matcher(spellings([*self._ours, *self._own]))
         self._frame = lru_cache(maxsize=None)(self._make_frame)
 
     @classmethod
@@ -174,37 +213,72 @@ class ReferenceLibrary:
         place = Path(path) if path else packaged()
         try:
             with np.load(place, allow_pickle=False) as file:
-                names, sheet = file["names"].tolist(), file["pictures"]
+                keys, sheet = file["keys"].tolist(), file["pictures"]
         except (OSError, ValueError, KeyError) as error:
             raise DataError(f"{place} is no reference library; build it: {_BUILD}") from error
-        return cls(dict(zip(names, sheet, strict=True)), own)
+        return cls(dict(zip(keys, sheet, strict=True)), own)
 
     def names(self) -> list[str]:
-        return [*self._own, *(name for name in self._pictures if name not in self._own)]
+        return [*self._own, *(name for name in self._ours if name not in self._own)]
 
     def find(self, instruction: str) -> list[Named]:
-        """A reference picture of each thing that ``instruction`` names, in order."""
+        """A reference picture of each thing that ``instruction`` names, in order; the person's own as they are."""
         return [
-            Named(instruction[start:stop], start, stop, self._frame(name))
+            Named(
+                instruction[start:stop], start, stop, self._frame(described(name, instruction, start, stop))
+            )
             for name, start, stop in self._matcher.find(instruction)
         ]
 
-    def _make_frame(self, name: str) -> Frame:
-        if name in self._own:
-            with Image.open(self._own[name]) as opened:
-                return frame(opened.convert("RGBA"), look(name))
-        pixels = self._pictures[name]
-        picture = Image.fromarray(pixels, "RGBA")
-        return frame(picture.crop(picture.getchannel("A").getbbox()), look(name))
+    def _make_frame(self, look: Look) -> Frame:
+        if look.name in self._own:
+            with Image.open(self._own[look.name]) as opened:
+                return frame(opened.convert("RGBA"), Look(look.name))
+        if look.key not in self._pictures:
+            look = replace(look, style=STYLES[0])
+        picture = fit(Image.fromarray(self._pictures[look.key], "RGBA"), SIZE)
+        return frame(dressed(picture, look.color, look.texture), look)
 
 
-def _pictures_in(folder: str | os.PathLike[str] | None) -> list[Path]:
+def own_pictures(folder: str | os.PathLike[str] | None) -> dict[str, Path]:
+    """Pictures in a folder by what they show: "my_dog.png" is what "my dog" means; none without a folder.
+
+    Raises:
+        DataError: it is no folder.
+    """
     if folder is None:
-        return []
+        return {}
     if not Path(folder).is_dir():
         raise DataError(f"{folder} is not a folder of pictures")
     kinds = (".png", ".jpg", ".jpeg", ".webp")
-    return sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in kinds)
+    found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in kinds)
+    return {path.stem.replace("_", " ").lower(): path for path in found}
+
+
+OWN = "ACE_REFERENCES"
+"""Environment variable: a folder of the person's own pictures, whose "rex.png" is what "rex" means."""
+
+
+def own_names() -> frozenset[str]:
+    """What the person's own pictures show.
+
+    Raises:
+        InputError: $ACE_REFERENCES is no folder.
+    """
+    try:
+        return frozenset(own_pictures(os.environ.get(OWN) or None))
+    except DataError as error:
+        raise InputError(f"{OWN}: {error}", f"set it to another folder, or unset {OWN}") from None
+
+
+def library() -> ReferenceLibrary:
+    """The packaged library with the person's own pictures.
+
+    Raises:
+        InputError: $ACE_REFERENCES is no folder.
+    """
+    own_names()
+    return ReferenceLibrary.load(own=os.environ.get(OWN) or None)
 
 
 def packaged() -> Path:
@@ -218,22 +292,21 @@ _BUILD = "python -m ace_agent.data.retrieval"
 
 
 def build(out: str | os.PathLike[str], sprites: str | os.PathLike[str] | None = None) -> int:
-    """Write every noun's picture, RGBA 64x64, from the sprite file; how many were written."""
-    from ace_agent.data.sprites import Sprites, fit
-
+    """Write every noun's picture in every style, RGBA 64x64, from the sprite file; how many were written."""
     source = Sprites.load(sprites)
     pictures = {}
-    for name in source.names():
-        if name.split("+")[0] in HAIRY and "+" in name:
-            continue
-        small = fit(source.get(name, "noto"), SIDE)
-        sheet = Image.new("RGBA", (SIDE, SIDE))
-        sheet.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
-        pixels = np.array(sheet)
-        pixels[pixels[..., 3] == 0] = 0
-        pictures[name] = pixels
+    for style in STYLES:
+        for name in source.names(style):
+            if name.split("+")[0] in HAIRY and "+" in name:
+                continue
+            small = fit(source.get(name, style), SIDE)
+            sheet = Image.new("RGBA", (SIDE, SIDE))
+            sheet.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
+            pixels = np.array(sheet)
+            pixels[pixels[..., 3] == 0] = 0
+            pictures[Look(name, style).key] = pixels
     Path(out).parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out, names=np.array(list(pictures)), pictures=np.stack(list(pictures.values())))
+    np.savez_compressed(out, keys=np.array(list(pictures)), pictures=np.stack(list(pictures.values())))
     return len(pictures)
 
 

@@ -11,10 +11,11 @@ from ace_agent.data.chains import CHAINS as _CHAINS
 from ace_agent.data.errors import DataError, Unfit, UnknownTask
 from ace_agent.data.render import Renderer
 from ace_agent.data.sample import Frame, Named, Sample, Split, Turn
+from ace_agent.data.scene import Object
 from ace_agent.data.sprites import Sprites
 from ace_agent.data.studio import Catalogue, Studio
 from ace_agent.data.tasks.table import FAMILY_OF, GENERATORS
-from ace_agent.data.vocabulary import NOUNS
+from ace_agent.data.vocabulary import NOUNS, STYLES
 
 CHAINS: tuple[str, ...] = tuple(_CHAINS)
 
@@ -23,13 +24,13 @@ TASK_WEIGHTS: dict[str, float] = {
     # one exact answer, which are measured without a reader, and among them those that read words (docs/training.md).
     "text_to_image": 18.0,
     "segment": 6.0, "depth": 2.5,
-    "edge": 1.0, "contour": 1.5, "pose": 0.8, "scribble": 1.2, "doodle": 1.5,
-    "grayscale": 2.0, **dict.fromkeys(("mosaic", "degrade"), 3.0),
+    "edge": 1.0, "contour": 3.0, "pose": 0.8, "scribble": 1.2, "doodle": 1.5,
+    "grayscale": 3.0, **dict.fromkeys(("mosaic", "degrade"), 3.0),
     **dict.fromkeys(
         ("segment_to_image", "depth_to_image", "pose_to_image", "edge_to_image", "contour_to_image",
          "scribble_to_image", "doodle_to_image"), 2.0),
     "colorize": 0.6, "demosaic": 2.5, "restore": 2.5,
-    "edit_color": 6.0, "edit_texture": 4.0, "edit_motion": 5.0, "edit_scene": 4.0, "edit_face": 4.0,
+    "edit_color": 10.0, "edit_texture": 4.0, "edit_motion": 6.0, "edit_scene": 4.0, "edit_face": 4.0,
     "edit_style": 4.0, "edit_general": 3.0,
     "add": 5.0, "remove": 6.0, "replace": 5.0, "render_text": 2.5, "remove_text": 3.0,
     "inpaint": 1.5, "outpaint": 1.0,
@@ -60,7 +61,7 @@ class World:
         self.size = size
         self._renderer = Renderer(sprites or Sprites.load(), size)
         self._catalogue = Catalogue(self._renderer)
-        self._reference = lru_cache(maxsize=None)(self._make_reference)
+        self._reference = lru_cache(maxsize=2000)(self._make_reference)
 
     def sample(self, rng: random.Random, task: str | None = None, split: Split = "train") -> Sample:
         """One sample.
@@ -93,12 +94,18 @@ class World:
         return retrieval.Matcher(retrieval.spellings(names))
 
     def _with_references(self, turn: Turn) -> Turn:
-        found = self._matcher.find(turn.instruction)
+        looks = [
+            (retrieval.described(name, turn.instruction, start, stop), start, stop)
+            for name, start, stop in self._matcher.find(turn.instruction)
+        ]
         named = tuple(
-            Named(turn.instruction[start:stop], start, stop, self._reference(name))
-            for name, start, stop in found
+            Named(turn.instruction[start:stop], start, stop, self._reference(look))
+            for look, start, stop in looks
         )
         return replace(turn, named=named)
 
-    def _make_reference(self, name: str) -> Frame:
-        return retrieval.frame(self._renderer.sprites.get(name, "noto"), retrieval.look(name))
+    def _make_reference(self, look: retrieval.Look) -> Frame:
+        if look.style not in self._catalogue.styles[look.name]:
+            look = replace(look, style=STYLES[0])
+        thing = Object(look.name, look.style, color=look.color, texture=look.texture)
+        return retrieval.frame(self._renderer.sprite(thing), look)

@@ -1,10 +1,11 @@
 """ace-mini's output head: a pointer to the frames of the prefix, and the way up to pixels with a copy gate.
 
-The picture is a mixture, per pixel, of four sources: the base image (what an edit leaves alone), the base image in
+The picture is a mixture, per pixel, of six sources: the base image (what an edit leaves alone), the base image in
 other colours (what an edit repaints: a map of colours for every cell of 2 x 2 pixels, as in arXiv 1707.02880), the
-frames of the prefix seen through a learned warp and such a map (what an edit moves, brings back or borrows), and paint
-of the head's own. It is a pointer-generator network (arXiv 1704.04368) for pictures: what can be copied need not be
-memorised.
+frames of the prefix seen through a learned warp and such a map (what an edit moves, brings back or borrows), what
+surrounds the change, or what is copied into a new picture, grown over it in two ways (what a removal uncovers), and
+paint of the head's own. It is a pointer-generator network (arXiv 1704.04368) for pictures: what can be copied need not
+be memorised.
 
 Letters: T targets, R requests, F frames, N tokens, C width, P patch side.
 """
@@ -20,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ace_agent.engine.packing import RequestLayout, pad_ranges, rows_of
+from ace_agent.engine.surroundings import surroundings
 from ace_agent.engine.unet import FINE, Decoder, Film
 
 
@@ -229,8 +231,29 @@ def tinted(pixels: Tensor, maps: Tensor) -> Tensor:
     return F.pixel_shuffle(moved.flatten(1, 2), FINE)
 
 
+def bounded(pixels: Tensor) -> Tensor:
+    """Within a picture's range, with the gradient of what is beyond it: a tint that overshot could not come back."""
+    return pixels.detach().clamp(-1, 1) + (pixels - pixels.detach())
+
+
 SKETCH = 4
 """Cells a side of a token's own part of the paint: what words ask for reaches pixels before the way up has learned."""
+
+
+SURELY = 4
+"""Power of a pixel's share of the base image with which it counts among what surrounds a change: a pixel at the edge
+of a thing, kept by half, is still half the thing."""
+
+
+NEAR = 16
+"""Pixels around what is copied into a new picture that its surroundings are grown over: there paint is what was learned
+of things that no pointer found, and stood around them as a grey square."""
+
+
+def _around(mass: Tensor) -> Tensor:
+    """The most [T, 1, h, w] of `mass` within `NEAR` pixels."""
+    wide = F.max_pool2d(mass, (1, 2 * NEAR + 1), stride=1, padding=(0, NEAR))
+    return F.max_pool2d(wide, (2 * NEAR + 1, 1), stride=1, padding=(NEAR, 0))
 
 
 def _on_grid(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -240,20 +263,23 @@ def _on_grid(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
 
 @dataclass(frozen=True)
 class Mixture:
-    """What a picture is mixed of: shares [T, 4, h, w], which sum to one, and sources [T, 4, 3, h, w]."""
+    """What a picture is mixed of: shares [T, 6, h, w], which sum to one, and sources [T, 6, 3, h, w]; which of them
+    have something to show, there [T, 6, h, w] in 0..1."""
 
     shares: Tensor
     sources: Tensor
+    there: Tensor
 
 
 class CopyHead(nn.Module):
     """Tokens, what the encoder saw of noise and base image, and the warped picture in; clean picture out.
 
-    x0 = s * base + w * tinted warped + r * tinted base + (1 - s - w - r) * paint + (1 - s) * correction, with (s, w, r)
-    per pixel. Without a base image s = r = 0. What is tinted stays within a picture's range: without that bound tints
-    grew until a twentieth of one was all the head wanted of it, and nothing was copied. The correction mends what the
-    mixture gets nearly right: a source learns by its share alone, and of single edits an ablation without copying
-    learned several faster (docs/ablations.md).
+    x0 = s * base + w * tinted warped + r * tinted base + g * grown + h * grown along rows + (1 - s - w - r - g - h) *
+    paint + (1 - s) * correction, with (s, w, r, g, h) per pixel; without a base image s = r = 0 and it is paint that
+    grows.
+    What is tinted stays within a picture's range: without that bound tints grew until a twentieth of one was all the
+    head wanted of it, and nothing was copied. The correction mends what the mixture gets nearly right: a source learns
+    by its share alone, and of single edits an ablation without copying learned several faster (docs/ablations.md).
     """
 
     def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:
@@ -265,7 +291,8 @@ class CopyHead(nn.Module):
         self.tint = nn.Conv2d(levels[0], 2 * TINT + FINE**2, 3, padding=1)
         self.tint_tokens = nn.Linear(width, 2 * TINT)
         self.sketch = nn.Linear(width, 3 * SKETCH**2)
-        for layer in (self.leave, self.tint, self.tint_tokens, self.sketch):
+        self.grow = nn.Conv2d(levels[0], 2 * FINE**2, 3, padding=1)
+        for layer in (self.leave, self.tint, self.tint_tokens, self.sketch, self.grow):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(cast(Tensor, layer.bias))
 
@@ -285,7 +312,8 @@ class CopyHead(nn.Module):
         """tokens [T, N, C], the encoder's levels, t [T], noisy/base/warped [T, 3, h, w], mass [T, 1, h, w] and
         has_base [T].
 
-        Returns `(x0 [T, 3, h, w], mixture)`, its sources being base, warped picture, tinted base and paint.
+        Returns `(x0 [T, 3, h, w], mixture)`, its sources being base, warped picture, tinted base, paint and what
+        surrounds the change, from all around and along rows.
         """
         borrowed = F.pixel_unshuffle(torch.cat([warped, mass], dim=1).to(tokens.dtype), FINE)
         finest, *others = levels
@@ -304,11 +332,17 @@ class CopyHead(nn.Module):
         source = (source + 1.0).masked_fill(unknown, -1e4)
         copied = copied + (mass + 1e-4).log()
         recoloured = (recoloured - 1.0).masked_fill(unknown, -1e4)
-        shares = torch.cat([source, copied, recoloured, painted], dim=1).softmax(1)
-        copies = (tinted(warped, retouch).clamp(-1, 1), tinted(base, repaint).clamp(-1, 1))
-        sources = torch.stack([base, *copies, paint], dim=1)
+        grown = F.pixel_shuffle(self.grow(top), FINE).to(noisy.dtype) - 1.0
+        logits = torch.cat([source, copied, recoloured, painted], dim=1)
+        kept = torch.where(unknown, 1 - _around(mass), logits.softmax(1)[:, :1] ** SURELY)
+        grown_over = surroundings(torch.where(unknown, paint, base), kept)
+        shares = torch.cat([logits, grown], dim=1).softmax(1)
+        copies = bounded(tinted(warped, retouch)), bounded(tinted(base, repaint))
+        sources = torch.stack([base, *copies, paint, *grown_over], dim=1)
         clean = (shares[:, :, None] * sources).sum(1)
-        return clean + (1 - shares[:, :1]) * gain * correction, Mixture(shares, sources)
+        based, always = (~unknown).to(mass).expand_as(mass), torch.ones_like(mass)
+        there = torch.cat([based, mass, based, always, always, always], dim=1)
+        return clean + (1 - shares[:, :1]) * gain * correction, Mixture(shares, sources, there)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ace_agent.engine import compact
 from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit
 from ace_agent.engine.generation import Picture, SamplingOptions, generate
 from ace_agent.engine.lcu import ConditionUnit, LongContextConditionUnit, Reference, contiguous_history
@@ -124,12 +125,8 @@ class ACEPipeline:
         place = runtime.torch_device()
         try:
             with building:
-                transformer = ACETransformer.from_pretrained(
-                    folder / "transformer", torch_dtype=torch.float32, use_safetensors=True
-                )
-                encoder = MiniTextEncoder.from_pretrained(
-                    folder / "text_encoder", torch_dtype=torch.float32, use_safetensors=True
-                )
+                transformer = compact.read(ACETransformer, folder / "transformer")
+                encoder = compact.read(MiniTextEncoder, folder / "text_encoder")
             tokenizer = WordTokenizer.load(folder / "tokenizer")
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
@@ -268,11 +265,15 @@ class ACEPipeline:
         )
 
     def find_references(self, prompt: str) -> tuple[Reference, ...]:
-        """Pictures from the package's library of the objects that the prompt names."""
-        from ace_agent.data.retrieval import ReferenceLibrary
+        """Pictures of the objects that the prompt names, from the package's library and the person's own folder.
+
+        Raises:
+            InputError: ACE_REFERENCES is no folder.
+        """
+        from ace_agent.data.retrieval import library
 
         if self._library is None:
-            self._library = ReferenceLibrary.load()
+            self._library = library()
         return tuple(Reference.found(named) for named in self._library.find(prompt)[:MAX_REFERENCES])
 
     _library: Any = None

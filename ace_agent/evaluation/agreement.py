@@ -18,7 +18,7 @@ class Check:
     """One thing that was asked.
 
     Args:
-        kind: "object", "color", "side", "both", "place", "time", "weather" or "style".
+        kind: "object", "gone", "color", "side", "both", "place", "time", "weather" or "style".
         nouns: the objects it speaks of.
         wanted: the colour ("red or blue": either), side, place, time, weather or style.
     """
@@ -32,6 +32,8 @@ class Check:
         found = [seen.find(noun) for noun in self.nouns]
         if self.kind in ("object", "both"):
             return all(found)
+        if self.kind == "gone":
+            return not any(found)
         if self.kind == "color":
             return found[0] is not None and found[0].color in self.wanted.split(" or ")
         if self.kind == "side":
@@ -69,9 +71,9 @@ def agreement(checks: Sequence[Check], seen: Seen) -> Agreement:
 def checks_of(judge: Mapping[str, Any], instruction: str, known: Sequence[str]) -> list[Check]:
     """What can be checked of a sample, from the facts of its target.
 
-    A fact counts when it must show (objects), or when it is not what an artist would draw anyway and
-    so had to be asked for or kept (colour, time, weather, style). Left and right count when the
-    instruction speaks of them.
+    A fact counts when it must show (objects) or must not (what an edit takes out), or when it is not what
+    an artist would draw anyway and so had to be asked for or kept (colour, time, weather, style). Left and
+    right count when the instruction speaks of them.
 
     Args:
         judge: facts as in `ace_agent.data.captions.facts`.
@@ -80,6 +82,7 @@ def checks_of(judge: Mapping[str, Any], instruction: str, known: Sequence[str]) 
     listed = [(noun, color, side) for noun, color, side in judge.get("objects", ()) if noun in known]
     nouns = [noun for noun, _, _ in listed]
     checks = [Check("object", (noun,)) for noun in dict.fromkeys(nouns)]
+    checks += [Check("gone", (noun,)) for noun in judge.get("gone", ()) if noun in known]
     if len(set(nouns)) > 1:
         checks.append(Check("both", tuple(dict.fromkeys(nouns))))
     for noun, color, side in listed:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ace_agent.data.sample import Frame, Turn
 from ace_agent.engine.lcu import ConditionUnit, LongContextConditionUnit, Reference
+from ace_agent.evaluation import baselines, metrics
 from ace_agent.tasks import TASKS
 
 References = Literal["library", "given", "none"]
@@ -212,13 +213,14 @@ class TrivialAnswerer:
     """Answers without a model.
 
     Args:
-        kind: "input" hands the base image back (mid-grey without one), "constant" is mid-grey,
-            "target" is the right answer, which shows where the scale ends.
+        kind: "input" hands the base image back (mid-grey without one); "constant" and "affine" are the best constant
+            colour and the best gain and offset per channel where the right answer differs, chosen with that answer in
+            hand ("constant" for both without a base image); "target" is the right answer, where the scale ends.
     """
 
     weights_sha256: str | None = None
 
-    def __init__(self, kind: Literal["input", "constant", "target"]) -> None:
+    def __init__(self, kind: Literal["input", "constant", "affine", "target"]) -> None:
         self.kind, self.name = kind, f"baseline: {kind}"
 
     def answer(
@@ -232,8 +234,22 @@ class TrivialAnswerer:
     def _one(self, turn: Turn) -> Image.Image:
         if self.kind == "target":
             return Image.fromarray(turn.target)
-        if self.kind == "input" and turn.base is not None:
-            base = Image.fromarray(turn.frames[turn.base].image)
+        base = None
+        if turn.base is not None:
             height, width = turn.target.shape[:2]
-            return base if base.size == (width, height) else base.resize((width, height))
-        return Image.fromarray(np.full_like(turn.target, 128))
+            base = Image.fromarray(turn.frames[turn.base].image)
+            base = base if base.size == (width, height) else base.resize((width, height))
+        if self.kind == "input":
+            return base or Image.fromarray(np.full_like(turn.target, 128))
+        target = metrics.as_picture(Image.fromarray(turn.target))
+        source = None if base is None else metrics.as_picture(base)
+        changed = (
+            np.zeros(target.shape[:2], bool) if source is None else metrics.changed_region(source, target)
+        )
+        region = changed if changed.any() else np.ones_like(changed)
+        if self.kind == "affine" and source is not None:
+            answer = baselines.best_affine(source, target, region)
+        else:
+            answer = baselines.best_constant(target, region)
+        whole = answer if source is None else np.where(region[..., None], answer, source)
+        return Image.fromarray((whole.clip(0, 1) * 255).round().astype(np.uint8))

@@ -17,10 +17,10 @@ from ace_agent.evaluation.records import Record
 from ace_agent.evaluation.report import BARS, LEAST_EDIT, Report, Row, beaten
 from ace_agent.evaluation.sheets import Entry, sheet
 from ace_agent.evaluation.suites import Drawn
-from ace_agent.evaluation.tables import bar_rows, checks_markdown, markdown
+from ace_agent.evaluation.tables import bar_rows, checks_markdown, families_markdown, markdown
 
 PER_FAMILY = 8
-"""Samples on a family's sheet: the first of each of its tasks, then the second ..., nobody chose them."""
+"""Samples on a family's sheet; nobody chose them."""
 
 WATTS = 30
 """What two busy cores of a server draw, about; nothing here can measure it."""
@@ -33,26 +33,31 @@ _LICENCES = """\
 
 _LIMITS = """\
 - Everything it has seen is the scene world: emoji on procedural backgrounds at 128 px. A photograph is outside
-  of that; expect at best global filters and analyses to hold.
+  of that; its rows and its sheet below show how little holds.
 - Words outside the vocabulary of the scene world are read letter by letter or not at all.
 - The scene reader judges what has many right answers. It sees objects, their colours, places, times, weathers
   and styles; it cannot read lettering, tell faces apart, or judge beauty."""
 
 
 def family_sheets(outcome: Outcome) -> dict[str, Image.Image]:
-    """One sheet per family of uncurated samples: every task's first sample, then every task's second ..."""
+    """One sheet per family of uncurated samples, `in_turn`."""
     by_family: dict[str, dict[str, list[int]]] = {}
     for index, record in enumerate(outcome.records):
         by_family.setdefault(record.family, {}).setdefault(record.row, []).append(index)
     pictures = {}
     for family, tasks in by_family.items():
-        turns = max(len(indices) for indices in tasks.values())
-        order = [indices[n] for n in range(turns) for indices in tasks.values() if n < len(indices)]
-        chosen = order[: max(PER_FAMILY, len(tasks))]
+        chosen = in_turn(list(tasks.values()))[: max(PER_FAMILY, len(tasks))]
         entries = [_entry(outcome.questions[index], outcome.records[index]) for index in chosen]
         title = f"{family}: input(s), output (framed), right answer; uncurated, {outcome.report.split} seeds"
         pictures[family] = sheet(title, entries)
     return pictures
+
+
+def in_turn(tasks: Sequence[Sequence[int]]) -> list[int]:
+    """Samples of every task by turns: the first of the first, the second of the second ..., then one further of each,
+    so that tasks which share their inputs do not all show the same."""
+    turns = range(max(map(len, tasks)))
+    return [own[(n + k) % len(own)] for n in turns for k, own in enumerate(tasks) if n < len(own)]
 
 
 def sheet_file(folder: Path, family: str) -> Path:
@@ -120,6 +125,7 @@ def write_card(
         _reading(report),
         markdown(report),
     ]
+    parts += ["### Families", families_markdown(report)]
     checks = checks_markdown(report)
     if checks:
         parts += ["### What the reader looked for", checks]
@@ -181,9 +187,15 @@ def _reading(report: Report) -> str:
         "± is the standard error."
     )
     if report.reader:
-        accuracy = ", ".join(f"{kind} {value:.3f}" for kind, value in report.reader["accuracy"].items())
-        chance = ", ".join(f"{kind} {value:.3f}" for kind, value in report.reader["chance"].items())
-        text += f"\n\nThe reader on {report.reader['held_out_pictures']} held-out scenes: {accuracy}; chance: {chance}."
+        told = {
+            name: ", ".join(f"{kind} {value:.3f}" for kind, value in report.reader[name].items())
+            for name in ("plain", "accuracy", "chance")
+        }
+        text += (
+            f"\n\nThe reader on {report.reader['held_out_pictures']} held-out scenes as the benchmark draws them: "
+            f"{told['plain']}. On as many with filters, hats, textures and other sizes, which edits put into a "
+            f"picture: {told['accuracy']}; chance: {told['chance']}."
+        )
     return text + "".join(f"\n\n{note}" for note in report.notes)
 
 

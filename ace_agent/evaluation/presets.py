@@ -72,7 +72,7 @@ def unseen_object(studio: Studio) -> list[Turn]:
 
 
 def _reference(studio: Studio, instruction: str, name: str) -> tuple[Named, ...]:
-    frame = retrieval.frame(studio.renderer.sprites.get(name, STYLES[0]), retrieval.look(name))
+    frame = retrieval.frame(studio.renderer.sprites.get(name, STYLES[0]), retrieval.Look(name))
     found = retrieval.Matcher({name: name}).find(instruction)
     return tuple(Named(instruction[start:stop], start, stop, frame) for _, start, stop in found)
 

@@ -205,6 +205,24 @@ def summarize(found: Sequence[Row]) -> Summary:
 
 
 @dataclass(frozen=True)
+class FamilyMean:
+    """Mean figure of a family's rows of one measure."""
+
+    family: str
+    measure: Measure
+    mean: float
+    tasks: int
+
+
+def family_means(found: Sequence[Row]) -> list[FamilyMean]:
+    """A mean for every family and measure that there are rows of, in their order."""
+    groups: dict[tuple[str, Measure], list[float]] = {}
+    for row in found:
+        groups.setdefault((row.family, row.measure), []).append(row.figure)
+    return [FamilyMean(*key, _mean(figures), len(figures)) for key, figures in groups.items()]
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that one evaluation says.
 
@@ -230,6 +248,10 @@ class Report:
     def summary(self) -> Summary:
         return summarize(self.rows)
 
+    @property
+    def families(self) -> list[FamilyMean]:
+        return family_means(self.rows)
+
     def figures(self) -> dict[str, float]:
         """Every row's figure by name, for the history of a training run."""
         return {
@@ -238,7 +260,8 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; figures rounded to six digits, so that two runs can be compared as text."""
-        return {**_rounded(asdict(self)), "summary": _rounded(asdict(self.summary))}
+        families = [asdict(one) for one in self.families]
+        return _rounded({**asdict(self), "families": families, "summary": asdict(self.summary)})
 
 
 def _rounded(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.box import SIMPLE
@@ -11,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from ace_agent.evaluation.baselines import NAMES
-from ace_agent.evaluation.report import BARS, Report, Row
+from ace_agent.evaluation.report import BARS, FamilyMean, Report, Row
 
 COLUMNS = (
     "task",
@@ -47,12 +46,12 @@ def cells(row: Row) -> list[str]:
     ]
 
 
-def family_means(found: Sequence[Row]) -> list[tuple[str, str, float, int]]:
-    """Family, measure, mean figure over its tasks, how many tasks."""
-    groups: dict[tuple[str, str], list[float]] = {}
-    for row in found:
-        groups.setdefault((row.family, _MEASURES[row.measure]), []).append(row.figure)
-    return [(*key, sum(figures) / len(figures), len(figures)) for key, figures in groups.items()]
+FAMILY_COLUMNS = ("family", "measure", "mean", "tasks")
+
+
+def family_cells(mean: FamilyMean) -> list[str]:
+    """One row of the table of families."""
+    return [mean.family, _MEASURES[mean.measure], _number(mean.mean), str(mean.tasks)]
 
 
 def show(report: Report, console: Console) -> None:
@@ -67,9 +66,9 @@ def show(report: Report, console: Console) -> None:
             table.add_section()
         table.add_row(*cells(row))
     _print(table, console)
-    means = Table("family", "measure", "mean", "tasks", box=SIMPLE)
-    for name, measure, mean, tasks in family_means(report.rows):
-        means.add_row(name, measure, _number(mean), str(tasks))
+    means = Table(*FAMILY_COLUMNS, box=SIMPLE)
+    for one in report.families:
+        means.add_row(*family_cells(one))
     _print(means, console)
     bars = Table("figure", "reached", "bar", box=SIMPLE)
     for label, reached, bar in bar_rows(report):
@@ -109,6 +108,12 @@ def markdown(report: Report) -> str:
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "--:|" * (len(COLUMNS) - 1)]
     lines += ["| " + " | ".join(cells(row)) + " |" for row in report.rows]
     return "\n".join(lines)
+
+
+def families_markdown(report: Report) -> str:
+    """Means over the rows of each family."""
+    lines = ["| " + " | ".join(family_cells(one)) + " |" for one in report.families]
+    return "\n".join(["| " + " | ".join(FAMILY_COLUMNS) + " |", "|---|---|--:|--:|", *lines])
 
 
 def checks_markdown(report: Report) -> str:

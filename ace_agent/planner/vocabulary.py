@@ -41,12 +41,18 @@ _HEAD = re.compile(
 
 @cache
 def known_nouns(model: str | Path) -> frozenset[str] | None:
-    """The nouns that a model was trained on; None where that is not known, as of the released model."""
+    """The nouns that a model was trained on or has the person's own picture of; None where that is not known, as of
+    the released model.
+
+    Raises:
+        InputError: ACE_REFERENCES is no folder.
+    """
     if str(model) != "ace-mini":
         return None
+    from ace_agent.data.retrieval import own_names
     from ace_agent.data.vocabulary import NOUNS
 
-    return frozenset(noun.name for noun in NOUNS.values() if not noun.held_out)
+    return frozenset(noun.name for noun in NOUNS.values() if not noun.held_out) | own_names()
 
 
 @cache

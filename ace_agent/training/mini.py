@@ -7,7 +7,6 @@ python -m ace_agent.training.mini export runs/mini ace_agent/weights/ace-mini
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import json
 import random
@@ -20,6 +19,7 @@ import click
 import torch
 
 from ace_agent.data.world import TASK_WEIGHTS, World
+from ace_agent.engine import compact
 from ace_agent.engine.generation import SamplingOptions, generate
 from ace_agent.engine.text import MiniTextEncoder, WordTokenizer, build_words
 from ace_agent.engine.transformer import ACETransformer
@@ -186,10 +186,10 @@ def write_sheet(subject: MiniSubject, file: Path) -> None:
 
 
 def export(trainer: Trainer, subject: MiniSubject, folder: Path) -> None:
-    """The moving average in float16, in diffusers' folder layout."""
+    """The moving average, compact, in diffusers' folder layout."""
     with trainer.averaged():
-        copy.deepcopy(subject.model).half().save_pretrained(folder / "transformer")
-        copy.deepcopy(subject.encoder).half().save_pretrained(folder / "text_encoder")
+        compact.write(subject.model, folder / "transformer")
+        compact.write(subject.encoder, folder / "text_encoder")
     subject.tokenizer.save(folder / "tokenizer")
     facts = {"step": trainer.step, "samples": trainer.samples, "hours": round(trainer.seconds / 3600, 2)}
     (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n")

@@ -23,6 +23,8 @@ from ace_agent.training.stream import Example
 
 ABSENT = 0.05
 """Weight of a token that shows nothing of a frame, beside one that shows its thing."""
+NEARLY = 0.03
+"""Root of a squared error below which an answer counts as exact; pictures are -1..1."""
 SMALLEST = 1 / 8
 """Share of a picture: changes below it do not count as much as others."""
 
@@ -38,8 +40,11 @@ class ObjectiveOptions:
     keep_weight: float = 0.5  # of a target's mean over all pixels, beside the mean over those that change
     pointer_weight: float = 0.4
     gate_weight: float = 0.5
-    mixture_weight: float = 0.5
-    mixture_spread: float = 0.03  # twice the variance of a source's colours where it is the right one
+    mixture_weight: float = 1.0
+    mixture_spread: float = 0.01  # twice the variance of a source's colours where it is the right one
+    mixture_choice: float = 0.15  # of the cross-entropy of the right source, beside the error of its colours
+    exact_weight: float = 0.25  # of the root of the error, beside its square
+    source_weight: float = 0.25  # of the errors of what copies, whatever its share
     naming_weight: float = 0.2
     naming_nothing: float = 0.2  # of a row that shows no thing, beside one that does
     draws: int = 1  # noise draws per prefix
@@ -138,13 +143,19 @@ def flow_loss(
 
     error = (out.clean - right).square().unflatten(1, (3, -1)).mean(1)
     flow = of_targets(error / row_t.clamp_min(options.time_floor).square())
-    mixture = of_targets(_mixture_loss(right, groups, out.mixtures, options.mixture_spread)).mean()
+    exact = of_targets(_distance(error)).mean()
+    unlikely, astray = _source_losses(right, groups, out.mixtures, options)
+    mixture = of_targets(unlikely).mean()
+    differs = torch.cat([patchify(examples[index].changed, patch) for index in of]).to(device)
+    source = of_targets(astray * differs).mean()
     pointer = _pointer_loss(examples, of, t, groups, out.pointing) / max(slots, 1)
     gate = _gate_loss(examples, of, groups, [one.shares for one in out.mixtures])
     share = len(examples) / len(batch.rows)
     total = flow.mean() + options.gate_weight * gate + options.mixture_weight * mixture
+    total = total + options.exact_weight * exact + options.source_weight * source
     total = total * share + options.pointer_weight * pointer
     parts = {"pointer": pointer.detach() / share, "gate": gate.detach(), "mixture": mixture.detach()}
+    parts |= {"exact": exact.detach(), "source": source.detach()}
     if namer is not None:
         named = naming.loss(namer, encoder.words.weight, prefix.hidden if prefix else None, out.rows)
         total = total + options.naming_weight * named
@@ -180,24 +191,38 @@ def _gate_loss(
     return total / len(of)
 
 
-def _mixture_loss(
-    right: Tensor, groups: Sequence[HeadGroup], mixtures: Sequence[Mixture], spread: float
-) -> Tensor:
-    """How unlikely the answer's pixels [N, P * P] are if each is of one source, up to noise: the loss of competing
-    experts (Jacobs et al. 1991, "Adaptive mixtures of local experts", eq. 1.3) in units of a squared error.
+def _distance(error: Tensor) -> Tensor:
+    """Root of a squared error, smooth at zero: its slope does not fade as an answer becomes nearly right, and of
+    several likely answers it takes one where a square takes their mean."""
+    return (error + NEARLY**2).sqrt() - NEARLY
 
-    The error of the mixture alone lets sources err together: after 310,000 samples the tinted ones were off by 2 to 6,
-    in pictures of -1..1, at shares of a twentieth, and things that the pointer found to two pixels were painted.
+
+def _source_losses(
+    right: Tensor, groups: Sequence[HeadGroup], mixtures: Sequence[Mixture], options: ObjectiveOptions
+) -> tuple[Tensor, Tensor]:
+    """Two losses [N, P * P] of the mixtures' sources, for the pixels of the answer.
+
+    The first takes each pixel to be of one source, up to noise, as competing experts do (Jacobs et al. 1991,
+    "Adaptive mixtures of local experts"): by the odds that it is of each, their squared errors and the cross-entropy
+    of their shares. The error of the mixture alone lets sources err together: after 310,000 samples the tinted ones
+    were off by 2 to 6, in pictures of -1..1, at shares of a twentieth, and things that the pointer found to two pixels
+    were painted; and where two sources are nearly right it hardly asks for the better.
+
+    The second is the distance of the warped picture, as far as it shows anything, and of the base image in other
+    colours, whatever their shares: a source that is not used yet learned next to nothing, and was not used.
     """
     patch = round((right.shape[1] // 3) ** 0.5)
-    found = right.new_empty(len(right), patch * patch)
+    losses = right.new_empty(2, len(right), patch * patch)
     for group, mixture in zip(groups, mixtures, strict=True):
         answer = unpatchify(right[group.rows], group.grid, patch)
         error = (mixture.sources.float() - answer[:, None]).square().mean(2)
-        evidence = mixture.shares.float().clamp_min(1e-6).log() - error / spread
-        unlikely = -spread * evidence.logsumexp(1, keepdim=True)
-        found = found.index_copy(0, group.rows.flatten(), patchify(unlikely, patch).flatten(0, 1))
-    return found
+        shares = mixture.shares.float().clamp_min(1e-6).log()
+        odds = (shares - error / options.mixture_spread).softmax(1).detach()
+        unlikely = (odds * (error - options.mixture_choice * shares)).sum(1, keepdim=True)
+        astray = (mixture.there.detach() * _distance(error))[:, 1:3].sum(1, keepdim=True)
+        found = torch.stack([patchify(one, patch).flatten(0, 1) for one in (unlikely, astray)])
+        losses = losses.index_copy(1, group.rows.flatten(), found)
+    return losses[0], losses[1]
 
 
 def _absent_loss(

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ace_agent.data.errors import SpritesMissing
-from ace_agent.data.retrieval import ReferenceLibrary
+from ace_agent.data.retrieval import ReferenceLibrary, library
 from ace_agent.data.sample import Frame, Pixels, Sample, Turn
 from ace_agent.data.sprites import Sprites
 from ace_agent.engine.packing import MAX_REFERENCES, rows_of
@@ -62,7 +62,7 @@ class MiniPreparer:
 
     def _turn(self, turn: Turn) -> Turn:
         if self._library is None:
-            self._library = ReferenceLibrary.load()
+            self._library = library()
         named = turn.named or tuple(self._library.find(turn.instruction))
         frames = tuple(self._frame(frame) for frame in turn.frames)
         return replace(turn, frames=frames, target=self._square(turn.target), region=None, named=named)

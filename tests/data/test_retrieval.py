@@ -1,14 +1,29 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ace_agent.data import retrieval
 from ace_agent.data.errors import DataError
-from ace_agent.data.retrieval import SIDE, ReferenceLibrary, packaged
+from ace_agent.data.retrieval import (
+    OWN,
+    SIDE,
+    Look,
+    Matcher,
+    ReferenceLibrary,
+    described,
+    packaged,
+    spellings,
+)
+from ace_agent.data.sample import Turn
 from ace_agent.data.vocabulary import HELD_OUT_NAMES, NOUNS
+from ace_agent.data.world import World
+from ace_agent.errors import InputError
+from ace_agent.planner.vocabulary import known_nouns
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +55,7 @@ def _names(library: ReferenceLibrary, text: str) -> list[str]:
         ('write "PIZZA" at the top', []),
         ('turn the edges {image} into "a pizza in space"', ["pizza"]),
         ("a dog, another dog and dogs", ["dog"]),
+        ("a cow with zebra fur", ["cow"]),
         ("nothing known", []),
     ],
 )
@@ -57,7 +73,54 @@ def test_spans_are_the_words_themselves(library: ReferenceLibrary) -> None:
 def test_held_out_things_are_known_to_the_library(library: ReferenceLibrary) -> None:
     assert set(HELD_OUT_NAMES) <= set(library.names())
     assert set(NOUNS) <= set(library.names())
-    assert packaged().stat().st_size < 3_000_000
+    assert packaged().stat().st_size < 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "look"),
+    [
+        ("a car in a city", Look("car")),
+        ("a Glossy red car", Look("car", "fluent", "red")),
+        ("two big flat cars", Look("car", "flat")),
+        ("the grey car", Look("car", color="gray")),
+        ("a red cat and car", Look("cat", color="red")),
+        ("paint a car made of wood", Look("car", texture="wood")),
+        ("a blob cow with zebra fur", Look("cow", "blob", texture="zebra fur")),
+        ("make the car red", Look("car")),
+        ("a bear with ice cream", Look("bear")),
+        ("a bear with ice", Look("bear")),
+        ("a predred car", Look("car")),
+    ],
+)
+def test_what_the_words_say_of_a_thing(library: ReferenceLibrary, text: str, look: Look) -> None:
+    name, start, stop = Matcher(spellings(library.names())).find(text)[0]
+    assert described(name, text, start, stop) == look
+
+
+def test_references_look_as_the_words_say(library: ReferenceLibrary) -> None:
+    """Each look has a picture of its own; what has none in a style is drawn in the first."""
+    texts = ("a car", "a flat car", "a blue car", "a car made of stone")
+    pictures = [library.find(text)[0].frame.image.astype(int) for text in texts]
+    assert all(np.abs(a - b).mean() > 5 for a, b in itertools.combinations(pictures, 2))
+    body = pictures[2][(pictures[2] < 250).any(-1)]
+    assert (body[:, 2] > body[:, 0] + 40).mean() > 0.3
+    (place,) = library.find("a blue car")[0].frame.placements
+    assert (place.key, place.color) == ("car|noto", "blue")
+    only = ReferenceLibrary({"car|noto": library._pictures["car|noto"]})
+    plain, flat = only.find("a car")[0].frame, only.find("a flat car")[0].frame
+    assert np.array_equal(plain.image, flat.image) and flat.placements[0].key == "car|noto"
+
+
+def test_training_and_the_library_show_the_same(library: ReferenceLibrary) -> None:
+    """The scene world draws its references from the sprites, everyone else has the library's."""
+    asked = "a glossy red car and a boot made of gold"
+    turn = Turn("text_to_image", asked, (), np.zeros((8, 8, 3), np.uint8), None, None, ())
+    ours = World()._with_references(turn).named
+    theirs = library.find(turn.instruction)
+    assert len(ours) == len(theirs) == 2
+    for our, their in zip(ours, theirs, strict=True):
+        assert np.abs(our.frame.image.astype(int) - their.frame.image).mean() < 3
+        assert our.frame.placements[0].key == their.frame.placements[0].key
 
 
 def test_references_are_alone_on_white_with_their_place(library: ReferenceLibrary) -> None:
@@ -88,3 +151,23 @@ def test_a_missing_library_or_folder_is_one_clear_line(tmp_path: Path) -> None:
         ReferenceLibrary.load(tmp_path / "none.npz")
     with pytest.raises(DataError, match="not a folder"):
         ReferenceLibrary.load(own=tmp_path / "none")
+
+
+def test_the_environment_names_the_folder_of_own_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are found, and the planner takes their names for known."""
+    known_nouns.cache_clear()
+    Image.new("RGB", (30, 20), (0, 0, 255)).save(tmp_path / "my_rex.png")
+    monkeypatch.setenv(OWN, str(tmp_path))
+    (rex,) = retrieval.library().find("put my rex on a beach")
+    assert rex.name == "my rex" and tuple(rex.frame.image[32, 32]) == (0, 0, 255)
+    assert "my rex" in (known_nouns("ace-mini") or ())
+    known_nouns.cache_clear()
+    monkeypatch.setenv(OWN, str(tmp_path / "none"))
+    with pytest.raises(InputError, match=f"{OWN}.*not a folder"):
+        known_nouns("ace-mini")
+    with pytest.raises(InputError, match=f"{OWN}.*not a folder"):
+        retrieval.library()
+    monkeypatch.delenv(OWN)
+    assert retrieval.library().names() == ReferenceLibrary.load().names()

@@ -54,6 +54,9 @@ def requests() -> list[PreparedRequest]:
     ]
 
 
+ROUNDING = 5e-5
+"""What sums in another order may change of a picture in -1..1, a two-hundredth of a grey level; 1e-5 to 3e-5 over six
+sets of random weights."""
 OPTIONS = SamplingOptions(steps=2, guidance=2.0, guided=(0.0, 1.0))
 
 
@@ -66,7 +69,7 @@ def test_a_packed_batch_agrees_with_each_request_alone(models):
         assert len(alone) == len(pictures) == len(own)
         for a, b in zip(alone, pictures, strict=True):
             assert a.pixels.shape == (3, request.height, request.width)
-            assert (a.pixels - b.pixels).abs().max() < 1e-5
+            assert (a.pixels - b.pixels).abs().max() < ROUNDING
             assert (a.kept - b.kept).abs().max() < 1e-5
 
 
@@ -118,7 +121,7 @@ def test_a_picture_is_the_same_whatever_other_variations_are_made(models):
     request = requests()[1]
     alone = generate(model, encoder, [request], [[7]], TOKENIZER(""), OPTIONS)[0][0]
     beside = generate(model, encoder, [request], [[6, 7, 8]], TOKENIZER(""), OPTIONS)[0][1]
-    assert (alone.pixels - beside.pixels).abs().max() < 1e-5
+    assert (alone.pixels - beside.pixels).abs().max() < ROUNDING
 
 
 def test_the_seed_text_mask_and_history_all_matter(models):
@@ -168,4 +171,4 @@ def test_the_model_survives_a_round_trip(models, tmp_path):
     b = generate(again, encoder, [request], [[7]], TOKENIZER(""), OPTIONS)[0][0]
     for (name, ours), theirs in zip(model.state_dict().items(), again.state_dict().values(), strict=True):
         assert torch.equal(ours, theirs), name
-    assert (a.pixels - b.pixels).abs().max() < 1e-5
+    assert (a.pixels - b.pixels).abs().max() < ROUNDING

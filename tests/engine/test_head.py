@@ -5,12 +5,14 @@ import torch
 from ace_agent.engine.conditions import PreparedFrame, target_inputs, text_batch
 from ace_agent.engine.generation import _branch, encode_request_prefix, encode_texts, noise_rows
 from ace_agent.engine.head import (
+    NEAR,
     TINT,
     CopyHead,
     FrameTable,
     Pointer,
     Pointing,
     agreed,
+    bounded,
     frame_table,
     input_scale,
     pointed_coordinates,
@@ -40,6 +42,15 @@ def test_a_map_of_zeros_keeps_colours_and_others_recolour_their_cell():
     others = torch.ones(16, 24, dtype=torch.bool)
     others[cell] = False
     assert torch.equal(changed[0][:, others], pixels[0][:, others]) and torch.equal(changed[1], pixels[1])
+
+
+def test_what_overshoots_is_held_in_range_and_can_come_back():
+    """The value is clamped and the slope is that of the value before."""
+    pixels = torch.tensor([-3.0, 0.25, 1.5], requires_grad=True)
+    held = bounded(pixels)
+    assert held.tolist() == [-1.0, 0.25, 1.0]
+    held.sum().backward()
+    assert pixels.grad.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_tokens_that_nearly_agree_share_a_map_and_others_keep_theirs():
@@ -80,6 +91,32 @@ def test_the_correction_reaches_what_changes_and_leaves_the_base_image_alone():
     assert torch.equal(shares, same.shares) and shares[:, :1].max() - shares[:, :1].min() > 0.5
     _, gain = precondition(torch.ones(1))
     torch.testing.assert_close(after - before, ((1 - shares[:, :1]) * gain * 0.25).expand_as(base))
+
+
+@torch.no_grad()
+def test_in_a_new_picture_paint_is_grown_over_what_is_copied():
+    """Where a thing is copied, and `NEAR` pixels around, the grown sources are of the paint farther away."""
+    torch.manual_seed(0)
+    head = CopyHead(32, (8, 16, 16), 4).eval()
+    grid, side = (6, 6), 96
+    levels = [torch.randn(1, c, side // n, side // n) for c, n in ((8, 2), (16, 4), (16, 8))]
+    torch.nn.init.normal_(head.leave.weight, std=0.5)
+    mass = torch.zeros(1, 1, side, side)
+    mass[..., 40:56, 40:56] = 1
+    zeros = torch.zeros(1, 3, side, side)
+    film = Film(torch.randn(1, 32), torch.zeros(1, dtype=torch.long))
+    _, mixture = head(
+        torch.randn(1, 36, 32), levels, film, torch.ones(1), zeros, zeros + 7, torch.zeros(1, dtype=torch.bool),
+        zeros, mass, grid,
+    )  # fmt: skip
+    paint = mixture.sources[:, 3]
+    near = torch.zeros(side, side, dtype=torch.bool)
+    near[40 - NEAR : 56 + NEAR, 40 - NEAR : 56 + NEAR] = True
+    for grown in mixture.sources[:, 4:].unbind(1):
+        torch.testing.assert_close(grown[..., ~near], paint[..., ~near])
+        assert grown[..., near].std() < 0.7 * paint[..., near].std()
+        assert grown.abs().max() <= paint.abs().max()
+    assert mixture.there[:, 4:].min() == 1 and mixture.shares[:, [0, 2]].max() == 0
 
 
 @torch.no_grad()

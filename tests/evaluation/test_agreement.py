@@ -36,9 +36,19 @@ def test_left_and_right_count_only_when_spoken_of() -> None:
     assert [check.kind for check in checks_of(judge, "a dog", KNOWN)] == ["object"]
 
 
+def test_what_an_edit_takes_out_must_be_gone() -> None:
+    judge = {"objects": [("car", None, "middle")], "gone": ["cat", "dragon"], "place": "plain"}
+    asked = checks_of(judge, "a car instead of the cat", KNOWN)
+    assert asked == [Check("object", ("car",)), Check("gone", ("cat",))]
+    assert agreement(asked, SEEN).agrees
+    both = Seen((CAR, SeenObject("cat", 0.9, 0.3, 0.7, "", "noto")), "plain", "day", "clear", "")
+    assert agreement(asked, both).by_kind() == {"object": [True], "gone": [False]}
+
+
 def test_every_check_can_fail() -> None:
     failing = [
         Check("object", ("cat",)),
+        Check("gone", ("dog",)),
         Check("both", ("dog", "cat")),
         Check("color", ("car",), "blue"),
         Check("color", ("cat",), "red"),

@@ -16,7 +16,7 @@ from rich.console import Console
 from ace_agent.evaluation import presets
 from ace_agent.evaluation.answering import PipelineAnswerer, TrivialAnswerer
 from ace_agent.evaluation.benchmark import NO_READER, Outcome, run
-from ace_agent.evaluation.card import family_sheets, write_card
+from ace_agent.evaluation.card import family_sheets, in_turn, write_card
 from ace_agent.evaluation.dump import Dump, read_dump
 from ace_agent.evaluation.errors import DumpError
 from ace_agent.evaluation.reader import Reader
@@ -37,7 +37,9 @@ TASKS = (
     "inpaint",
     "chain:undo",
 )
-REPORT = {"held_out_pictures": 5, "accuracy": {"object": 0.5}, "chance": {"object": 0.1}}
+REPORT = {
+    "held_out_pictures": 5, "accuracy": {"object": 0.5}, "chance": {"object": 0.1}, "plain": {"object": 0.75},
+}  # fmt: skip
 SUITE = Suite(TASKS, per_task=2, split="held-out")
 
 
@@ -191,6 +193,14 @@ def test_nobody_is_asked_for_a_thing_that_a_hole_hides_without_a_word() -> None:
             assert noun in shown or noun in question.last.instruction
 
 
+def test_trivial_answers_reach_their_own_columns() -> None:
+    """What stands in a row as a trivial answer is what that answer scores, to the rounding of its pixels."""
+    for kind in ("input", "constant", "affine"):
+        outcome = ask(TrivialAnswerer(kind), Suite(("edit_color", "grayscale"), 3))  # type: ignore[arg-type]
+        for row in outcome.report.rows:
+            assert row.figure == pytest.approx(row.trivial[kind], abs=0.03), (kind, row)
+
+
 def test_presets_ask_what_they_say(reader: Reader) -> None:
     unseen = ask(TrivialAnswerer("target"), Suite(presets.rows_of("ood"), 2), "ood", reader=reader)
     assert {row.name for row in unseen.report.rows} == set(presets.rows_of("ood"))
@@ -235,10 +245,32 @@ def test_the_card_says_it_all(echoed: tuple[Outcome, Echo, Path], tmp_path: Path
     text = card.read_text()
     for row in outcome.report.rows:
         assert f"| {row.name} |" in text
-    for wanted in ("12.0 h", "500,000", "do nothing", "What fails", "remove (score)", "Apache-2.0", "chance"):
+    for wanted in (
+        "12.0 h",
+        "500,000",
+        "do nothing",
+        "What fails",
+        "### Families",
+        "remove (score)",
+        "Apache-2.0",
+        "chance",
+    ):
         assert wanted in text
     for family in sheets:
         assert text.count(f"(model-card/{family}.png)") == 2  # of the card's own report, and of the other
+
+
+def test_sheets_go_through_what_tasks_share() -> None:
+    assert in_turn([[0, 1, 2], [3, 4, 5], [6]]) == [0, 4, 6, 1, 5, 2, 3]
+
+
+def test_families_have_their_means(echoed: tuple[Outcome, Echo, Path]) -> None:
+    report = echoed[0].report
+    told = report.as_json()["families"]
+    for one in told:
+        own = [r.figure for r in report.rows if (r.family, r.measure) == (one["family"], one["measure"])]
+        assert one["tasks"] == len(own) and one["mean"] == pytest.approx(sum(own) / len(own), abs=1e-6)
+    assert sum(one["tasks"] for one in told) == len(report.rows)
 
 
 def test_the_terminal_shows_whole_figures_at_any_width(echoed: tuple[Outcome, Echo, Path]) -> None:

@@ -10,7 +10,8 @@ from ace_agent.training.objective import (
     SMALLEST,
     ObjectiveOptions,
     _absent_loss,
-    _mixture_loss,
+    _distance,
+    _source_losses,
     draw_times,
     flow_loss,
     pixel_weights,
@@ -55,6 +56,7 @@ def test_several_draws_share_a_prefix_and_average_its_losses():
     options, parts = ObjectiveOptions(), losses[2].parts
     own = losses[2].flow.mean() + options.pointer_weight * parts["pointer"]
     own = own + options.mixture_weight * parts["mixture"]
+    own = own + options.exact_weight * parts["exact"] + options.source_weight * parts["source"]
     torch.testing.assert_close(losses[2].total.detach(), own)
 
 
@@ -77,24 +79,72 @@ def test_draws_of_one_prefix_have_the_loss_of_separate_examples():
     torch.testing.assert_close(one.total, two.total)
 
 
-def test_a_mixture_is_charged_for_sources_that_err_together():
-    """Two sources that err by opposite amounts mix to the answer exactly; one that is right is likelier."""
-    right = torch.rand(4, 3 * 16 * 16) - 0.5
-    answer = unpatchify(right[None], (2, 2), 16)
+def one_group() -> HeadGroup:
+    """One target of 2 x 2 tokens."""
     rows = torch.arange(4)[None]
-    group = HeadGroup(
+    return HeadGroup(
         (2, 2), (0,), torch.tensor([0]), rows, torch.zeros(1, 0, dtype=torch.long), rows < 0, None
     )
+
+
+def test_a_mixture_is_charged_for_sources_that_err_together():
+    """Two sources that err by opposite amounts mix to the answer exactly, and are charged for their errors and for not
+    deciding; where one is right only its share is charged for."""
+    right = torch.rand(4, 3 * 16 * 16) - 0.5
+    answer = unpatchify(right[None], (2, 2), 16)
+
+    options = ObjectiveOptions()
 
     def loss(shares: list[float], errors: list[float]) -> torch.Tensor:
         sources = torch.stack([answer + error for error in errors], 1)
         each = torch.tensor(shares)[None, :, None, None].expand(1, 4, 32, 32)
-        return _mixture_loss(right, [group], [Mixture(each, sources)], 0.03)
+        mixture = Mixture(each, sources, torch.ones_like(each))
+        return _source_losses(right, [one_group()], [mixture], options)[0]
 
     together, alone = loss([0.5, 0.5, 0, 0], [0.6, -0.6, 2, 2]), loss([0.9, 0.1, 0, 0], [0.0, 0.6, 2, 2])
     assert together.shape == (4, 256)
-    torch.testing.assert_close(together, torch.full_like(together, 0.36), atol=1e-5, rtol=0)
-    torch.testing.assert_close(alone, torch.full_like(alone, -0.03 * math.log(0.9)), atol=1e-5, rtol=0)
+    undecided = 0.36 + options.mixture_choice * math.log(2)
+    torch.testing.assert_close(together, torch.full_like(together, undecided), atol=1e-5, rtol=0)
+    little = -options.mixture_choice * math.log(0.9)
+    torch.testing.assert_close(alone, torch.full_like(alone, little), atol=1e-5, rtol=0)
+
+
+def test_the_better_of_two_good_sources_is_asked_for():
+    """Of errors whose squares differ by a fortieth, the smaller draws the share to it by the odds."""
+    right = torch.zeros(4, 3 * 16 * 16)
+    logits = torch.zeros(1, 2, 32, 32, requires_grad=True)
+    sources = torch.stack([torch.full((1, 3, 32, 32), error) for error in (0.01, 0.16)], 1)
+    mixture = Mixture(logits.softmax(1), sources, torch.ones(1, 2, 32, 32))
+    _source_losses(right, [one_group()], [mixture], ObjectiveOptions())[0].mean().backward()
+    assert logits.grad[:, 0].max() < 0 < logits.grad[:, 1].min()
+    odds = 1 / (1 + math.exp(-(0.16**2 - 0.01**2) / 0.01))
+    assert -logits.grad.sum((2, 3))[0, 0] == pytest.approx(0.15 * (odds - 0.5), rel=1e-3)
+
+
+def test_copies_are_charged_for_what_they_show_however_little_they_are_used():
+    """The warped picture and the recoloured base image have a loss at no share; where they are nothing, none."""
+    right = torch.zeros(4, 3 * 16 * 16)
+    sources = torch.stack([torch.full((1, 3, 32, 32), error) for error in (9.0, 0.6, 0.3, 9.0)], 1)
+    sources.requires_grad_(True)
+    shares = torch.tensor([1.0, 0, 0, 0])[None, :, None, None].expand(1, 4, 32, 32)
+    there = torch.ones(1, 4, 32, 32)
+    there[:, 1, :16] = 0  # nothing is pointed at in the upper half
+    _, astray = _source_losses(right, [one_group()], [Mixture(shares, sources, there)], ObjectiveOptions())
+    only_base, both = astray[:2], astray[2:]
+    assert only_base.mean().item() == pytest.approx(0.3, abs=0.03)
+    assert both.mean().item() == pytest.approx(0.6 + 0.3, abs=0.06)
+    astray.sum().backward()
+    slopes = sources.grad.abs().amax((0, 2))
+    assert slopes[1, :16].max() == 0 and slopes[1, 16:].min() > 0 and slopes[2].min() > 0
+    assert slopes[[0, 3]].max() == 0
+
+
+def test_a_nearly_right_answer_is_still_pulled_at():
+    """Of errors of a half and of a tenth the pull of a square falls five times, that of the distance hardly."""
+    off = torch.tensor([0.5, 0.1], requires_grad=True)
+    _distance(off.square()).sum().backward()
+    assert off.grad[1] > 0.9 * off.grad[0]
+    assert _distance(torch.zeros(1)).item() == 0
 
 
 def test_pointing_at_what_a_frame_does_not_show_is_charged():

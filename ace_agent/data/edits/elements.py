@@ -20,14 +20,14 @@ def add(studio: Studio, scene: Scene) -> Change:
     """Add something where there is room, naming the side half of the time."""
     if len(scene.objects) >= 3:
         raise Unfit("full")
-    style = scene.objects[0].style if scene.objects else ""
-    new = studio.thing(style=style, color=0.35)
+    new = studio.thing(color=0.35)
     if noun_of(new) in [noun_of(obj) for obj in scene.objects]:
         raise Unfit("there is one already")
     words = [noun_of(obj) for obj in scene.objects]
     if not studio.allows(noun_of(new), *words, scene.background.place):
         raise Unfit("another split's pair")
-    # Nobody says how large, or which way it faces: as things of settled scenes, and as its reference picture.
+    # Nobody says how large, or which way it faces: as things of settled scenes, and as its reference picture. Its
+    # drawing style is what the words say and not that of the others, which no reference picture could follow.
     if scene.objects:
         size = 0.5 if new.person else ADDED_SIZE
     else:
@@ -41,7 +41,7 @@ def add(studio: Studio, scene: Scene) -> Change:
     new = replace(new, x=round(x, 3))
     after = replace(scene, objects=(*scene.objects, new))
     keep_clear(studio, after, new)
-    slots = {"a": a(new, style=False), "side": side}
+    slots = {"a": a(new), "side": side}
     if len(scene.objects) == 1 and studio.chance(0.5):
         slots["the"] = the(studio.rng, scene.objects[0], scene)
         if (x < scene.objects[0].x) == (side == "left"):
@@ -93,7 +93,7 @@ def replace_object(studio: Studio, scene: Scene) -> Change:
     others = [noun_of(other) for other in scene.objects if other != obj]
 
     def suits() -> Object | None:
-        drawn = studio.thing(style=obj.style, color=0.3)
+        drawn = studio.thing(color=0.3)
         if noun_of(drawn) in (*others, noun_of(obj)) or flies(drawn) != flies(obj):
             return None
         fits = studio.fits(noun_of(obj), noun_of(drawn))
@@ -102,7 +102,7 @@ def replace_object(studio: Studio, scene: Scene) -> Change:
     pool = studio.until(suits)
     size = max(obj.size, 0.5) if pool.person else min(obj.size, 0.5)
     new = replace(pool, x=obj.x, y=max(obj.y, size + 0.03), size=size, flip=False)
-    slots = {"the": the(studio.rng, obj, scene), "a": a(new, style=False)}
+    slots = {"the": the(studio.rng, obj, scene), "a": a(new)}
     return Change("replace", "replace", slots, swap(scene, obj, new), local=True, exact=False)
 
 

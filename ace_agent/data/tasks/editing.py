@@ -10,7 +10,8 @@ from ace_agent.data.edits import EDITS, Change
 from ace_agent.data.errors import Unfit
 from ace_agent.data.render import Picture
 from ace_agent.data.sample import Frame, Turn
-from ace_agent.data.studio import Studio
+from ace_agent.data.scene import Scene
+from ace_agent.data.studio import Studio, noun_of
 
 _MASKED = 0.2  # share of local edits that come with a mask
 _LEAST = 0.003  # share of pixels that an edit must change; less is a no-op to the eye
@@ -51,5 +52,11 @@ def edit_turn(studio: Studio, before: Picture, change: Change, *, masked: float 
         base=0,
         region=region,
         placements=after.placements,
-        judge=facts(change.after, exact=change.exact),
+        judge={**facts(change.after, exact=change.exact), "gone": _gone(before.scene, change.after)},
     )
+
+
+def _gone(before: Scene, after: Scene) -> list[str]:
+    """Nouns of what an edit takes out of the scene."""
+    left = {noun_of(thing) for thing in after.objects}
+    return sorted({noun_of(thing) for thing in before.objects} - left)
