@@ -33,3 +33,10 @@ def test_the_roofline_in_the_docs_is_what_the_script_prints():
 def test_the_kernel_benchmarks_run(name):
     printed = run(f"benchmarks/{name}.py", "--quick", "--rounds", "1", "--threads", "1")
     assert "1.00 x" in printed
+
+
+def test_the_rates_of_training_pairs_are_measured():
+    few = ("--pictures", "12", "--linked", "64", "--scenes", "8", "--no-models")
+    printed = run("benchmarks/data_rates.py", *few)
+    for row in ("synthesize, png", "synthesize, webp", "cluster, png", "linking 64", "scene world"):
+        assert row in printed
