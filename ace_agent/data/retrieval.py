@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -184,6 +184,14 @@ def frame(picture: Image.Image, look: Look) -> Frame:
     return Frame(np.asarray(paper), np.asarray(covered), (Placement(look.key, *box, False, look.color),))
 
 
+def references(matcher: Matcher, instruction: str, drawn: Callable[[Look], Frame]) -> list[Named]:
+    """What ``instruction`` names, in order, each with the picture that ``drawn`` has of it as it is described."""
+    return [
+        Named(instruction[start:stop], start, stop, drawn(described(name, instruction, start, stop)))
+        for name, start, stop in matcher.find(instruction)
+    ]
+
+
 class ReferenceLibrary:
     """Pictures by name.
 
@@ -223,12 +231,7 @@ class ReferenceLibrary:
 
     def find(self, instruction: str) -> list[Named]:
         """A reference picture of each thing that ``instruction`` names, in order; the person's own as they are."""
-        return [
-            Named(
-                instruction[start:stop], start, stop, self._frame(described(name, instruction, start, stop))
-            )
-            for name, start, stop in self._matcher.find(instruction)
-        ]
+        return references(self._matcher, instruction, self._frame)
 
     def _make_frame(self, look: Look) -> Frame:
         if look.name in self._own:
@@ -265,10 +268,7 @@ def own_names() -> frozenset[str]:
     Raises:
         InputError: $ACE_REFERENCES is no folder.
     """
-    try:
-        return frozenset(own_pictures(os.environ.get(OWN) or None))
-    except DataError as error:
-        raise InputError(f"{OWN}: {error}", f"set it to another folder, or unset {OWN}") from None
+    return frozenset(own_pictures(_own_folder()))
 
 
 def library() -> ReferenceLibrary:
@@ -277,8 +277,16 @@ def library() -> ReferenceLibrary:
     Raises:
         InputError: $ACE_REFERENCES is no folder.
     """
-    own_names()
-    return ReferenceLibrary.load(own=os.environ.get(OWN) or None)
+    return ReferenceLibrary.load(own=_own_folder())
+
+
+def _own_folder() -> str | None:
+    folder = os.environ.get(OWN) or None
+    if folder is not None and not Path(folder).is_dir():
+        raise InputError(
+            f"{OWN}: {folder} is not a folder of pictures", f"set it to another folder, or unset {OWN}"
+        )
+    return folder
 
 
 def packaged() -> Path:

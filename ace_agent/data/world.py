@@ -10,7 +10,7 @@ from ace_agent.data import retrieval
 from ace_agent.data.chains import CHAINS as _CHAINS
 from ace_agent.data.errors import DataError, Unfit, UnknownTask
 from ace_agent.data.render import Renderer
-from ace_agent.data.sample import Frame, Named, Sample, Split, Turn
+from ace_agent.data.sample import Frame, Sample, Split, Turn
 from ace_agent.data.scene import Object
 from ace_agent.data.sprites import Sprites
 from ace_agent.data.studio import Catalogue, Studio
@@ -94,15 +94,8 @@ class World:
         return retrieval.Matcher(retrieval.spellings(names))
 
     def _with_references(self, turn: Turn) -> Turn:
-        looks = [
-            (retrieval.described(name, turn.instruction, start, stop), start, stop)
-            for name, start, stop in self._matcher.find(turn.instruction)
-        ]
-        named = tuple(
-            Named(turn.instruction[start:stop], start, stop, self._reference(look))
-            for look, start, stop in looks
-        )
-        return replace(turn, named=named)
+        named = retrieval.references(self._matcher, turn.instruction, self._reference)
+        return replace(turn, named=tuple(named))
 
     def _make_reference(self, look: retrieval.Look) -> Frame:
         if look.style not in self._catalogue.styles[look.name]:

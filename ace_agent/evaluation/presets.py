@@ -73,8 +73,7 @@ def unseen_object(studio: Studio) -> list[Turn]:
 
 def _reference(studio: Studio, instruction: str, name: str) -> tuple[Named, ...]:
     frame = retrieval.frame(studio.renderer.sprites.get(name, STYLES[0]), retrieval.Look(name))
-    found = retrieval.Matcher({name: name}).find(instruction)
-    return tuple(Named(instruction[start:stop], start, stop, frame) for _, start, stop in found)
+    return tuple(retrieval.references(retrieval.Matcher({name: name}), instruction, lambda look: frame))
 
 
 def edit_of_unseen_object(studio: Studio) -> list[Turn]:

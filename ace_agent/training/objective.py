@@ -96,7 +96,8 @@ def flow_loss(
     t = every_t[batch.start * draws :][: len(examples) * draws]
     noise = torch.randn(sum(batch.rows) * draws, 3 * patch * patch, generator=generator)
     noise = noise[sum(batch.rows[: batch.start]) * draws :][: sum(map(len, clean))]
-    changed = [pixel_weights(patchify(e.changed, patch), options) for e in examples for _ in range(draws)]
+    differs = [patchify(example.changed, patch) for example in examples for _ in range(draws)]
+    changed = [pixel_weights(one, options) for one in differs]
     slots = draws * sum(len(example.correspondence.tokens.unique()) for example in examples)
     naming = Naming(examples, draws, options.naming_nothing)
     if processes.count == 1:
@@ -146,8 +147,7 @@ def flow_loss(
     exact = of_targets(_distance(error)).mean()
     unlikely, astray = _source_losses(right, groups, out.mixtures, options)
     mixture = of_targets(unlikely).mean()
-    differs = torch.cat([patchify(examples[index].changed, patch) for index in of]).to(device)
-    source = of_targets(astray * differs).mean()
+    source = of_targets(astray * torch.cat(differs).to(device)).mean()
     pointer = _pointer_loss(examples, of, t, groups, out.pointing) / max(slots, 1)
     gate = _gate_loss(examples, of, groups, [one.shares for one in out.mixtures])
     share = len(examples) / len(batch.rows)
