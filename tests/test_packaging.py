@@ -23,7 +23,7 @@ SOURCE_ROOTS = {
 # Room -> rooms it may import; see docs/design.md. The command modules of a room (`cli`) belong to the command line.
 LEAVES = {
     "ace_agent",
-    *(f"ace_agent.{leaf}" for leaf in ("errors", "loading", "tasks", "pictures", "weights")),
+    *(f"ace_agent.{leaf}" for leaf in ("errors", "loading", "quotes", "tasks", "pictures", "weights")),
 }
 PLAN = LEAVES | {
     "ace_agent.plan",
@@ -41,6 +41,7 @@ ALLOWED = {
     "ace_memory": {"ace_memory"},
     "ace_agent.errors": set(),
     "ace_agent.loading": set(),
+    "ace_agent.quotes": set(),
     "ace_agent.tasks": LEAVES,
     "ace_agent.pictures": LEAVES,
     "ace_agent.plan": PLAN,

@@ -66,6 +66,18 @@ class _Chain:
         self.apply(Change(task, kind, slots, scene, local=True))
 
 
+def _recalled(studio: Studio) -> bool:
+    """Whether a last turn leaves the earlier picture that it speaks of to the history, as it always does where it is
+    measured, or shows it again among its own frames, as an assistant may that looked it up."""
+    return studio.split != "train" or studio.chance(0.5)
+
+
+def _from_memory(studio: Studio, kind: str, scene: Scene, words: str) -> Turn:
+    """A new picture that shares something with an earlier one, which only the history shows."""
+    turn = picture_turn(studio, scene, words)
+    return replace(turn, instruction=studio.say(kind, {"caption": words}))
+
+
 def plain(studio: Studio) -> tuple[Turn, ...]:
     """Two to eight turns of edits, short ones more often."""
     chain = _Chain(studio)
@@ -118,10 +130,14 @@ def same_style(studio: Studio) -> tuple[Turn, ...]:
         return scene, words, drawn
 
     _, words, drawn = styled()
-    named = studio.pick(edits.STYLE_PHRASES[style])
     chain = _Chain(studio)
-    chain.turns.append(picture_turn(studio, drawn, f"{words} as {named}"))
     chain.pictures.append(studio.render(drawn))
+    if _recalled(studio):
+        chain.steps(1, 2)
+        _, words, drawn = styled()
+        return (*chain.turns, _from_memory(studio, "same_style", drawn, words))
+    named = studio.pick(edits.STYLE_PHRASES[style])
+    chain.turns.append(picture_turn(studio, drawn, f"{words} as {named}"))
     for _ in range(studio.rng.choices((1, 2), (0.7, 0.3))[0]):
         _, words, drawn = styled()
         picture = studio.render(drawn)
@@ -147,6 +163,13 @@ def same_place(studio: Studio) -> tuple[Turn, ...]:
     chain = _Chain(studio)
     background = studio.background(plain=0, simple=0.6)
     chain.open(studio.scene(1, background=background))
+    if _recalled(studio):
+        chain.steps(1, 2)
+        if chain.scene.background != background:
+            raise Unfit("another place")
+        others = studio.still(studio.scene(1, background=background))
+        words = captions.subjects(studio.rng, others.objects)
+        return (*chain.turns, _from_memory(studio, "same_place", others, words))
     more = studio.rng.choices((1, 2), (0.7, 0.3))[0]
     for _ in range(max(more, 2 - len(chain.turns))):
         others = studio.still(studio.scene(1, background=background))
@@ -162,11 +185,18 @@ def object_of_first(studio: Studio) -> tuple[Turn, ...]:
     second = studio.scene(1, background=studio.background(plain=0.1))
     if noun_of(second.objects[0]) == noun_of(obj) or obj.person:
         raise Unfit("the same thing twice")
-    studio_turns = [picture_turn(studio, scene, caption(studio.rng, scene)) for scene in (first, second)]
+    source = studio.render(first)
     chain = _Chain(studio)
-    chain.turns += studio_turns
+    recalled = _recalled(studio)
+    if recalled:  # both pictures were brought along and changed, so that the history shows them
+        chain.pictures.append(source)
+        chain.step()
+        if obj not in chain.scene.objects:
+            raise Unfit("the thing has changed")
+    else:
+        chain.turns += [picture_turn(studio, one, caption(studio.rng, one)) for one in (first, second)]
     chain.pictures.append(studio.render(second))
-    if studio.chance(0.5):
+    if recalled or studio.chance(0.5):
         chain.step()
     if len(chain.scene.objects) != 1:
         raise Unfit("no room")
@@ -182,17 +212,13 @@ def object_of_first(studio: Studio) -> tuple[Turn, ...]:
         raise Unfit("no room")
     before = chain.pictures[-1]
     after = studio.render(replace(chain.scene, objects=(*chain.scene.objects, stood)))
-    source = studio.render(first)
+    shown = (Frame(before.image, None, before.placements), Frame(source.image, None, source.placements))
     text = studio.say("object_of_first", {"the": words, "thing": noun_of(obj)})
     chain.turns.append(
         Turn(
             task="add",
             instruction=text,
-            # The picture that is named enters again as a frame of this turn.
-            frames=(
-                Frame(before.image, None, before.placements),
-                Frame(source.image, None, source.placements),
-            ),
+            frames=shown[:1] if recalled else shown,
             target=after.image,
             base=0,
             region=masks.difference(before.image, after.image),

@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter
 
-from ace_agent.data import backgrounds, colors, landscapes, operators, people
+from ace_agent.data import backgrounds, colors, landscapes, lettering, operators, people
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Pixels, Placement
 from ace_agent.data.scene import Background, Lettering, Object, Scene
@@ -84,9 +84,8 @@ class Picture:
     def placements(self) -> tuple[Placement, ...]:
         if "upside down" in self.scene.adjust or "mirrored" in self.scene.adjust:
             return ()  # a placement has no word for a picture turned over
-        return tuple(
-            self._renderer.placement(patch, obj) for obj, patches in self._pieces for patch in patches
-        )
+        things = (self._renderer.placement(patch, obj) for obj, patches in self._pieces for patch in patches)
+        return (*things, *self._renderer.written(self.scene))
 
     @property
     def size(self) -> int:
@@ -171,7 +170,8 @@ class Renderer:
             pieces.append((obj, patches))
         image = self._weather(bare, scene, pieces)
         if scene.lettering:
-            self._write(image, scene.lettering)
+            words, at = self._letters(scene.lettering)
+            image.paste(words, at, words)
         pixels = np.asarray(image)
         for name in scene.adjust:
             pixels = operators.ADJUSTMENTS[name](pixels)
@@ -275,6 +275,22 @@ class Renderer:
                 )
         return Placement(patch.key, x, y, w, h, obj.flip, patch.color, tuple(parts))
 
+    # ---- words
+
+    def _letters(self, asked: Lettering) -> tuple[Image.Image, tuple[int, int]]:
+        """Words as they are drawn, RGBA, and where: left and top."""
+        words = lettering.typeset(asked.words, asked.color, self.size)
+        middle = {"top": 0.13, "middle": 0.5, "bottom": 0.88}[asked.where] * self.size
+        return words, ((self.size - words.width) // 2, round(middle - words.height / 2))
+
+    def written(self, scene: Scene) -> tuple[Placement, ...]:
+        """Where the words over a scene are; nothing without."""
+        if not scene.lettering:
+            return ()
+        words, at = self._letters(scene.lettering)
+        x, y, w, h = (n / self.size for n in (*at, *words.size))
+        return (Placement(lettering.key(scene.lettering.words), x, y, w, h, False, scene.lettering.color),)
+
     # ---- surroundings
 
     def _background(self, background: Background) -> Image.Image:
@@ -343,45 +359,6 @@ class Renderer:
                 solid = patch.image.getchannel("A").point(lambda alpha: 255 if alpha > 127 else 0)
                 plane.paste(label, (patch.left, patch.top), solid)
         return np.array(list(landscapes.LABELS.values()), np.uint8)[np.asarray(plane)]
-
-    # ---- words
-
-    def letters(self, lettering: Lettering) -> Pixels:
-        """Opacity of the words with their outline, uint8 [H, W]."""
-        plane = Image.new("L", (self.size, self.size))
-        self._write(plane, lettering)
-        return np.asarray(plane)
-
-    def _write(self, image: Image.Image, lettering: Lettering) -> None:
-        side = self.size
-        pen = ImageDraw.Draw(image)
-        height = round(0.17 * side)
-        stroke = max(1, side // 64)
-        while True:
-            font = _font(height)
-            box = pen.textbbox((0, 0), lettering.words, font=font, stroke_width=stroke)
-            if box[2] - box[0] <= 0.94 * side or height <= 7:
-                break
-            height -= 1
-        x = (side - (box[2] - box[0])) / 2 - box[0]
-        line = {"top": 0.13, "middle": 0.5, "bottom": 0.88}[lettering.where] * side
-        y = line - (box[1] + box[3]) / 2
-        fill = colors.RGB[lettering.color]
-        bright = 0.3 * fill[0] + 0.59 * fill[1] + 0.11 * fill[2] > 135
-        rim = (30, 30, 36) if bright else (250, 250, 250)
-        if image.mode == "L":
-            pen.text((x, y), lettering.words, font=font, fill=255, stroke_width=stroke, stroke_fill=255)
-        else:
-            pen.text((x, y), lettering.words, font=font, fill=fill, stroke_width=stroke, stroke_fill=rim)
-
-
-_FONTS: dict[int, ImageFont.FreeTypeFont | ImageFont.ImageFont] = {}
-
-
-def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    if height not in _FONTS:
-        _FONTS[height] = ImageFont.load_default(height)
-    return _FONTS[height]
 
 
 def _noun(obj: Object) -> str:

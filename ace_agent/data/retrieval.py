@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ace_agent.data import lettering
 from ace_agent.data.colors import TEXTURES, TINTS, dressed
 from ace_agent.data.errors import DataError
 from ace_agent.data.sample import Frame, Named, Placement
 from ace_agent.data.sprites import SIZE, Sprites, fit
-from ace_agent.data.vocabulary import HAIRY, NOUNS, STYLE_WORDS, STYLES
+from ace_agent.data.vocabulary import FACE_WORDS, HAIRY, NOUNS, STYLE_WORDS, STYLES
 from ace_agent.data.wordings import plural
 from ace_agent.errors import InputError
 
@@ -156,9 +157,14 @@ class Look:
     texture: str = ""
 
     @property
-    def key(self) -> str:
-        """Of its placement and of its picture in the library: how it is drawn."""
+    def drawing(self) -> str:
+        """Key of its picture in the library."""
         return f"{self.name}|{self.style}"
+
+    @property
+    def key(self) -> str:
+        """Of its placement."""
+        return f"{self.drawing}|{self.texture}" if self.texture else self.drawing
 
 
 def described(name: str, instruction: str, start: int, stop: int) -> Look:
@@ -168,6 +174,37 @@ def described(name: str, instruction: str, start: int, stop: int) -> Look:
     color = "gray" if color == "grey" else color
     texture = (after[1] or after[2]).lower() if after else ""
     return Look(name, _STYLE_OF.get(style, STYLES[0]), color, texture)
+
+
+_CHANGES = (
+    ("texture", re.compile(rf"\b({'|'.join(TEXTURES)})\b(?!\s+cream)", re.IGNORECASE)),
+    ("color", re.compile(rf"(?<!\bon )\b({'|'.join(TINTS)})\b(?!\s+(?:field|hair)\b)", re.IGNORECASE)),
+)
+_NOT_OF_IT = re.compile(r"\"|\bbackground\b|\bfading\b", re.IGNORECASE)
+
+
+def changed(look: Look, instruction: str, start: int, stop: int) -> Look:
+    """The look that a request for one change leaves the only thing that it names: "set the colour of the car to red",
+    "cover the car with moss". Colours of lettering, of backgrounds, of fields and of hair are not the thing's."""
+    if _NOT_OF_IT.search(instruction):
+        return look
+    rest = _BEFORE.sub("", instruction[:start]) + " , " + instruction[stop:]
+    for part, words in _CHANGES:
+        said = {match[1].lower() for match in words.finditer(rest)}
+        if len(said) == 1:
+            return replace(look, **{"color": "", "texture": "", part: said.pop()})
+    return look
+
+
+_FACE = re.compile(r"\bfaces?\b(?!\s+of\b)", re.IGNORECASE)
+_MOODS = {words: face for face, both in FACE_WORDS.items() for words in both}
+_MOOD = re.compile(rf"\b({'|'.join(sorted(_MOODS, key=len, reverse=True))})\b(?!\s+face)", re.IGNORECASE)
+
+
+def _expression(instruction: str) -> tuple[str, int, int] | None:
+    """The face that a request for an expression asks for, with where it does: "make the happy face sad"."""
+    moods = list(_MOOD.finditer(instruction)) if _FACE.search(instruction) else []
+    return (_MOODS[moods[0][1].lower()], *moods[0].span()) if len(moods) == 1 else None
 
 
 def frame(picture: Image.Image, look: Look) -> Frame:
@@ -185,18 +222,26 @@ def frame(picture: Image.Image, look: Look) -> Frame:
 
 
 def references(matcher: Matcher, instruction: str, drawn: Callable[[Look], Frame]) -> list[Named]:
-    """What ``instruction`` names, in order, each with the picture that ``drawn`` has of it as it is described."""
-    return [
-        Named(instruction[start:stop], start, stop, drawn(described(name, instruction, start, stop)))
-        for name, start, stop in matcher.find(instruction)
-    ]
+    """What ``instruction`` names, in order, each with the picture that ``drawn`` has of it as described; then what it
+    quotes to be drawn, set in type."""
+    found = matcher.find(instruction)
+    things = []
+    for name, start, stop in found:
+        look = described(name, instruction, start, stop)
+        if len(found) == 1:
+            look = changed(look, instruction, start, stop)
+        things.append(Named(instruction[start:stop], start, stop, drawn(look)))
+    if (asked := _expression(instruction)) and asked[0] not in (name for name, *_ in found):
+        name, start, stop = asked
+        things.append(Named(instruction[start:stop], start, stop, drawn(Look(name))))
+    return [*things, *lettering.references(instruction)]
 
 
 class ReferenceLibrary:
     """Pictures by name.
 
     Args:
-        pictures: uint8 [64, 64, 4] by the key of their `Look`.
+        pictures: uint8 [64, 64, 4] by the drawing of their `Look`.
         own: folder of the user's own pictures, named by their file names; they win over ours.
     """
 
@@ -237,9 +282,9 @@ class ReferenceLibrary:
         if look.name in self._own:
             with Image.open(self._own[look.name]) as opened:
                 return frame(opened.convert("RGBA"), Look(look.name))
-        if look.key not in self._pictures:
+        if look.drawing not in self._pictures:
             look = replace(look, style=STYLES[0])
-        picture = fit(Image.fromarray(self._pictures[look.key], "RGBA"), SIZE)
+        picture = fit(Image.fromarray(self._pictures[look.drawing], "RGBA"), SIZE)
         return frame(dressed(picture, look.color, look.texture), look)
 
 
@@ -312,7 +357,7 @@ def build(out: str | os.PathLike[str], sprites: str | os.PathLike[str] | None = 
             sheet.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
             pixels = np.array(sheet)
             pixels[pixels[..., 3] == 0] = 0
-            pictures[Look(name, style).key] = pixels
+            pictures[Look(name, style).drawing] = pixels
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(out, keys=np.array(list(pictures)), pictures=np.stack(list(pictures.values())))
     return len(pictures)

@@ -22,7 +22,7 @@ class Placement:
     Args:
         key: equal in two pictures when the object looks the same up to position, size, mirroring
             and colour, so that its pixels correspond. A second object of the same look in one
-            scene ends in ``#2``; what stands before ``#`` is its look.
+            scene ends in ``#2``; what stands before ``#`` is its look. Words begin with a quote.
         x: left edge of its sprite's box, in fractions of the picture's width.
         y: top edge, in fractions of the height.
         w: width of the box, in fractions of the picture's width.
@@ -40,6 +40,11 @@ class Placement:
     flip: bool
     color: str = ""
     parts: tuple[Placement, ...] = ()
+
+    @property
+    def is_lettering(self) -> bool:
+        """Whether it is words over the picture and no object."""
+        return self.key.startswith('"')
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,10 @@ class Named:
     """A reference picture of something the instruction names.
 
     Args:
-        name: the noun as it stands in the instruction ("pine tree").
+        name: the noun as it stands in the instruction ("pine tree"), or what is quoted, with its quotes.
         start: where it starts in the instruction, in characters.
         stop: where it ends.
-        frame: 64x64, the thing alone and untinted on white.
+        frame: the thing alone on white, 64x64, or words, 128x32.
     """
 
     name: str

@@ -26,6 +26,8 @@ _CATEGORY_WEIGHTS = {
 _RARE_SHARE = 0.2  # of draws that may be a rare noun
 _FIGURES = 0.06  # share of objects that are drawn figures
 _STYLE_WEIGHTS = {"noto": 0.7, "fluent": 0.12, "flat": 0.10, "blob": 0.08}
+_MIRRORED = 0.15
+"""Share of things that face the other way than they are drawn, and than their reference pictures do."""
 _LANDSCAPES = {"train": (0, 40), "validation": (1000, 12), "held-out": (2000, 12)}
 """First seed and count of each split's landscapes: few enough that rendered ones are met again."""
 
@@ -173,7 +175,7 @@ class Studio:
         if self.catalogue.tintable(name, style) and self.chance(color):
             tint = self.rng.choice(colors.TINTS)
         size = NOUNS[name.split("+")[0]].size * self.rng.uniform(0.85, 1.15)
-        return Object(name, style, size=size, color=tint, flip=self.chance(0.5))
+        return Object(name, style, size=size, color=tint, flip=self.chance(_MIRRORED))
 
     def place(
         self, things: Sequence[Object], background: Background, *, still: bool = False

@@ -181,3 +181,19 @@ def _read(table: dict[str, tuple[float, str]]) -> dict[str, Noun]:
 NOUNS: dict[str, Noun] = _read(_TABLE)
 HELD_OUT_NAMES: tuple[str, ...] = tuple(n.name for n in NOUNS.values() if n.held_out)
 """Nouns that no training sample draws or mentions; retrieval is judged on them."""
+
+FACE_WORDS: dict[str, tuple[str, str]] = {
+    "happy face": ("smile", "happy"),
+    "laughing face": ("laugh", "laughing"),
+    "winking face": ("wink", "winking"),
+    "crying face": ("cry", "crying"),
+    "angry face": ("look angry", "angry"),
+    "sleeping face": ("sleep", "sleeping"),
+    "surprised face": ("look surprised", "surprised"),
+    "sad face": ("look sad", "sad"),
+    "neutral face": ("look neutral", "neutral"),
+    "silly face": ("stick out the tongue", "silly"),
+    "loving face": ("look in love", "loving"),
+    "scared face": ("look scared", "scared"),
+}
+"""Expressions of faces, each a thing of its own: how one is asked for, and what it is called."""

@@ -858,14 +858,28 @@ TABLES: dict[str, str] = {
         print "<words>" at the <where> of ~
         add the words "<words>" at the <where>@
         place the text "<words>" at the <where> of ~
-        write <color> "<words>" at the <where> of ~
-        add <color> text "<words>" at the <where>@
-        put the words "<words>" in <color> at the <where>@
+        put the lettering "<words>" at the <where>@
         =the text "<words>" at the <where>@
         set "<words>" at the <where> of ~
         label ~ "<words>" at the <where>
         letter "<words>" at the <where> of ~
         caption ~ with "<words>" at the <where>
+    """,
+    "render_text_color": """
+        write <color> "<words>" at the <where> of ~
+        add <color> text "<words>" at the <where>@
+        add the text "<words>" in <color> at the <where>@
+        write "<words>" in <color> at the <where> of ~
+        print "<words>" in <color> on ~ at the <where>
+        put <color> words "<words>" at the <where>@
+        add <color> letters "<words>" at the <where> of ~
+        put "<words>" in <color> at the <where>@
+        put the words "<words>" in <color> at the <where>@
+        set "<words>" in <color> at the <where> of ~
+        place <color> text "<words>" at the <where>@
+        letter "<words>" in <color> at the <where> of ~
+        caption ~ with <color> letters "<words>" at the <where>
+        label ~ "<words>" in <color> at the <where>
     """,
     "remove_text": """
         wipe the lettering from ~

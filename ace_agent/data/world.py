@@ -22,24 +22,24 @@ CHAINS: tuple[str, ...] = tuple(_CHAINS)
 TASK_WEIGHTS: dict[str, float] = {
     # Pictures from words, which are asked for first and whose grounds were hazes longest, come most; then tasks with
     # one exact answer, which are measured without a reader, and among them those that read words (docs/training.md).
-    "text_to_image": 18.0,
-    "segment": 6.0, "depth": 2.5,
+    "text_to_image": 14.0,
+    "segment": 8.0, "depth": 2.5,
     "edge": 1.0, "contour": 3.0, "pose": 0.8, "scribble": 1.2, "doodle": 1.5,
     "grayscale": 3.0, **dict.fromkeys(("mosaic", "degrade"), 3.0),
     **dict.fromkeys(
         ("segment_to_image", "depth_to_image", "pose_to_image", "edge_to_image", "contour_to_image",
-         "scribble_to_image", "doodle_to_image"), 2.0),
-    "colorize": 0.6, "demosaic": 2.5, "restore": 2.5,
-    "edit_color": 10.0, "edit_texture": 4.0, "edit_motion": 6.0, "edit_scene": 4.0, "edit_face": 4.0,
+         "scribble_to_image", "doodle_to_image"), 5.0),
+    "colorize": 1.5, "demosaic": 2.5, "restore": 2.5,
+    "edit_color": 10.0, "edit_texture": 4.0, "edit_motion": 8.0, "edit_scene": 4.0, "edit_face": 4.0,
     "edit_style": 4.0, "edit_general": 3.0,
     "add": 5.0, "remove": 6.0, "replace": 5.0, "render_text": 2.5, "remove_text": 3.0,
-    "inpaint": 1.5, "outpaint": 1.0,
+    "inpaint": 3.0, "outpaint": 1.0,
     "extract_foreground": 3.5, "extract_background": 3.0, "fuse_layers": 2.5,
-    "subject_reference": 4.0, "face_reference": 2.0,
-    "style_reference": 3.0, "try_on": 5.0, "face_swap": 4.0,
-    "multi_control": 2.0,
+    "subject_reference": 4.0, "face_reference": 3.0,
+    "style_reference": 4.0, "try_on": 5.0, "face_swap": 4.0,
+    "multi_control": 4.0,
     "chain": 2.5, "chain:bring_back": 1.5, "chain:undo": 2.5,
-    "chain:same_style": 2.0, "chain:same_place": 2.0, "chain:object_of_first": 3.0,
+    "chain:same_style": 3.0, "chain:same_place": 5.0, "chain:object_of_first": 5.0,
 }  # fmt: skip
 """How often each task is drawn when none is named."""
 

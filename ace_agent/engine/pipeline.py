@@ -36,6 +36,8 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 HISTORY_BUDGET = 1024
 """Tokens of prefix that ace-mini was trained to read (docs/design.md, rule 7)."""
 REFERENCE_SIDE = 64
+LETTERS = 128, 32
+"""Width and height of a reference picture that shows words."""
 VARIED_STEPS = 2
 
 
@@ -48,11 +50,16 @@ class ACEPipelineOutput:
     regions: list[npt.NDArray[np.float32] | None]
 
 
-def frame_pixels(image: Image.Image, side: int) -> Tensor:
-    """Float [3, side, side] in -1..1."""
+def reference_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height at which ace-mini reads a reference picture: a square, or four times as wide as high."""
+    return LETTERS if image.width == 4 * image.height else (REFERENCE_SIDE, REFERENCE_SIDE)
+
+
+def frame_pixels(image: Image.Image, size: tuple[int, int]) -> Tensor:
+    """Float [3, h, w] in -1..1; `size` is (width, height)."""
     resized = image.convert("RGB")
-    if resized.size != (side, side):
-        resized = resized.resize((side, side), Image.Resampling.LANCZOS)
+    if resized.size != size:
+        resized = resized.resize(size, Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(resized)).permute(2, 0, 1).float() / 127.5 - 1
 
 
@@ -65,11 +72,11 @@ def frame_mask(mask: Image.Image | None, side: int) -> Tensor:
     return set_ if bool(set_.any()) else torch.ones_like(set_)
 
 
-def matte(mask: Image.Image | None, side: int) -> Tensor:
-    """Float [1, side, side], how much of each pixel is the thing; no mask means all of it."""
+def matte(mask: Image.Image | None, size: tuple[int, int]) -> Tensor:
+    """Float [1, h, w], how much of each pixel is the thing; no mask means all of it. `size` is (width, height)."""
     if mask is None:
-        return torch.ones(1, side, side)
-    small = mask if mask.size == (side, side) else mask.resize((side, side), Image.Resampling.LANCZOS)
+        return torch.ones(1, *size[::-1])
+    small = mask if mask.size == size else mask.resize(size, Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(small)).float()[None] / 255
 
 
@@ -152,15 +159,14 @@ class ACEPipeline:
         """A condition unit as tensors at the model's own size."""
         side = self.native_size
         frames = [
-            PreparedFrame(frame_pixels(image, side), frame_mask(mask, side), number)
+            PreparedFrame(frame_pixels(image, (side, side)), frame_mask(mask, side), number)
             for number, (image, mask) in enumerate(zip(unit.images, unit.masks, strict=True))
         ]
         named = []
         for slot, reference in enumerate(unit.references[:MAX_REFERENCES]):
-            pixels = frame_pixels(reference.image, REFERENCE_SIDE)
-            frames.append(
-                PreparedFrame(pixels, matte(reference.mask, REFERENCE_SIDE), REFERENCE_INDICATOR + slot)
-            )
+            size = reference_size(reference.image)
+            pixels = frame_pixels(reference.image, size)
+            frames.append(PreparedFrame(pixels, matte(reference.mask, size), REFERENCE_INDICATOR + slot))
             named.append((reference.start, reference.stop, slot))
         return PreparedUnit(self.tokenizer(unit.instruction, named), tuple(frames))
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ace_agent.engine.head import Mixture, Pointing
+from ace_agent.engine.head import Mixture
 from ace_agent.engine.layers import KeyValues
+from ace_agent.engine.pointer import Pointing
 from ace_agent.engine.unet import Features, Film
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ace_agent.engine.lcu import indicator_number
 from ace_agent.engine.packing import REFERENCE_INDICATOR
+from ace_agent.quotes import is_caption
 from ace_agent.tasks import TASKS
 
 SPECIAL = ("<pad>", "<end>", "<image>", "<quote>")
@@ -26,7 +27,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,:;!?'-+&%#@/()$*=\"_ "
 MAX_TOKENS = 64
 """Longest text in tokens; what runs over is cut and said by the pipeline."""
 TASK_NUMBERS = {task: number for number, task in enumerate(TASKS, 1)}
-_PIECE = re.compile(r"\{image\d*\}|\"[^\"]*\"|[a-z]+(?:-[a-z]+)*|\d+|[^\sa-z\d]")
+_PIECE = re.compile(r"\{image\d*\}|\"[^\"]*\"|[a-z]+(?:-[a-z]+)*|\d+|[^\sa-z\d]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,21 @@ class Tokens:
         return replace(self, task=0 if task is None else TASK_NUMBERS[task])
 
 
+def _pieces(text: str) -> Iterator[tuple[str, int]]:
+    """What `text` is made of, each piece with where it starts; of a quoted caption its words, between quotes."""
+    for found in _PIECE.finditer(text):
+        piece, start = found.group(), found.start()
+        if piece.startswith('"') and is_caption(piece[1:-1]):
+            yield '"', start
+            yield from ((word, start + 1 + at) for word, at in _pieces(piece[1:-1]))
+            yield '"', found.end() - 1
+        else:
+            yield piece, start
+
+
 class WordTokenizer:
-    """Whole words; unknown words and quoted text go letter by letter. `{imageK}` is one token that carries K."""
+    """Whole words; unknown words and quoted lettering go letter by letter, quoted captions word by word. `{imageK}` is
+    one token that carries K."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = tuple(words)
@@ -64,6 +78,9 @@ class WordTokenizer:
         (folder / "words.json").write_text(json.dumps(self.words))
 
     def _ids(self, piece: str) -> list[int]:
+        if piece.startswith('"'):
+            spelled = [self._letter[letter] for letter in piece[1:-1] if letter in self._letter]
+            return [SPECIAL.index("<quote>"), *spelled, *([SPECIAL.index("<quote>")] if piece[1:] else [])]
         if piece in self._word:
             return [self._word[piece]]
         if "-" in piece and all(part in self._word for part in piece.split("-")):
@@ -78,18 +95,13 @@ class WordTokenizer:
         """Tokens of `text`; `named` are `(start, stop, k)`: characters that reference picture k belongs to."""
         ids: list[int] = []
         indicators: list[int] = []
-        for found in _PIECE.finditer(text.lower()):
-            piece, start = found.group(), found.start()
+        for piece, start in _pieces(text):
             number = indicator_number(piece)
             if number is not None:
                 new, mark = [SPECIAL.index("<image>")], number
             else:
                 mark = next((REFERENCE_INDICATOR + k for a, b, k in named if a <= start < b), -1)
-                if piece.startswith('"'):
-                    quote = SPECIAL.index("<quote>")
-                    new = [quote, *(self._letter[c] for c in piece[1:-1] if c in self._letter), quote]
-                else:
-                    new = self._ids(piece)
+                new = self._ids(piece.lower())
             ids += new
             indicators += [mark] * len(new)
         cut = len(ids) > MAX_TOKENS - 1

@@ -14,9 +14,10 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from ace_agent.engine.head import CopyHead, HeadGroup, Mixture, Pointing, input_scale, warp
+from ace_agent.engine.head import CopyHead, HeadGroup, Mixture, input_scale
 from ace_agent.engine.layers import MLP, Block, KeyValues, PatchEmbedding, TimestepEmbedder
 from ace_agent.engine.packing import PackedFrames, PackedTargets
+from ace_agent.engine.pointer import Pointing, warp
 from ace_agent.engine.states import Denoised, PrefixState, Seen, TargetInputs, TextState
 from ace_agent.engine.unet import FINE, Encoder, Film
 from ace_agent.errors import ModelError

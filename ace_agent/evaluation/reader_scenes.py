@@ -142,7 +142,7 @@ def label(picture: Picture, words: Words) -> Labels:
     scene = picture.scene
     objects = iter(sorted(scene.objects, key=lambda thing: thing.y))
     centers = []
-    for spot in picture.placements:
+    for spot in (place for place in picture.placements if not place.is_lettering):
         row, column = grid_cell(spot.x + spot.w / 2, spot.y + spot.h / 2, picture.size, picture.size)
         if "@" in spot.key:
             worn = words.nouns.index(WORN + spot.key.split("|")[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ace_agent.data.errors import Unfit
@@ -101,15 +101,7 @@ def draw(world: World, suite: Suite) -> Iterator[Drawn]:
         for index in range(suite.per_task):
             with using(suite.wording) if suite.wording else nullcontext():
                 sample: Sample = world.sample(sample_rng(suite, task, index), task, suite.split)
-            yield Drawn(task, family, sample_seed(suite, index), _judged_as_drawn(sample.turns))
-
-
-def _judged_as_drawn(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    """Lettering has one typography here, and the reader cannot spell: its target counts as exact."""
-    last = turns[-1]
-    if last.task != "render_text":
-        return turns
-    return (*turns[:-1], replace(last, judge={**last.judge, "exact": True}))
+            yield Drawn(task, family, sample_seed(suite, index), sample.turns)
 
 
 def draw_rows(

@@ -39,6 +39,8 @@ def shown(placements: Sequence[Placement], rows: int, columns: int) -> Tensor:
     numbers = torch.tensor([NOTHING, UNKNOWN]).repeat(rows, columns, 1)
     y, x = (torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns
     for place in placements:
+        if place.is_lettering:
+            continue
         noun = place.key.split("|")[0].split("+")[0]
         color = UNKNOWN if noun == FIGURE else _COLORS.get(place.color, NOTHING)
         within_y = (place.y <= y) & (y <= place.y + place.h)

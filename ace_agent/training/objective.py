@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from ace_agent.engine.conditions import frame_pictures, target_inputs, text_batch
-from ace_agent.engine.head import HeadGroup, Mixture, Pointing, head_groups, pointed_coordinates
+from ace_agent.engine.head import HeadGroup, Mixture, head_groups
 from ace_agent.engine.packing import pack_prefix, pack_targets, rows_of
+from ace_agent.engine.pointer import Pointing, pointed
 from ace_agent.engine.text import MiniTextEncoder
 from ace_agent.engine.transformer import ACETransformer, patchify, unpatchify
+from ace_agent.tasks import TASKS
 from ace_agent.training.batches import Batch
 from ace_agent.training.naming import Namer, Naming
 from ace_agent.training.processes import Processes
@@ -25,8 +27,22 @@ ABSENT = 0.05
 """Weight of a token that shows nothing of a frame, beside one that shows its thing."""
 NEARLY = 0.03
 """Root of a squared error below which an answer counts as exact; pictures are -1..1."""
+NEAR = 8.0
+"""Pixels of a frame by which a pointer that is wrong costs as much as a token that points elsewhere."""
 SMALLEST = 1 / 8
 """Share of a picture: changes below it do not count as much as others."""
+
+DECIDED = frozenset(
+    {
+        task.id
+        for task in TASKS.values()
+        if task.family in ("generation", "control", "repainting", "reference")
+    }
+    - {"demosaic", "restore", "try_on", "face_swap"}
+    | {"segment", "add", "replace"}
+)
+"""Tasks of which a picture between two likely answers is none: the mean of two classes' colours is a third's, and of
+two things a haze."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,7 @@ class ObjectiveOptions:
     mixture_spread: float = 0.01  # twice the variance of a source's colours where it is the right one
     mixture_choice: float = 0.15  # of the cross-entropy of the right source, beside the error of its colours
     exact_weight: float = 0.25  # of the root of the error, beside its square
+    decided_weight: float = 1.0  # the same for `DECIDED` tasks
     source_weight: float = 0.25  # of the errors of what copies, whatever its share
     naming_weight: float = 0.2
     naming_nothing: float = 0.2  # of a row that shows no thing, beside one that does
@@ -144,7 +161,9 @@ def flow_loss(
 
     error = (out.clean - right).square().unflatten(1, (3, -1)).mean(1)
     flow = of_targets(error / row_t.clamp_min(options.time_floor).square())
-    exact = of_targets(_distance(error)).mean()
+    distance = of_targets(_distance(error))
+    decided = torch.tensor([examples[index].task in DECIDED for index in of], device=device)
+    exact = (distance * torch.where(decided, options.decided_weight, options.exact_weight)).mean()
     unlikely, astray = _source_losses(right, groups, out.mixtures, options)
     mixture = of_targets(unlikely).mean()
     source = of_targets(astray * torch.cat(differs).to(device)).mean()
@@ -152,10 +171,10 @@ def flow_loss(
     gate = _gate_loss(examples, of, groups, [one.shares for one in out.mixtures])
     share = len(examples) / len(batch.rows)
     total = flow.mean() + options.gate_weight * gate + options.mixture_weight * mixture
-    total = total + options.exact_weight * exact + options.source_weight * source
+    total = total + exact + options.source_weight * source
     total = total * share + options.pointer_weight * pointer
     parts = {"pointer": pointer.detach() / share, "gate": gate.detach(), "mixture": mixture.detach()}
-    parts |= {"exact": exact.detach(), "source": source.detach()}
+    parts |= {"exact": distance.mean().detach(), "source": source.detach()}
     if namer is not None:
         named = naming.loss(namer, encoder.words.weight, prefix.hidden if prefix else None, out.rows)
         total = total + options.naming_weight * named
@@ -250,10 +269,10 @@ def _pointer_loss(
     too: what pointed there besides showed things a second time, and the head trusted no copy."""
     device = t.device
     total = torch.zeros((), device=device)
-    for group, pointed in zip(groups, pointing, strict=True):
-        if pointed is None or group.table is None:
+    for group, point in zip(groups, pointing, strict=True):
+        if point is None or group.table is None:
             continue
-        mass, position = pointed_coordinates(pointed, group.table)
+        looked = pointed(point, group.table)
         first: dict[int, int] = {}
         for row, target in enumerate(group.table.target.tolist()):
             first.setdefault(target, row)
@@ -266,19 +285,21 @@ def _pointer_loss(
             tokens.append(match.tokens)
             where.append(match.position)
             scales.append(match.scale)
-            seen.append(match.tokens + number * mass.shape[1])
+            seen.append(match.tokens + number * looked.mass.shape[2])
             numbers.append(torch.full_like(match.tokens, member))
-        total = total + ABSENT * _absent_loss(examples, of, t, group, mass)
+        total = total + ABSENT * _absent_loss(examples, of, t, group, looked.mass.sum(1))
         if not pairs:
             continue
         pair, token = torch.cat(pairs).to(device), torch.cat(tokens).to(device)
-        share = mass[pair, token]
+        scale = torch.cat(scales).to(device)
+        at = pair, (scale[:, 0] < 0).long(), token
+        share = looked.mass[at]
         certain = 1 - t[torch.cat(numbers).to(device)] / 2
         slots, inverse = torch.cat(seen).to(device).unique(return_inverse=True)
         pooled = torch.zeros(len(slots), device=device).index_add(0, inverse, share)
         sure = torch.zeros(len(slots), device=device).scatter(0, inverse, certain)
         total = total - (sure * (pooled + 1e-4).log()).sum()
-        off = (position[pair, token] - torch.cat(where).to(device)).abs().mean(-1) / 16
-        turn = pointed.scale[group.table.target[pair], token] - torch.cat(scales).to(device)
-        total = total + (certain * (share.detach() * off + turn.abs().mean(-1) * 0.5)).sum()
+        off = (looked.position[at] - torch.cat(where).to(device)).abs().mean(-1) / NEAR
+        larger = (looked.scale[at].abs() / scale.abs()).log().abs().mean(-1)
+        total = total + (certain * (share.detach() * off + larger * 0.5)).sum()
     return total

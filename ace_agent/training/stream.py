@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ace_agent.data.colors import TEXTURES
 from ace_agent.data.errors import DataError
 from ace_agent.data.sample import Frame, Pixels, Placement, Sample, Turn
 from ace_agent.data.world import World
 from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit
 from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR
 from ace_agent.engine.text import WordTokenizer
+from ace_agent.tasks import TASKS
 from ace_agent.training.batches import Batch, part_of
 from ace_agent.training.naming import all_shown, shown
 
@@ -110,6 +112,11 @@ def prepare_sample(
     return PreparedRequest(tuple(units), height, width, base)
 
 
+MAPS = frozenset(
+    {task.id for task in TASKS.values() if task.family == "control"} - {"colorize", "demosaic", "restore"}
+    | {"multi_control"}
+)
+"""Tasks whose frames show where a thing is to be and not what it looks like: there is nothing to copy of a contour."""
 UNCHANGED = 2.0
 """Mean difference, of 255, up to which a frame shows what the target does at the same place."""
 
@@ -129,14 +136,16 @@ def correspond(
     base image (number `base`) is not, by equal pixels at the same place. Everywhere else frames are told to be absent,
     but for a token's width around what they share, unless `target` is empty: of anyone's own pictures nothing is known.
 
-    The last `references` frames are reference pictures. They match whatever the style, and tokens within a patch of
-    their thing match too, so that it is copied to its edge.
+    Of frames that show a thing those match that show it most nearly as it is to be. The last `references` frames are
+    reference pictures. Where nothing is nearer they match whatever the style, and tokens within a patch of their thing
+    match too, so that it is copied to its edge.
     """
     height, width = picture.shape[:2]
     columns = width // patch
     apart = _with_parts(target)
     seen = [(frame.image.shape[:2], _with_parts(frame.placements)) for frame in frames]
     first = len(frames) - references
+    best = {id(one): _best_look(one, seen[:first], seen[first:]) for one in apart}
     same = [_unchanged(frame.image, picture, patch) for frame in frames[:first]]
     absent = torch.ones(len(frames), height // patch * columns, dtype=torch.bool)
     found: list[tuple[int, int, tuple[float, float], tuple[float, float]]] = []
@@ -150,19 +159,19 @@ def correspond(
             around = [place for place in apart if _covers(place, x, y, *margin)]
             repainted = base is None or not same[base][row, column]
             for number, (of, places) in enumerate(seen[:first]):
-                if any(_alike(place, one) for place in places for one in around):
+                if any(_look(place, one) <= _OTHER_COLOR for place in places for one in around):
                     absent[number, token] = False
-                matches = [place for place in places if over and _alike(place, over[-1])]
-                for place in matches:
+                shown = [place for place in places if over and _look(place, over[-1]) <= _OTHER_COLOR]
+                for place in shown:
                     position, scale = _mapped(over[-1], place, at, (height, width), of)
-                    if 0 <= position[0] < of[1] and 0 <= position[1] < of[0]:
+                    inside = 0 <= position[0] < of[1] and 0 <= position[1] < of[0]
+                    if inside and _look(place, over[-1]) == best[id(over[-1])]:
                         found.append((token, number, position, scale))
-                if not matches and number != base and repainted and same[number][row, column]:
+                if not shown and number != base and repainted and same[number][row, column]:
                     absent[number, token] = False
                     found.append((token, number, at, (1.0, 1.0)))
             for number, (of, (place, *_)) in enumerate(seen[first:], first):
-                name = place.key.split("|")[0]
-                near = [one for one in around if one.key.split("|")[0] == name]
+                near = [one for one in around if _look(place, one, reference=True) == best[id(one)]]
                 absent[number, token] = not near
                 if near and (not over or over[-1] in near):
                     found.append((token, number, *_mapped(near[-1], place, at, (height, width), of)))
@@ -185,8 +194,35 @@ def _unchanged(frame: Pixels, picture: Pixels, patch: int) -> np.ndarray:
     return np.asarray(blocks.mean((1, 3, 4)) <= UNCHANGED)
 
 
-def _alike(place: Placement, wanted: Placement) -> bool:
-    return place.key in (wanted.key, wanted.key.split("#")[0])
+_OTHER_COLOR, _OTHER_STYLE, _ABSENT = 2, 3, 4
+
+
+def _look(place: Placement, wanted: Placement, *, reference: bool = False) -> int:
+    """How far what a frame shows is from what is wanted, 0 the nearest: a scene has its light and a reference picture
+    has not, and a reference picture in the colour that is wanted is nearer than a scene in another."""
+    if place.key in (wanted.key, wanted.key.split("#")[0]) and place.color == wanted.color:
+        return 1 if reference else 0
+    if _drawing(place) == _drawing(wanted):
+        return _OTHER_STYLE if reference else _OTHER_COLOR
+    same_name = place.key.split("|")[0] == wanted.key.split("|")[0]
+    return _OTHER_STYLE if reference and same_name else _ABSENT
+
+
+def _drawing(place: Placement) -> list[str]:
+    """What a thing is drawn from, without what it is covered with."""
+    name, *parts = place.key.split("#")[0].split("|")
+    return [name, *(part for part in parts if part not in TEXTURES)]
+
+
+_Seen = Sequence[tuple[tuple[int, ...], list[Placement]]]
+
+
+def _best_look(wanted: Placement, scenes: _Seen, references: _Seen) -> int:
+    """The least `_look` among all frames; one beyond `_ABSENT` where nothing shows it."""
+    looks = [_look(place, wanted) for _, places in scenes for place in places]
+    looks += [_look(place, wanted, reference=True) for _, (place, *_) in references]
+    best = min(looks, default=_ABSENT)
+    return best if best < _ABSENT else _ABSENT + 1
 
 
 def _covers(place: Placement, x: float, y: float, margin_x: float = 0.0, margin_y: float = 0.0) -> bool:
@@ -246,11 +282,12 @@ def make_example(
     request = PreparedRequest((*units, current), height, width, base)
     frames = [frame for turn in history for frame in turn.frames]
     references = [last.named[k].frame for k in chosen[:MAX_REFERENCES]]
-    frames += [*last.frames, *references]
+    named = all_shown([*frames, *last.frames, *references], patch)
+    given = [replace(one, placements=()) for one in last.frames] if last.task in MAPS else last.frames
+    frames += [*given, *references]
     start = len(frames) - len(last.frames) - len(references)
     number = None if last.base is None else start + last.base
     matches = correspond(last.placements, frames, last.target, patch, references=len(references), base=number)
-    named = all_shown(frames, patch)
     wanted = shown(last.placements, height // patch, width // patch)
     return Example(request, target, changed, matches, named, wanted, last.task, last.instruction)
 

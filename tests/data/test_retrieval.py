@@ -52,7 +52,7 @@ def _names(library: ReferenceLibrary, text: str) -> list[str]:
         ("mirror the taxi", ["taxi"]),
         ("a mirror in a room", ["mirror"]),
         ("a pencil sketch of a cat", ["cat"]),
-        ('write "PIZZA" at the top', []),
+        ('write "PIZZA" at the top', ['"PIZZA"']),
         ('turn the edges {image} into "a pizza in space"', ["pizza"]),
         ("a dog, another dog and dogs", ["dog"]),
         ("a cow with zebra fur", ["cow"]),
@@ -68,6 +68,43 @@ def test_spans_are_the_words_themselves(library: ReferenceLibrary) -> None:
     for named in library.find(text):
         assert text[named.start : named.stop] == named.name
     assert [named.name for named in library.find(text)] == ["Pine Trees", "puppy"]
+
+
+@pytest.mark.parametrize(
+    ("text", "look"),
+    [
+        ("set the colour of the car to red", Look("car", color="red")),
+        ("dye the teal car brown in the marked region", Look("car", color="brown")),
+        ("cover the flat red car with moss", Look("car", "flat", texture="moss")),
+        ("Leopard fur texture for the car", Look("car", texture="leopard fur")),
+        ("a car on a blue background", Look("car")),
+        ("show only the car on white", Look("car")),
+        ("a car in a green field", Look("car")),
+        ('write "HI" in red above the car', Look("car")),
+        ("paint the car and the dog red", Look("car")),
+        ("make the car red or blue", Look("car")),
+        ("a bear with ice cream", Look("bear")),
+    ],
+)
+def test_the_only_thing_named_looks_as_it_is_to_be(library: ReferenceLibrary, text: str, look: Look) -> None:
+    (place,) = library.find(text)[0].frame.placements
+    assert (place.key, place.color) == (look.key, look.color)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("make the happy face sad", ["happy face", "sad face"]),
+        ("the face should stick out the tongue", ["silly face"]),
+        ("change the face of the person to sad", []),
+        ("a sad person beside a house", ["house"]),
+        ("a happy face and a sad face", ["happy face", "sad face"]),
+    ],
+)
+def test_an_expression_of_a_face_is_looked_up(library: ReferenceLibrary, text: str, names: list[str]) -> None:
+    assert _names(library, text) == names
+    for named in library.find(text):
+        assert text[named.start : named.stop] == named.name
 
 
 def test_held_out_things_are_known_to_the_library(library: ReferenceLibrary) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from ace_agent.cli import main
 from ace_agent.data.errors import RouteStopped
 from ace_agent.data.routes import running
 from ace_agent.data.routes.crew import crew
@@ -25,6 +27,7 @@ from ace_agent.data.sample import Sample
 from ace_agent.data.shards import Record, Shards, make_turn
 
 from .pictures import fill
+from .test_routes_cluster import BAND, subjects
 
 ROOT = Path(__file__).parents[2]
 
@@ -153,6 +156,13 @@ def test_a_ray_cluster_that_loses_a_worker_loses_no_sample(tmp_path: Path) -> No
         running.synthesize(run(pictures, tmp_path / "ray", ray=cluster.address), per_picture=2)
         running.synthesize(run(pictures, tmp_path / "here"), per_picture=2)
         assert shards_of(tmp_path / "ray") == shards_of(tmp_path / "here")
+        linked = ["data", "cluster", str(subjects(tmp_path / "alike")), "--size", "128", "--per-shard", "2"]
+        linked += ["--embedder", "classical", "--band", *map(str, BAND)]
+        for out, where in (("ray linked", ["--ray", cluster.address]), ("linked here", ["--workers", "1"])):
+            done = CliRunner().invoke(main, [*linked, "--out", str(tmp_path / out), *where])
+            assert done.exit_code == 0, done.output
+        assert shards_of(tmp_path / "ray linked") == shards_of(tmp_path / "linked here")
+        assert len(tones_in(tmp_path / "ray linked")) >= 4
     finally:
         ray.shutdown()
         cluster.shutdown()

@@ -2,25 +2,9 @@
 
 import torch
 
-from ace_agent.engine.conditions import PreparedFrame, target_inputs, text_batch
+from ace_agent.engine.conditions import target_inputs, text_batch
 from ace_agent.engine.generation import _branch, encode_request_prefix, encode_texts, noise_rows
-from ace_agent.engine.head import (
-    NEAR,
-    TINT,
-    CopyHead,
-    FrameTable,
-    Pointer,
-    Pointing,
-    agreed,
-    bounded,
-    frame_table,
-    input_scale,
-    pointed_coordinates,
-    precondition,
-    tinted,
-    warp,
-)
-from ace_agent.engine.packing import REFERENCE_INDICATOR, RequestLayout, layout_turns
+from ace_agent.engine.head import NEAR, TINT, CopyHead, bounded, committed, input_scale, precondition, tinted
 from ace_agent.engine.text import TASK_NUMBERS, MiniTextEncoder
 from ace_agent.engine.transformer import TASK_VECTORS, ACETransformer
 from ace_agent.engine.unet import FINE, Film
@@ -53,20 +37,6 @@ def test_what_overshoots_is_held_in_range_and_can_come_back():
     assert pixels.grad.tolist() == [1.0, 1.0, 1.0]
 
 
-def test_tokens_that_nearly_agree_share_a_map_and_others_keep_theirs():
-    centre = torch.tensor([[8.0, 8.0], [24.0, 8.0], [40.0, 8.0], [56.0, 8.0]])
-    scale = torch.tensor([[2.0, 1.0]]).expand(1, 4, 2)
-    exact = scale * centre + torch.tensor([5.0, -3.0])
-    mass = torch.tensor([[0.9, 0.5, 0.7, 0.8]])
-    torch.testing.assert_close(agreed(mass, exact, scale, centre), (exact, scale))
-    wrong = exact.clone()
-    wrong[0, :3, 1] += torch.tensor([-2.0, 2.0, 0.0])
-    wrong[0, 3] += 200  # of another thing
-    position, _ = agreed(mass, wrong, scale, centre)
-    off = (position - exact).abs().amax(-1)[0]
-    assert off[:3].max() < 1 and torch.isclose(off[3], torch.tensor(200.0))
-
-
 @torch.no_grad()
 def test_the_correction_reaches_what_changes_and_leaves_the_base_image_alone():
     """x0 moves by (1 - share of the base image) * gain * correction, and by nothing else."""
@@ -93,6 +63,13 @@ def test_the_correction_reaches_what_changes_and_leaves_the_base_image_alone():
     torch.testing.assert_close(after - before, ((1 - shares[:, :1]) * gain * 0.25).expand_as(base))
 
 
+def test_where_many_answers_are_right_the_likelier_source_counts_more():
+    logits = torch.tensor([0.6, 0.4]).log()[None, :, None, None].expand(3, -1, 2, 2)
+    task = torch.tensor([TASK_NUMBERS["inpaint"], TASK_NUMBERS["remove"], 0])
+    shares = committed(logits, task).softmax(1)[:, 0, 0, 0]
+    torch.testing.assert_close(shares, torch.tensor([0.36 / (0.36 + 0.16), 0.6, 0.6]))
+
+
 @torch.no_grad()
 def test_in_a_new_picture_paint_is_grown_over_what_is_copied():
     """Where a thing is copied, and `NEAR` pixels around, the grown sources are of the paint farther away."""
@@ -117,49 +94,6 @@ def test_in_a_new_picture_paint_is_grown_over_what_is_copied():
         assert grown[..., near].std() < 0.7 * paint[..., near].std()
         assert grown.abs().max() <= paint.abs().max()
     assert mixture.there[:, 4:].min() == 1 and mixture.shares[:, [0, 2]].max() == 0
-
-
-@torch.no_grad()
-def test_pointers_shift_in_pixels():
-    pointer = Pointer(8)
-    rows, valid = torch.arange(4)[None], torch.ones(1, 4, dtype=torch.bool)
-    target, prefix = torch.randn(1, 2, 8), torch.randn(4, 8)
-    table = FrameTable(
-        torch.tensor([0]), torch.zeros(1, 4, 32, 32), torch.tensor([[32.0, 32.0]]), rows, valid,
-        torch.tensor([[[8.0, 8.0], [24.0, 8.0], [8.0, 24.0], [24.0, 24.0]]]),
-    )  # fmt: skip
-    before = pointed_coordinates(pointer(target, prefix, rows, valid), table)[1]
-    pointer.shift.bias.copy_(torch.tensor([0.5, -0.25]))
-    after = pointed_coordinates(pointer(target, prefix, rows, valid), table)[1]
-    torch.testing.assert_close(after - before, torch.tensor([8.0, -4.0]).expand(1, 2, 2))
-
-
-@torch.no_grad()
-def test_a_reference_is_copied_without_its_paper():
-    """A square of one colour with half-covered borders on white paper: borders keep its colour, paper has no mass."""
-    colour = torch.tensor([0.5, -0.5, 0.25])[:, None, None]
-    cover = torch.zeros(1, 64, 64)
-    cover[:, 20:44, 20:44] = 0.5
-    cover[:, 21:43, 21:43] = 1.0
-    on_paper = colour * cover + (1 - cover)
-    tokens = torch.arange(16)[None]
-    request = RequestLayout((tuple(layout_turns([[((4, 4), REFERENCE_INDICATOR)]])[0]),), (4, 4), 1)
-    straight = Pointing(0.9 * torch.eye(16)[None], torch.zeros(1, 16, 2), torch.ones(1, 16, 2))
-
-    def copied(frame: PreparedFrame) -> tuple[torch.Tensor, torch.Tensor]:
-        table = frame_table([request], [0], [frame.layer], 16)
-        assert table is not None and torch.equal(table.columns, tokens)
-        return warp(straight, table, (4, 4), 16, 1)
-
-    seen, mass = copied(PreparedFrame(on_paper, cover, REFERENCE_INDICATOR))
-    torch.testing.assert_close(mass, 0.9 * cover[None])
-    there = cover[0] > 0
-    torch.testing.assert_close(seen[0][:, there], colour[:, :, 0].expand(3, int(there.sum())))
-
-    # Of a picture, what its mask leaves out is shown too.
-    seen, mass = copied(PreparedFrame(on_paper, cover, 0))
-    torch.testing.assert_close(mass, torch.full_like(mass, 0.9))
-    torch.testing.assert_close(seen[0], on_paper)
 
 
 @torch.no_grad()

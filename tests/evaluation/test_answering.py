@@ -62,8 +62,9 @@ def test_a_packed_batch_is_answered_as_each_alone(pipeline: ACEPipeline) -> None
 
 
 def test_a_pipeline_is_shown_what_training_shows(pipeline: ACEPipeline) -> None:
-    suite = Suite(("text_to_image", "add", "remove", "fuse_layers", "chain:undo"), per_task=2)
-    things = 0
+    tasks = ("text_to_image", "add", "remove", "render_text", "contour_to_image", "fuse_layers", "chain:undo")
+    suite = Suite(tasks, per_task=2)
+    things, shapes = 0, set()
     for question in drawn("scenes", suite):
         turns = question.turns
         last = turns[-1]
@@ -77,8 +78,9 @@ def test_a_pipeline_is_shown_what_training_shows(pipeline: ACEPipeline) -> None:
             assert torch.equal(ours.pixels, theirs.pixels) and torch.equal(ours.mask, theirs.mask)
             if ours.indicator >= REFERENCE_INDICATOR:
                 things += 1
+                shapes.add(tuple(ours.pixels.shape))
                 assert 0.05 < ours.mask.mean() < 0.95
-    assert things
+    assert things and shapes == {(3, 64, 64), (3, 32, 128)}
 
 
 def test_variations_differ_though_one_step_would_not_ask_for_the_seed(pipeline: ACEPipeline) -> None:

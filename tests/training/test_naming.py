@@ -36,6 +36,11 @@ def test_rows_say_what_stands_in_front_at_their_centre_and_its_colour():
     assert person[0, 0] == len(NOUNS) + 1 and (person[:, 1] == UNKNOWN).all()
 
 
+def test_words_over_a_picture_hide_no_thing():
+    things = (placed("car|noto", 0, 0, "red"), placed('"STOP"|letters', 0, 0, "white"))
+    assert torch.equal(shown(things, 4, 4), shown(things[:1], 4, 4))
+
+
 def test_a_picture_of_which_nothing_is_known_counts_nothing():
     numbers = all_shown([Frame(IMAGE), Frame(IMAGE, None, (placed("car|noto", 0, 0, "red"),))], 16)
     assert (numbers[:16] == UNKNOWN).all() and (numbers[16:] > NOTHING).sum() == 8

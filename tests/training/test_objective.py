@@ -60,6 +60,19 @@ def test_several_draws_share_a_prefix_and_average_its_losses():
     torch.testing.assert_close(losses[2].total.detach(), own)
 
 
+@pytest.mark.parametrize(("task", "decided"), [("segment", True), ("inpaint", True), ("remove", False)])
+def test_the_root_of_the_error_weighs_more_where_one_of_several_answers_must_be_taken(task, decided):
+    batch = SceneStream(WordTokenizer(WORDS), 0, StreamOptions(batch=2), tasks=(task,))[0]
+    subject = tiny_subject()
+
+    def total(weight: float) -> float:
+        options = ObjectiveOptions(decided_weight=weight)
+        loss = flow_loss(subject.model, subject.encoder, batch, options, torch.Generator().manual_seed(1))
+        return float(loss.total.detach() - weight * loss.parts["exact"] * decided)
+
+    assert total(0.0) == pytest.approx(total(2.0), abs=1e-5)
+
+
 def test_draws_of_one_prefix_have_the_loss_of_separate_examples():
     """A prefix drawn twice is the example given twice."""
     batch = SceneStream(WordTokenizer(WORDS), 0, StreamOptions(batch=2), tasks=("remove",))[0]

@@ -90,6 +90,39 @@ def test_references_match_to_their_edge_and_are_absent_elsewhere():
     assert torch.allclose(found.position[0], torch.tensor([4 - 8 * 1.75, 4 - 8 * 1.75]))
 
 
+@pytest.mark.parametrize(
+    ("base", "reference", "matched"),
+    [
+        (("car|noto", "red"), ("car|noto", "blue"), [1]),  # the right colour, from the library
+        (("car|noto", "blue"), ("car|noto", "blue"), [0]),  # both: the scene has its light
+        (("car|noto", "red"), ("car|flat", "blue"), [0]),  # the right drawing, in another colour
+        (("car|flat", "red"), ("car|flat", "blue"), [1]),  # another drawing in both
+        (("cat|noto", "blue"), ("cat|noto", "blue"), []),
+    ],
+)
+def test_the_frame_that_shows_a_thing_most_nearly_matches(base, reference, matched):
+    white, box = np.full((64, 64, 3), 255, np.uint8), (0.25, 0.25, 0.5, 0.5, False)
+    target = (Placement("car|noto", *box, "blue"),)
+    frames = [Frame(white, None, (Placement(key, *box, color),)) for key, color in (base, reference)]
+    found = correspond(target, frames, np.zeros((64, 64, 3), np.uint8), 16, references=1, base=0)
+    inside = [5, 6, 9, 10]
+    pairs = zip(found.tokens.tolist(), found.frames.tolist(), strict=True)
+    assert {frame for token, frame in pairs if token in inside} == {*matched}
+    assert found.absent[1].all() == (1 not in matched)
+
+
+@pytest.mark.parametrize("task", ["contour_to_image", "segment_to_image", "multi_control"])
+def test_things_are_copied_from_references_and_not_from_maps(task):
+    keep = StreamOptions(batch=12, drop_text=0, drop_history=0, drop_references=0, drop_reference=0)
+    pointed = 0
+    for example in SceneStream(TOKENIZER, 3, keep, tasks=(task,))[0].examples:
+        match = example.correspondence
+        maps = [number for number, frame in enumerate(example.request.frames) if frame.indicator < 10]
+        assert maps and not set(match.frames.tolist()) & set(maps)
+        pointed += len(match.tokens)
+    assert pointed > 50
+
+
 def test_what_comes_back_matches_the_earlier_picture_and_what_stays_does_not():
     """The left half changed in between: it alone is copied from before, at the same place."""
     before = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)

@@ -14,7 +14,6 @@ from ace_agent.data.edits.elements import (
     write,
 )
 from ace_agent.data.edits.looks import (
-    FACE_WORDS,
     change_expression,
     change_hair,
     put_on_glasses,
@@ -39,7 +38,6 @@ from ace_agent.data.edits.whole import STYLE_PHRASES, adjust, both, change_style
 
 __all__ = [
     "EDITS",
-    "FACE_WORDS",
     "HATS",
     "HEADED",
     "STYLE_PHRASES",

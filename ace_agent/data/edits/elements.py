@@ -8,6 +8,7 @@ from ace_agent.data import colors
 from ace_agent.data.captions import a, the
 from ace_agent.data.edits.change import Change, category, flies, keep_clear, one, swap
 from ace_agent.data.errors import Unfit
+from ace_agent.data.lettering import INKS, PLAIN
 from ace_agent.data.scene import Lettering, Object, Scene
 from ace_agent.data.studio import Studio, noun_of, settled_size
 from ace_agent.data.wordings import article
@@ -17,7 +18,7 @@ ADDED_SIZE = 0.34
 
 
 def add(studio: Studio, scene: Scene) -> Change:
-    """Add something where there is room, naming the side half of the time."""
+    """Add something on a side that words name, or where there is most room."""
     if len(scene.objects) >= 3:
         raise Unfit("full")
     new = studio.thing(color=0.35)
@@ -34,19 +35,21 @@ def add(studio: Studio, scene: Scene) -> Change:
         size = settled_size(new)
     new = replace(new, size=size, flip=False)
     (new,) = studio.place([new], scene.background, still=True)
-    side = studio.pick(("left", "right"))
-    x = new.size / 2 + 0.04 if side == "left" else 0.96 - new.size / 2
-    if not scene.objects:
-        side, x = "middle", new.x
-    new = replace(new, x=round(x, 3))
+    sides = {"left": new.size / 2 + 0.04, "right": 0.96 - new.size / 2}
+    named = len(scene.objects) == 1 and studio.chance(0.5)
+    if named:
+        side = studio.pick(tuple(sides))
+        named = (sides[side] < scene.objects[0].x) == (side == "left")
+    if not named:  # of two places that words leave open, a model of one step would paint both
+        side = max(sides, key=lambda one: min((abs(sides[one] - o.x) for o in scene.objects), default=0))
+    if scene.objects:
+        new = replace(new, x=round(sides[side], 3))
     after = replace(scene, objects=(*scene.objects, new))
     keep_clear(studio, after, new)
     slots = {"a": a(new), "side": side}
-    if len(scene.objects) == 1 and studio.chance(0.5):
+    if named:
         slots["the"] = the(studio.rng, scene.objects[0], scene)
-        if (x < scene.objects[0].x) == (side == "left"):
-            return Change("add", "add_where", slots, after, local=True, exact=False)
-    return Change("add", "add", slots, after, local=True, exact=False)
+    return Change("add", "add_where" if named else "add", slots, after, local=True, exact=False)
 
 
 HEADED = (
@@ -121,27 +124,28 @@ WORDS: dict[str, tuple[str, ...]] = {
     "validation": ("card", "garden", "peace", "fox", "world", "sky blue", "joy"),
     "held-out": ("light", "coffee", "smile", "quiz", "travel", "my shop", "birthday"),
 }  # fmt: skip
-_INKS = ("white", "black", "red", "yellow", "blue", "green", "orange", "pink", "purple")
 
 
-def lettering(studio: Studio) -> Lettering:
+def lettering(studio: Studio, ink: str = PLAIN) -> Lettering:
     words = studio.pick(WORDS[studio.split]).upper()
-    return Lettering(words, studio.pick(_INKS), studio.rng.choices(("top", "bottom", "middle"), (5, 4, 1))[0])
+    return Lettering(words, ink, studio.rng.choices(("top", "bottom", "middle"), (5, 4, 1))[0])
 
 
 def write(studio: Studio, scene: Scene) -> Change:
     if scene.lettering:
         raise Unfit("there are words already")
-    new = lettering(studio)
+    colored = studio.chance(0.35)
+    new = lettering(studio, studio.pick(INKS) if colored else PLAIN)
     words = new.words
     form = studio.rng.random()
     if form < 0.3:
         words = words.lower()
-    elif form < 0.4:
-        words = " ".join(words.replace(" ", ""))
+    elif form < 0.4 and " " not in words:
+        words = " ".join(words)
     where = {"top": "top", "bottom": "bottom", "middle": "center"}[new.where]
     slots = {"words": words, "where": where, "color": new.color}
-    return Change("render_text", "render_text", slots, replace(scene, lettering=new), local=True, exact=False)
+    kind = "render_text_color" if colored else "render_text"
+    return Change("render_text", kind, slots, replace(scene, lettering=new), local=True)
 
 
 def unwrite(studio: Studio, scene: Scene) -> Change:

@@ -13,7 +13,7 @@ from ace_agent.data.edits.change import Change, category, one, swap
 from ace_agent.data.errors import Unfit
 from ace_agent.data.scene import Object, Scene
 from ace_agent.data.studio import Studio, noun_of
-from ace_agent.data.vocabulary import HAIR, HAIRY
+from ace_agent.data.vocabulary import FACE_WORDS, HAIR, HAIRY
 from ace_agent.data.wordings import article
 
 _SHIFT = 36.0  # how far a thing's mean colour must move to count as another colour, grey levels
@@ -64,20 +64,6 @@ def retexture(studio: Studio, scene: Scene) -> Change:
 
 # ---- faces
 
-FACE_WORDS: dict[str, tuple[str, str]] = {
-    "happy face": ("smile", "happy"),
-    "laughing face": ("laugh", "laughing"),
-    "winking face": ("wink", "winking"),
-    "crying face": ("cry", "crying"),
-    "angry face": ("look angry", "angry"),
-    "sleeping face": ("sleep", "sleeping"),
-    "surprised face": ("look surprised", "surprised"),
-    "sad face": ("look sad", "sad"),
-    "neutral face": ("look neutral", "neutral"),
-    "silly face": ("stick out the tongue", "silly"),
-    "loving face": ("look in love", "loving"),
-    "scared face": ("look scared", "scared"),
-}
 _FIGURE_WORDS: dict[str, tuple[str, str]] = {
     "neutral": ("look neutral", "neutral"),
     "smiling": ("smile", "happy"),

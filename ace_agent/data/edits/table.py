@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ace_agent.data.edits import elements, looks, motion, surroundings, whole
 from ace_agent.data.edits.change import Change
 from ace_agent.data.edits.elements import HEADED, lettering, put_on_hat
+from ace_agent.data.lettering import INKS
 from ace_agent.data.scene import PLACES, TIMES, Background, Object, Scene
 from ace_agent.data.studio import Studio
 from ace_agent.data.vocabulary import HAIRY
@@ -84,7 +85,7 @@ def hatted_scene(studio: Studio) -> Scene:
 
 
 def written_scene(studio: Studio) -> Scene:
-    return replace(studio.scene(), lettering=lettering(studio))
+    return replace(studio.scene(), lettering=lettering(studio, studio.pick(INKS)))
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from ace_agent.data import colors, masks, operators
+from ace_agent.data import masks, operators
 from ace_agent.data.edits.elements import WORDS
 from ace_agent.data.edits.whole import ADJUST_PHRASES, STYLE_PHRASES
 from ace_agent.data.errors import Unfit
+from ace_agent.data.lettering import INKS, typeset
 from ace_agent.data.routes.subject import Subject, outlines
 from ace_agent.data.sample import Frame, Pixels, Turn
 from ace_agent.data.shards import make_turn
@@ -26,7 +27,6 @@ Need = Literal["caption", "depth", "segment", "pose"]
 
 _MASKED = 0.15  # share of analyses and filters that happen within a mask, as in the scene world
 _LEAST_CHANGE = 0.003  # share of pixels; less is no edit
-_INKS = ("white", "black", "red", "yellow", "blue", "green", "orange")
 
 
 @dataclass(frozen=True)
@@ -258,23 +258,12 @@ def _lettered(subject: Subject) -> tuple[Pixels, dict[str, str]]:
     rng = subject.rng
     words = rng.choice(WORDS["train"]).upper()
     where, line = rng.choice((("top", 0.13), ("bottom", 0.87), ("center", 0.5)))
-    ink = rng.choice(_INKS)
+    ink = rng.choice(INKS)
     image = Image.fromarray(subject.pixels)
-    pen = ImageDraw.Draw(image)
-    height = round(0.17 * min(image.size))
-    stroke = max(1, min(image.size) // 64)
-    while True:
-        font = ImageFont.load_default(height)
-        box = pen.textbbox((0, 0), words, font=font, stroke_width=stroke)
-        if box[2] - box[0] <= 0.94 * image.width or height <= 8:
-            break
-        height = height * 9 // 10
-    fill = colors.RGB[ink]
-    bright = 0.3 * fill[0] + 0.59 * fill[1] + 0.11 * fill[2] > 135
-    rim = (30, 30, 36) if bright else (250, 250, 250)
-    left = (image.width - (box[2] - box[0])) / 2 - box[0]
-    top = line * image.height - (box[1] + box[3]) / 2
-    pen.text((left, top), words, font=font, fill=fill, stroke_width=stroke, stroke_fill=rim)
+    plate = typeset(words, ink, min(image.size))
+    image.paste(
+        plate, ((image.width - plate.width) // 2, round(line * image.height - plate.height / 2)), plate
+    )
     return np.asarray(image), {"words": words, "where": where, "color": ink}
 
 
@@ -282,23 +271,30 @@ def _write(subject: Subject) -> Turn:
     answer, slots = _lettered(subject)
     if subject.rng.random() < 0.3:
         slots["words"] = slots["words"].lower()
-    return _local(subject, "render_text", slots, subject.pixels, answer, exact=False)
+    return _local(subject, "render_text", "render_text_color", slots, subject.pixels, answer, exact=False)
 
 
 def _unwrite(subject: Subject) -> Turn:
     shown, slots = _lettered(subject)
-    return _local(subject, "remove_text", slots, shown, subject.pixels, exact=True)
+    return _local(subject, "remove_text", "remove_text", slots, shown, subject.pixels, exact=True)
 
 
 def _local(
-    subject: Subject, task: str, slots: dict[str, str], before: Pixels, after: Pixels, *, exact: bool
+    subject: Subject,
+    task: str,
+    kind: str,
+    slots: dict[str, str],
+    before: Pixels,
+    after: Pixels,
+    *,
+    exact: bool,
 ) -> Turn:
     """An edit of one place, half of the time with a mask around it."""
     mask = None
     if subject.rng.random() < 0.5:
         mask = masks.around(subject.rng, masks.difference(before, after))
     instruction = compose(
-        subject.rng, "train", task, slots, masked=mask is not None and subject.rng.random() < 0.5
+        subject.rng, "train", kind, slots, masked=mask is not None and subject.rng.random() < 0.5
     )
     return make_turn(task, instruction, (Frame(before, mask),), after, 0, {"exact": exact})
 

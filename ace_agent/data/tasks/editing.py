@@ -14,6 +14,8 @@ from ace_agent.data.scene import Scene
 from ace_agent.data.studio import Studio, noun_of
 
 _MASKED = 0.2  # share of local edits that come with a mask
+_PARTLY = 0.15  # share of edits of the whole picture that are asked of a marked part
+_TURNED = frozenset({"mirrored", "upside down"})  # what would stand in a part of it is elsewhere now
 _LEAST = 0.003  # share of pixels that an edit must change; less is a no-op to the eye
 
 
@@ -26,29 +28,44 @@ def edit(task: str) -> Callable[[Studio], Turn]:
         way = studio.rng.choices(ways, weights)[0]
         scene = way.start(studio)
         change = way.apply(studio, scene)
-        return edit_turn(studio, studio.render(scene), change)
+        whole = change.exact and not change.local and not _TURNED & {*change.after.adjust}
+        return edit_turn(
+            studio, studio.render(scene), change, masked=_PARTLY if whole else _MASKED, partly=whole
+        )
 
     return generate
 
 
-def edit_turn(studio: Studio, before: Picture, change: Change, *, masked: float = _MASKED) -> Turn:
+def edit_turn(
+    studio: Studio, before: Picture, change: Change, *, masked: float = _MASKED, partly: bool = False
+) -> Turn:
     """The turn that asks for ``change`` of ``before``.
+
+    Args:
+        studio: draws it.
+        before: the picture that is edited.
+        change: what becomes of it.
+        masked: how often it comes with a mask.
+        partly: a change of the whole picture may be asked of a marked part, the rest staying.
 
     Raises:
         Unfit: the edit changes nothing that can be seen.
     """
     after = studio.render(change.after)
-    region = masks.difference(before.image, after.image)
+    target, mask = after.image, None
+    if partly and studio.chance(masked):
+        mask = masks.anywhere(studio.rng, after.size)
+        target = masks.composite(mask, target, before.image)
+    region = masks.difference(before.image, target)
     if (region > 0).mean() < _LEAST:
         raise Unfit("a no-op")
-    mask = None
     if change.local and studio.chance(masked):
         mask = masks.around(studio.rng, region)
     return Turn(
         task=change.task,
         instruction=studio.say(change.kind, change.slots, masked=mask is not None and studio.chance(0.5)),
         frames=(Frame(before.image, mask, before.placements),),
-        target=after.image,
+        target=target,
         base=0,
         region=region,
         placements=after.placements,
