@@ -146,6 +146,14 @@ def correspond(
     seen = [(frame.image.shape[:2], _with_parts(frame.placements)) for frame in frames]
     first = len(frames) - references
     best = {id(one): _best_look(one, seen[:first], seen[first:]) for one in apart}
+    showing = [
+        {id(one): [place for place in places if _look(place, one) <= _OTHER_COLOR] for one in apart}
+        for _, places in seen[:first]
+    ]
+    nearest = [
+        {id(one) for one in apart if _look(place, one, reference=True) == best[id(one)]}
+        for _, (place, *_) in seen[first:]
+    ]
     same = [_unchanged(frame.image, picture, patch) for frame in frames[:first]]
     absent = torch.ones(len(frames), height // patch * columns, dtype=torch.bool)
     found: list[tuple[int, int, tuple[float, float], tuple[float, float]]] = []
@@ -158,10 +166,10 @@ def correspond(
             over = [place for place in apart if _covers(place, x, y)]
             around = [place for place in apart if _covers(place, x, y, *margin)]
             repainted = base is None or not same[base][row, column]
-            for number, (of, places) in enumerate(seen[:first]):
-                if any(_look(place, one) <= _OTHER_COLOR for place in places for one in around):
+            for number, (of, _) in enumerate(seen[:first]):
+                if any(showing[number][id(one)] for one in around):
                     absent[number, token] = False
-                shown = [place for place in places if over and _look(place, over[-1]) <= _OTHER_COLOR]
+                shown = showing[number][id(over[-1])] if over else []
                 for place in shown:
                     position, scale = _mapped(over[-1], place, at, (height, width), of)
                     inside = 0 <= position[0] < of[1] and 0 <= position[1] < of[0]
@@ -171,7 +179,7 @@ def correspond(
                     absent[number, token] = False
                     found.append((token, number, at, (1.0, 1.0)))
             for number, (of, (place, *_)) in enumerate(seen[first:], first):
-                near = [one for one in around if _look(place, one, reference=True) == best[id(one)]]
+                near = [one for one in around if id(one) in nearest[number - first]]
                 absent[number, token] = not near
                 if near and (not over or over[-1] in near):
                     found.append((token, number, *_mapped(near[-1], place, at, (height, width), of)))
