@@ -50,6 +50,13 @@ def unpacked(written: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
+def read_state(file: Path) -> dict[str, Tensor]:
+    """The state in float32 that a file of weights holds, written by `write` or otherwise."""
+    with safe_open(file, "pt") as weights:
+        written = {name: weights.get_tensor(name) for name in weights.keys()}  # noqa: SIM118
+    return unpacked(written)
+
+
 def write(model: ModelMixin, folder: Path) -> None:
     """Configuration and compact weights, where `read` and the configuration's own readers expect them."""
     assert isinstance(model, ConfigMixin)
@@ -67,10 +74,9 @@ def read(kind: type[_Model], folder: Path) -> _Model:
         with safe_open(folder / FILE, "pt") as file:
             if (file.metadata() or {}).get("large") != "int8":
                 return kind.from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True)
-            written = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         assert issubclass(kind, ConfigMixin)
         model = kind.from_config(kind.load_config(folder))
-        model.load_state_dict(unpacked(written))
+        model.load_state_dict(read_state(folder / FILE))
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(f"{folder / FILE}: {str(error).splitlines()[0]}") from error
     return model.eval()

@@ -93,12 +93,10 @@ def new_subject(run: Path, options: TrainingOptions, shape: Shape) -> MiniSubjec
 def warm_start(trainer: Trainer, folder: Path) -> list[str]:
     """Start from exported weights where names and shapes agree, with a fresh optimiser and their samples and hours.
     Returns what stayed new."""
-    from safetensors.torch import load_file
-
     fresh = []
     for network, part in (("model", "transformer"), ("encoder", "text_encoder")):
         average = trainer.averages[network]
-        known = load_file(folder / part / "diffusion_pytorch_model.safetensors")
+        known = compact.read_state(folder / part / compact.FILE)
         for name, parameter in average.live.items():
             if name in known and known[name].shape == parameter.shape:
                 parameter.data.copy_(known[name])
