@@ -115,7 +115,7 @@ class Arm:
     indicators: bool = True
     gate: bool = True
     tasks: tuple[str, ...] = TASKS
-    stream: Mapping[str, float] = field(default_factory=dict)
+    stream: Mapping[str, Any] = field(default_factory=dict)
 
 
 ARMS = {

@@ -112,12 +112,16 @@ def _on_grid(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
 
 @dataclass(frozen=True)
 class Mixture:
-    """What a picture is mixed of: shares [T, 6, h, w], which sum to one, and sources [T, 6, 3, h, w]; which of them
-    have something to show, there [T, 6, h, w] in 0..1."""
+    """What a picture is mixed of: shares [T, S, h, w], which sum to one, and as many sources [T, 3, h, w]; what the
+    pointer has to show, mass [T, 1, h, w], and which targets have a base image, based bool [T].
+
+    Sources are apart because half of them learn nothing: stacked, they would be copied and all have a gradient.
+    """
 
     shares: Tensor
-    sources: Tensor
-    there: Tensor
+    sources: tuple[Tensor, ...]
+    mass: Tensor
+    based: Tensor
 
 
 class CopyHead(nn.Module):
@@ -168,7 +172,7 @@ class CopyHead(nn.Module):
         finest, *others = levels
         top = self.decoder(tokens, grid, (finest + self.borrow(borrowed), *others), film)
         out = F.pixel_shuffle(self.leave(top), FINE).to(noisy.dtype)
-        colour, source, copied, painted, correction = out.split([3, 1, 1, 1, 3], 1)
+        colour, kept_share, copied, painted, correction = out.split([3, 1, 1, 1, 3], 1)
         maps, recoloured = self.tint(top).split([2 * TINT, FINE**2], 1)
         broad = F.interpolate(_on_grid(self.tint_tokens(tokens), grid), size=maps.shape[2:], mode="bilinear")
         sketch = F.pixel_shuffle(_on_grid(self.sketch(tokens), grid), SKETCH)
@@ -178,21 +182,21 @@ class CopyHead(nn.Module):
         skipped, gain = (factor[:, None, None, None] for factor in precondition(t))
         paint = skipped * noisy + gain * (colour + sketch)
         unknown = ~has_base[:, None, None, None]
-        source = (source + 1.0).masked_fill(unknown, -1e4)
+        kept_share = (kept_share + 1.0).masked_fill(unknown, -1e4)
         copied = copied + (mass + 1e-4).log()
         recoloured = (recoloured - 1.0).masked_fill(unknown, -1e4)
         grown = F.pixel_shuffle(self.grow(top), FINE).to(noisy.dtype) - 1.0
-        logits = torch.cat([source, copied, recoloured, painted], dim=1)
+        logits = torch.cat([kept_share, copied, recoloured, painted], dim=1)
         kept = torch.where(unknown, 1 - _around(mass), logits.softmax(1)[:, :1] ** SURELY)
         grown_over = surroundings(torch.where(unknown, paint, base), kept)
         every = torch.cat([logits, grown], dim=1)
         shares = (every if self.training else committed(every, film.task)).softmax(1)
         copies = bounded(tinted(warped, retouch)), bounded(tinted(base, repaint))
-        sources = torch.stack([base, *copies, paint, *grown_over], dim=1)
-        clean = (shares[:, :, None] * sources).sum(1)
-        based, always = (~unknown).to(mass).expand_as(mass), torch.ones_like(mass)
-        there = torch.cat([based, mass, based, always, always, always], dim=1)
-        return clean + (1 - shares[:, :1]) * gain * correction, Mixture(shares, sources, there)
+        sources = base, *copies, paint, *grown_over
+        clean = (1 - shares[:, :1]) * gain * correction
+        for share, source in zip(shares.split(1, dim=1), sources, strict=True):
+            clean = torch.addcmul(clean, share, source)
+        return clean, Mixture(shares, sources, mass, has_base)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def in_turn(tasks: Sequence[Sequence[int]]) -> list[int]:
 
 def sheet_file(folder: Path, family: str) -> Path:
     """Where the sheet of a family is kept."""
-    return folder / f"{family.replace(' ', '-')}.png"
+    return folder / f"{family.replace(' ', '-')}.webp"
 
 
 def _entry(question: Drawn, record: Record) -> Entry:

@@ -66,7 +66,7 @@ def _names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--with", "others", type=_FILE, multiple=True, metavar="FILE",
               help="For the card: the --json of another preset, shown as well.")  # fmt: skip
 @click.option("--history", type=_FILE, metavar="FILE",
-              help="Add the figures and the model's training hours to FILE, and plot it beside as PNG.")  # fmt: skip
+              help="Add the figures and the model's training hours to FILE, and plot it beside as WebP.")  # fmt: skip
 @options.runtime
 def command(
     model: str,
@@ -204,7 +204,7 @@ def _write_sheets(outcome: Outcome, folder: Path) -> dict[str, Path]:
     written = {}
     for family, picture in family_sheets(outcome).items():
         written[family] = sheet_file(folder, family)
-        picture.save(written[family], optimize=True)
+        picture.save(written[family], quality=75)
     return written
 
 
@@ -214,7 +214,7 @@ def _write_card(
     from ace_agent.evaluation.card import write_card
 
     sheets = _write_sheets(outcome, card.with_suffix(""))
-    plot = None if history is None else history.with_suffix(".png")
+    plot = None if history is None else history.with_suffix(".webp")
     write_card(card, outcome.report, sheets, [_read_report(file) for file in others], training, plot)
 
 
@@ -222,4 +222,4 @@ def _add_to_history(outcome: Outcome, history: Path, training: dict[str, float])
     from ace_agent.evaluation.curves import Evaluation, append_history, plot_history, read_history
 
     append_history(history, Evaluation(training["hours"], outcome.report.figures()))
-    plot_history(read_history(history)).save(history.with_suffix(".png"))
+    plot_history(read_history(history)).save(history.with_suffix(".webp"), quality=75)

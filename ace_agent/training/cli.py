@@ -138,14 +138,14 @@ def command(
 
 
 def _on_scenes(folder: Path, limits: Limits, seed: int, processes: Processes) -> None:
-    from ace_agent.training.mini import Shape, train_on_scenes
+    from ace_agent.training.mini import SCENES, Shape, train_on_scenes
     from ace_agent.training.trainer import TrainingOptions
 
     def tell(text: str) -> None:
         notices().print(text)
 
     trainer, _ = train_on_scenes(
-        folder, TrainingOptions(seed=seed), Shape(), limits, processes=processes, tell=tell
+        folder, TrainingOptions(seed=seed, stream=SCENES), Shape(), limits, processes=processes, tell=tell
     )
     if processes.is_first:
         output().print(f"{folder} is at step {trainer.step}")

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import random
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ from ace_agent.training.stream import SceneStream, Split, StreamOptions, draw, p
 from ace_agent.training.trainer import Limits, Trainer, TrainingOptions, last_checkpoint
 
 SHEET_TASKS = 48
+
+SCENES = StreamOptions(batch=20, crops=32)
+"""What a step on the scene world is made of."""
 
 
 def language_model_file() -> Path:
@@ -145,9 +149,36 @@ def train_on_scenes(
 
     def observe() -> None:
         with trainer.averaged():
+            with processes.autocast():
+                figures = validation_loss(subject, tasks)
+            trainer.log({"validation": figures})
             write_sheet(subject, run / "samples" / f"{trainer.step:07d}.png")
 
     return trainer, trainer.run(stream, limits, observe=observe)
+
+
+VALIDATION = StreamOptions(
+    batch=16, drop_text=0, drop_task=0, drop_history=0, drop_references=0, drop_reference=0
+)
+VALIDATION_BATCHES = 8
+
+
+@torch.no_grad()
+def validation_loss(subject: MiniSubject, tasks: tuple[str, ...] | None) -> dict[str, float]:
+    """Mean flow loss of the same validation samples every time, with the same times and noise: by task, and of all as
+    "loss"."""
+    stream = SceneStream(
+        subject.tokenizer, 0, VALIDATION, patch=subject.model.patch, tasks=tasks, split="validation"
+    )
+    alone = Processes()
+    losses = defaultdict(list)
+    for number in range(VALIDATION_BATCHES):
+        batch = stream[number]
+        flow = subject.loss(batch, torch.Generator().manual_seed(number), alone).flow
+        for example, loss in zip(batch, flow.tolist(), strict=True):
+            losses[example.task].append(loss)
+            losses["loss"].append(loss)
+    return {task: round(sum(own) / len(own), 5) for task, own in sorted(losses.items())}
 
 
 def write_sheet(subject: MiniSubject, file: Path) -> None:
@@ -226,7 +257,8 @@ def _with_shape(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(path_type=Path),
     help="A new run starts from the weights in this folder.",
 )
-@click.option("--batch", default=StreamOptions.batch, help="Samples of a step.")
+@click.option("--batch", default=SCENES.batch, help="Whole pictures of a step.")
+@click.option("--crops", default=SCENES.crops, help="Windows of a step, a quarter of a picture each.")
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "bfloat16"]),
@@ -244,13 +276,14 @@ def train(
     seed: int,
     start: Path | None,
     batch: int,
+    crops: int,
     dtype: str,
 ) -> None:
     """Start or resume a run."""
     limits = Limits(minutes=minutes, decay_minutes=decay_minutes, observe_minutes=sheet_minutes)
     train_on_scenes(
         run,
-        TrainingOptions(seed=seed, stream=StreamOptions(batch=batch)),
+        TrainingOptions(seed=seed, stream=StreamOptions(batch=batch, crops=crops)),
         Shape(width, depth, heads),
         limits,
         start=start,

@@ -234,11 +234,13 @@ def _source_losses(
     losses = right.new_empty(2, len(right), patch * patch)
     for group, mixture in zip(groups, mixtures, strict=True):
         answer = unpatchify(right[group.rows], group.grid, patch)
-        error = (mixture.sources.float() - answer[:, None]).square().mean(2)
+        errors = [(source.float() - answer).square().mean(1, keepdim=True) for source in mixture.sources]
+        error = torch.cat(errors, dim=1)
         shares = mixture.shares.float().clamp_min(1e-6).log()
         odds = (shares - error / options.mixture_spread).softmax(1).detach()
         unlikely = (odds * (error - options.mixture_choice * shares)).sum(1, keepdim=True)
-        astray = (mixture.there.detach() * _distance(error))[:, 1:3].sum(1, keepdim=True)
+        based = mixture.based[:, None, None, None].to(answer)
+        astray = mixture.mass.detach() * _distance(errors[1]) + based * _distance(errors[2])
         found = torch.stack([patchify(one, patch).flatten(0, 1) for one in (unlikely, astray)])
         losses = losses.index_copy(1, group.rows.flatten(), found)
     return losses[0], losses[1]

@@ -24,6 +24,7 @@ from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR
 from ace_agent.engine.text import WordTokenizer
 from ace_agent.tasks import TASKS
 from ace_agent.training.batches import Batch, part_of
+from ace_agent.training.crops import CROP_WEIGHTS, WINDOW, cropped, fits
 from ace_agent.training.naming import all_shown, shown
 
 Split = Literal["train", "validation", "held-out"]
@@ -31,9 +32,10 @@ Split = Literal["train", "validation", "held-out"]
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """What is left out of examples at random, so that the model can do without it."""
+    """How many examples a batch has, and what is left out of them at random, so that the model can do without it."""
 
-    batch: int = 32
+    batch: int = 32  # whole pictures
+    crops: int = 0  # windows (crops.py)
     drop_text: float = 0.05  # the current turn's text and task, as guidance's null branch does
     drop_task: float = 0.05  # the current turn's task alone
     drop_history: float = 0.1
@@ -300,6 +302,10 @@ def make_example(
     return Example(request, target, changed, matches, named, wanted, last.task, last.instruction)
 
 
+_TRIES = 10
+"""Draws of a sample that fits into a window, before one is taken that does not."""
+
+
 class SceneStream(Dataset[Batch[Example]]):
     """Item n is batch n of the run `seed`, or the part of it that process `part[0]` of `part[1]` trains on."""
 
@@ -326,17 +332,30 @@ class SceneStream(Dataset[Batch[Example]]):
         self._world: World | None = None
 
     def __getitem__(self, step: int) -> Batch[Example]:
-        # All scenes have one size, so a process knows what the others' examples cost without drawing them.
-        rows = ((self.size // self.patch) ** 2,) * self.options.batch
+        # Scenes have one size and windows another, so a process knows what the others' examples cost without drawing
+        # them. They take turns, so that processes get their share of both.
+        whole, crops = self.options.batch, self.options.crops
+        count = whole + crops
+        windows = [(number + 1) * crops // count > number * crops // count for number in range(count)]
+        rows = tuple(((WINDOW if window else self.size) // self.patch) ** 2 for window in windows)
         own = part_of(rows, *self.part)
         examples = [
-            self.example(random.Random(f"{self.split}-{self.seed}-{step}-{number}")) for number in own
+            self.example(random.Random(f"{self.split}-{self.seed}-{step}-{number}"), window=windows[number])
+            for number in own
         ]
         return Batch(tuple(examples), own.start, rows)
 
-    def example(self, rng: random.Random) -> Example:
+    def example(self, rng: random.Random, *, window: bool = False) -> Example:
         if self._world is None:
             self._world = World(size=self.size)
         task = rng.choice(self.tasks) if self.tasks else None
-        sample = draw(self._world, rng, task, self.split)
+        if not window:
+            sample = draw(self._world, rng, task, self.split)
+        else:
+            task = task or rng.choices(list(CROP_WEIGHTS), list(CROP_WEIGHTS.values()))[0]
+            for _ in range(_TRIES):
+                turn = draw(self._world, rng, task, self.split).turns[-1]
+                if fits(turn):
+                    break
+            sample = Sample(TASKS[task].family, (cropped(turn, rng),))
         return make_example(sample, self.tokenizer, self.options, self.patch, rng)

@@ -56,7 +56,7 @@ def test_the_correction_reaches_what_changes_and_leaves_the_base_image_alone():
     shares = mixture.shares
     head.leave.bias[6 * FINE**2 :] = 0.25
     after, same = head(*given)
-    for source in mixture.sources.unbind(1)[:3]:
+    for source in mixture.sources[:3]:
         assert source.abs().max() <= 1
     assert torch.equal(shares, same.shares) and shares[:, :1].max() - shares[:, :1].min() > 0.5
     _, gain = precondition(torch.ones(1))
@@ -86,14 +86,14 @@ def test_in_a_new_picture_paint_is_grown_over_what_is_copied():
         torch.randn(1, 36, 32), levels, film, torch.ones(1), zeros, zeros + 7, torch.zeros(1, dtype=torch.bool),
         zeros, mass, grid,
     )  # fmt: skip
-    paint = mixture.sources[:, 3]
+    paint = mixture.sources[3]
     near = torch.zeros(side, side, dtype=torch.bool)
     near[40 - NEAR : 56 + NEAR, 40 - NEAR : 56 + NEAR] = True
-    for grown in mixture.sources[:, 4:].unbind(1):
+    for grown in mixture.sources[4:]:
         torch.testing.assert_close(grown[..., ~near], paint[..., ~near])
         assert grown[..., near].std() < 0.7 * paint[..., near].std()
         assert grown.abs().max() <= paint.abs().max()
-    assert mixture.there[:, 4:].min() == 1 and mixture.shares[:, [0, 2]].max() == 0
+    assert mixture.shares[:, [0, 2]].max() == 0
 
 
 @torch.no_grad()

@@ -237,7 +237,7 @@ def test_the_card_says_it_all(echoed: tuple[Outcome, Echo, Path], tmp_path: Path
     outcome, _, _ = echoed
     sheets = {}
     for family, picture in family_sheets(outcome).items():
-        sheets[family] = tmp_path / "model-card" / f"{family}.png"
+        sheets[family] = tmp_path / "model-card" / f"{family}.webp"
         sheets[family].parent.mkdir(exist_ok=True)
         picture.save(sheets[family])
     card = tmp_path / "model-card.md"
@@ -257,7 +257,7 @@ def test_the_card_says_it_all(echoed: tuple[Outcome, Echo, Path], tmp_path: Path
     ):
         assert wanted in text
     for family in sheets:
-        assert text.count(f"(model-card/{family}.png)") == 2  # of the card's own report, and of the other
+        assert text.count(f"(model-card/{family}.webp)") == 2  # of the card's own report, and of the other
 
 
 def test_sheets_go_through_what_tasks_share() -> None:

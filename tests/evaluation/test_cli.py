@@ -23,7 +23,7 @@ def test_a_baseline_needs_no_model(tmp_path: Path) -> None:
     assert (report["split"], report["seed"]) == ("held-out", 5)
     assert report["rows"][1]["figure"] == report["rows"][1]["trivial"]["input"]
     assert (tmp_path / "dump" / "index.jsonl").read_text().count("\n") == 2
-    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["analysis.png", "element.png"]
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["analysis.webp", "element.webp"]
 
 
 def test_the_card_is_written_with_its_sheets(tmp_path: Path) -> None:
@@ -31,8 +31,8 @@ def test_the_card_is_written_with_its_sheets(tmp_path: Path) -> None:
     ran = CliRunner().invoke(command, [*BASELINE, "--tasks", "remove", "--card", str(card)])
     assert ran.exit_code == 0, ran.output
     assert "remove" in ran.output
-    assert "![element](model-card/element.png)" in card.read_text()
-    assert (tmp_path / "docs" / "model-card" / "element.png").is_file()
+    assert "![element](model-card/element.webp)" in card.read_text()
+    assert (tmp_path / "docs" / "model-card" / "element.webp").is_file()
 
 
 def test_mistakes_are_found_before_any_work(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_figures_are_kept_and_plotted_by_training_hours(tmp_path: Path) -> None:
         assert ran.exit_code == 0, ran.output
     assert [json.loads(line)["hours"] for line in history.read_text().splitlines()] == [1, 2]
     assert json.loads(history.read_text().splitlines()[0])["figures"] == {"remove": 1.0}
-    assert history.with_suffix(".png").stat().st_size > 1000
+    assert history.with_suffix(".webp").stat().st_size > 1000
 
 
 def test_help_needs_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,13 @@
 """What a scene run leaves as weights, and a run that starts from them."""
 
+from dataclasses import replace
+
 import torch
 
 from ace_agent.engine import compact
-from ace_agent.training.mini import export, warm_start
-from tests.training.tiny import tiny_trainer
+from ace_agent.training import mini
+from ace_agent.training.mini import export, validation_loss, warm_start
+from tests.training.tiny import tiny_subject, tiny_trainer
 
 
 def test_a_run_starts_from_exported_weights_and_their_samples(tmp_path, monkeypatch):
@@ -26,3 +29,16 @@ def test_a_run_starts_from_exported_weights_and_their_samples(tmp_path, monkeypa
     torch.testing.assert_close(text, kept, atol=half_a_step * 1.01, rtol=0)
     assert torch.equal(later.averages["encoder"].values["enter.weight"], text)
     assert (later.step, later.samples, later.seconds) == (0, 640, 1800.0)
+
+
+def test_validation_is_of_the_same_samples_every_time_and_of_the_weights_at_hand(monkeypatch):
+    monkeypatch.setattr(mini, "VALIDATION_BATCHES", 2)
+    monkeypatch.setattr(mini, "VALIDATION", replace(mini.VALIDATION, batch=2))
+    subject = tiny_subject()
+    tasks = ("edge", "grayscale")
+    first = validation_loss(subject, tasks)
+    assert first == validation_loss(subject, tasks)
+    assert first.keys() - {"loss"} <= set(tasks) and first["loss"] > 0
+    with torch.no_grad():
+        subject.model.head.leave.bias += 1
+    assert validation_loss(subject, tasks)["loss"] != first["loss"]

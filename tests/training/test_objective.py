@@ -109,9 +109,9 @@ def test_a_mixture_is_charged_for_sources_that_err_together():
     options = ObjectiveOptions()
 
     def loss(shares: list[float], errors: list[float]) -> torch.Tensor:
-        sources = torch.stack([answer + error for error in errors], 1)
+        sources = tuple(answer + error for error in errors)
         each = torch.tensor(shares)[None, :, None, None].expand(1, 4, 32, 32)
-        mixture = Mixture(each, sources, torch.ones_like(each))
+        mixture = Mixture(each, sources, torch.ones_like(each[:, :1]), torch.tensor([True]))
         return _source_losses(right, [one_group()], [mixture], options)[0]
 
     together, alone = loss([0.5, 0.5, 0, 0], [0.6, -0.6, 2, 2]), loss([0.9, 0.1, 0, 0], [0.0, 0.6, 2, 2])
@@ -126,8 +126,9 @@ def test_the_better_of_two_good_sources_is_asked_for():
     """Of errors whose squares differ by a fortieth, the smaller draws the share to it by the odds."""
     right = torch.zeros(4, 3 * 16 * 16)
     logits = torch.zeros(1, 2, 32, 32, requires_grad=True)
-    sources = torch.stack([torch.full((1, 3, 32, 32), error) for error in (0.01, 0.16)], 1)
-    mixture = Mixture(logits.softmax(1), sources, torch.ones(1, 2, 32, 32))
+    sources = tuple(torch.full((1, 3, 32, 32), error) for error in (0.01, 0.16))
+    shares = torch.cat([logits, torch.full((1, 1, 32, 32), -1e4)], dim=1).softmax(1)
+    mixture = Mixture(shares, (*sources, sources[1]), torch.ones(1, 1, 32, 32), torch.tensor([True]))
     _source_losses(right, [one_group()], [mixture], ObjectiveOptions())[0].mean().backward()
     assert logits.grad[:, 0].max() < 0 < logits.grad[:, 1].min()
     odds = 1 / (1 + math.exp(-(0.16**2 - 0.01**2) / 0.01))
@@ -137,19 +138,24 @@ def test_the_better_of_two_good_sources_is_asked_for():
 def test_copies_are_charged_for_what_they_show_however_little_they_are_used():
     """The warped picture and the recoloured base image have a loss at no share; where they are nothing, none."""
     right = torch.zeros(4, 3 * 16 * 16)
-    sources = torch.stack([torch.full((1, 3, 32, 32), error) for error in (9.0, 0.6, 0.3, 9.0)], 1)
-    sources.requires_grad_(True)
+    sources = tuple(torch.full((1, 3, 32, 32), error, requires_grad=True) for error in (9.0, 0.6, 0.3, 9.0))
     shares = torch.tensor([1.0, 0, 0, 0])[None, :, None, None].expand(1, 4, 32, 32)
-    there = torch.ones(1, 4, 32, 32)
-    there[:, 1, :16] = 0  # nothing is pointed at in the upper half
-    _, astray = _source_losses(right, [one_group()], [Mixture(shares, sources, there)], ObjectiveOptions())
+    mass = torch.ones(1, 1, 32, 32)
+    mass[:, :, :16] = 0  # nothing is pointed at in the upper half
+
+    def astray_of(based: bool) -> torch.Tensor:
+        mixture = Mixture(shares, sources, mass, torch.tensor([based]))
+        return _source_losses(right, [one_group()], [mixture], ObjectiveOptions())[1]
+
+    assert astray_of(False)[:2].max() == 0
+    astray = astray_of(True)
     only_base, both = astray[:2], astray[2:]
     assert only_base.mean().item() == pytest.approx(0.3, abs=0.03)
     assert both.mean().item() == pytest.approx(0.6 + 0.3, abs=0.06)
     astray.sum().backward()
-    slopes = sources.grad.abs().amax((0, 2))
-    assert slopes[1, :16].max() == 0 and slopes[1, 16:].min() > 0 and slopes[2].min() > 0
-    assert slopes[[0, 3]].max() == 0
+    copied, recoloured = (source.grad.abs().amax((0, 1)) for source in sources[1:3])
+    assert copied[:16].max() == 0 and copied[16:].min() > 0 and recoloured.min() > 0
+    assert all(source.grad is None or source.grad.abs().max() == 0 for source in (sources[0], sources[3]))
 
 
 def test_a_nearly_right_answer_is_still_pulled_at():

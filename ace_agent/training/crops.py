@@ -1,0 +1,99 @@
+"""Windows of scenes: what an edit does to pixels near by is learned from a quarter of the picture, at a quarter of the
+cost.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+
+from ace_agent.data.sample import Frame, Pixels, Placement, Turn
+
+WINDOW = 64
+"""Side of a window in pixels."""
+STEP = 16
+"""Windows start at multiples of it, as tokens and the blocks of mosaics and of pixel art do."""
+
+CROP_WEIGHTS: dict[str, float] = {
+    "restore": 4.0, "demosaic": 2.0, "degrade": 1.5, "grayscale": 1.0, "mosaic": 1.0,
+    "remove_text": 3.0, "remove": 2.0, "add": 3.0, "extract_foreground": 1.0,
+    "edit_style": 3.0, "edit_face": 4.0, "edit_color": 3.0, "edit_texture": 2.0,
+    "edit_motion": 4.0, "try_on": 4.0, "face_swap": 4.0,
+}  # fmt: skip
+"""How often each task is drawn for a window: tasks with one right answer, decided near the pixels that change."""
+
+
+PIXELWISE = frozenset(
+    ("restore", "demosaic", "degrade", "grayscale", "mosaic", "edit_style", "extract_foreground")
+)
+"""Those of which any window will do; of the others all that changes must be in it, since what is copied from beyond it
+could not be seen."""
+
+
+def fits(turn: Turn) -> bool:
+    """Whether a window of the turn has all that its answer needs."""
+    return turn.task in PIXELWISE or all(
+        len(changed) == 0 or changed[-1] - changed[0] < WINDOW - STEP for changed in _changed(turn)
+    )
+
+
+def cropped(turn: Turn, rng: random.Random) -> Turn:
+    """The turn in a window of its base image and answer, around what changes as far as that fits; its other frames
+    stay whole."""
+    assert turn.base is not None
+    size = turn.target.shape[:2]
+    top, left = (_start(changed, size[axis], rng) for axis, changed in enumerate(_changed(turn)))
+    frames = list(turn.frames)
+    base = frames[turn.base]
+    frames[turn.base] = Frame(
+        _window(base.image, top, left),
+        None if base.mask is None else _window(base.mask, top, left),
+        tuple(_moved(place, size, top, left) for place in base.placements),
+    )
+    return replace(
+        turn,
+        frames=tuple(frames),
+        target=_window(turn.target, top, left),
+        region=None if turn.region is None else _window(turn.region, top, left),
+        placements=tuple(_moved(place, size, top, left) for place in turn.placements),
+    )
+
+
+def _changed(turn: Turn) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns in which the answer differs from the base image."""
+    assert turn.base is not None
+    differs = (turn.frames[turn.base].image != turn.target).any(-1)
+    return np.flatnonzero(differs.any(1)), np.flatnonzero(differs.any(0))
+
+
+def _start(changed: np.ndarray, side: int, rng: random.Random) -> int:
+    """Where a window starts along one side: so that it holds all that is changed, or else some of it."""
+    last = side - WINDOW
+    if len(changed) == 0:
+        low, high = 0, last
+    elif changed[-1] - changed[0] < WINDOW - STEP:
+        low, high = int(changed[-1]) - WINDOW + 1, int(changed[0])
+    else:
+        pixel = int(rng.choice(changed))
+        low, high = pixel - WINDOW + 1, pixel
+    first, final = -(-max(low, 0) // STEP), min(high, last) // STEP
+    return STEP * rng.randint(first, max(first, final))
+
+
+def _window(pixels: Pixels, top: int, left: int) -> Pixels:
+    return pixels[top : top + WINDOW, left : left + WINDOW]
+
+
+def _moved(place: Placement, size: tuple[int, ...], top: int, left: int) -> Placement:
+    """A placement in fractions of the window, beyond which it may reach."""
+    height, width = size
+    return replace(
+        place,
+        x=(place.x * width - left) / WINDOW,
+        y=(place.y * height - top) / WINDOW,
+        w=place.w * width / WINDOW,
+        h=place.h * height / WINDOW,
+        parts=tuple(_moved(part, size, top, left) for part in place.parts),
+    )

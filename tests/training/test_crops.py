@@ -1,0 +1,86 @@
+"""Windows of scenes: what they hold, and what they do to what is known of a scene."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from ace_agent.data.sample import Turn
+from ace_agent.data.world import World
+from ace_agent.engine.text import WordTokenizer
+from ace_agent.training.crops import CROP_WEIGHTS, PIXELWISE, STEP, WINDOW, cropped, fits
+from ace_agent.training.stream import SceneStream, StreamOptions, draw
+
+TOKENIZER = WordTokenizer(["a", "red", "car", "remove", "the", "make", "it", "night"])
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+def fitting(world: World, task: str, rng: random.Random) -> Turn:
+    while not fits(turn := draw(world, rng, task, "train").turns[-1]):
+        pass
+    return turn
+
+
+def test_a_window_holds_what_changes_and_is_the_pictures_own(world):
+    rng = random.Random(3)
+    for task in ("edit_color", "remove", "edit_face"):
+        turn = fitting(world, task, rng)
+        assert turn.base is not None
+        window = cropped(turn, rng)
+        base, inside = turn.frames[turn.base].image, window.frames[turn.base].image
+        assert inside.shape == window.target.shape == (WINDOW, WINDOW, 3)
+        places = [
+            (top, left)
+            for top in range(0, base.shape[0] - WINDOW + 1, STEP)
+            for left in range(0, base.shape[1] - WINDOW + 1, STEP)
+            if np.array_equal(base[top : top + WINDOW, left : left + WINDOW], inside)
+            and np.array_equal(turn.target[top : top + WINDOW, left : left + WINDOW], window.target)
+        ]
+        assert places
+        changed = (inside != window.target).any(-1).sum()
+        assert changed == (base != turn.target).any(-1).sum() > 0
+
+
+def test_placements_move_with_the_window(world):
+    """Where the whole picture's thing is in pixels, less where the window starts, is where the window's is."""
+    rng = random.Random(5)
+    turn = fitting(world, "edit_color", rng)
+    window = cropped(turn, rng)
+    side = turn.target.shape[0]
+    starts = set()
+    for whole, part in zip(turn.placements, window.placements, strict=True):
+        assert part.w * WINDOW == pytest.approx(whole.w * side)
+        assert part.h * WINDOW == pytest.approx(whole.h * side)
+        starts.add((round(whole.x * side - part.x * WINDOW, 6), round(whole.y * side - part.y * WINDOW, 6)))
+    ((left, top),) = starts
+    assert left % STEP == top % STEP == 0
+
+
+def test_what_cannot_be_seen_in_a_window_does_not_fit(world):
+    rng = random.Random(1)
+    turns = [draw(world, rng, task, "train").turns[-1] for task in ("edit_motion", "add") for _ in range(40)]
+    for turn in turns:
+        changed = (turn.frames[turn.base].image != turn.target).any(-1)
+        spans = [int(np.ptp(np.flatnonzero(changed.any(axis)))) for axis in (0, 1)]
+        assert fits(turn) == (max(spans) < WINDOW - STEP)
+    assert {fits(turn) for turn in turns} == {True, False}
+    assert all(fits(draw(world, rng, task, "train").turns[-1]) for task in PIXELWISE)
+
+
+def test_a_batch_mixes_whole_pictures_and_windows_and_says_what_they_cost():
+    stream = SceneStream(TOKENIZER, 3, StreamOptions(batch=3, crops=5))
+    batch = stream[0]
+    assert sorted(batch.rows) == [16] * 5 + [64] * 3 and len(batch) == 8
+    for example, rows in zip(batch, batch.rows, strict=True):
+        assert example.target.shape[1:].numel() == rows * 256
+        assert rows == 64 or example.task in CROP_WEIGHTS
+    halves = [SceneStream(TOKENIZER, 3, StreamOptions(batch=3, crops=5), part=(n, 2))[0] for n in (0, 1)]
+    assert [example.instruction for half in halves for example in half] == [one.instruction for one in batch]
+    assert all(
+        torch.equal(a.target, b.target) for a, b in zip((e for h in halves for e in h), batch, strict=True)
+    )
