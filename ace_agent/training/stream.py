@@ -321,6 +321,13 @@ class SceneStream(Dataset[Batch[Example]]):
         split: Split = "train",
         part: tuple[int, int] = (0, 1),
     ) -> None:
+        """Of `tasks` those of `CROP_WEIGHTS` have windows.
+
+        Raises:
+            ValueError: windows are asked for, and of a task that has none.
+        """
+        if options.crops and (without := set(tasks or ()) - CROP_WEIGHTS.keys()):
+            raise ValueError(f"tasks without windows: {', '.join(sorted(without))}; take crops=0 for them")
         self.tokenizer = tokenizer
         self.seed = seed
         self.options = options

@@ -84,3 +84,10 @@ def test_a_batch_mixes_whole_pictures_and_windows_and_says_what_they_cost():
     assert all(
         torch.equal(a.target, b.target) for a, b in zip((e for h in halves for e in h), batch, strict=True)
     )
+
+
+def test_windows_of_a_task_that_has_none_are_refused_before_any_is_drawn():
+    with pytest.raises(ValueError, match=r"without windows: segment, text_to_image; take crops=0"):
+        SceneStream(TOKENIZER, 0, StreamOptions(crops=1), tasks=("text_to_image", "remove", "segment"))
+    stream = SceneStream(TOKENIZER, 0, StreamOptions(batch=0, crops=2), tasks=("remove",))
+    assert {example.task for example in stream[0]} == {"remove"}
