@@ -81,7 +81,7 @@ def _entry(question: Drawn, record: Record) -> Entry:
 
 
 def read_training(model: str) -> dict[str, float]:
-    """What a model's folder says of its training (``training.json``): hours, step, samples; empty if nothing."""
+    """What a model's folder says of its training (``training.json``), among it hours and samples; empty if nothing."""
     from ace_agent.engine.pipeline import WEIGHTS
     from ace_agent.engine.presets import MINI
 
@@ -106,7 +106,7 @@ def write_card(
     Args:
         sheets: a picture per family, already written.
         others: reports of other presets, as their JSON; their sheets are linked where they lie beside the card's own.
-        training: hours, step and samples; what is missing is said to be unknown.
+        training: hours and samples; what is missing is said to be unknown.
         plot: figures over training hours; linked if it is there.
     """
     folder = path.resolve().parent
@@ -120,7 +120,7 @@ def write_card(
         "Written by `ace eval --card`; do not edit by hand.",
         _about(report, training or {}),
         "## Figures against the bars",
-        _bars(report),
+        _bars(report, others),
         "## Figures per task",
         _reading(report),
         markdown(report),
@@ -148,7 +148,6 @@ def _about(report: Report, training: Mapping[str, float]) -> str:
     known = {
         "Weights": f"sha256 `{report.weights_sha256}`" if report.weights_sha256 else "none",
         "Training": "unknown length" if hours is None else f"{hours:.1f} h on CPU",
-        "Steps": _count(training.get("step")),
         "Samples seen": _count(training.get("samples")),
         "Energy": "unknown"
         if hours is None
@@ -164,8 +163,8 @@ def _count(value: float | None) -> str:
     return "unknown" if value is None else f"{value:,.0f}"
 
 
-def _bars(report: Report) -> str:
-    rows = bar_rows(report)
+def _bars(report: Report, others: Sequence[Any]) -> str:
+    rows = bar_rows(report, others)
     lines = ["| figure | reached | bar |", "|---|--:|--:|"]
     lines += [f"| {label} | {reached} | {bar} |" for label, reached, bar in rows]
     summary = asdict(report.summary)

@@ -28,6 +28,7 @@ from ace_agent.data.world import World
 from ace_agent.evaluation.answering import References
 from ace_agent.evaluation.choices import PRESETS
 from ace_agent.evaluation.errors import EvaluationError
+from ace_agent.evaluation.report import UNSEEN_GIVEN
 from ace_agent.evaluation.suites import DEFAULT_TASKS, Drawn, Suite, draw, draw_rows, sample_seed
 
 Generator = Callable[[Studio], Sequence[Turn]]
@@ -104,13 +105,13 @@ def unseen_style(studio: Studio) -> list[Turn]:
 
 _OOD: dict[str, Generator] = {
     "unseen object, by name": unseen_object,
-    "unseen object, with its picture": unseen_object,
+    UNSEEN_GIVEN: unseen_object,
     "edit of an unseen object": edit_of_unseen_object,
     "unseen style": unseen_style,
 }
 _OOD_REFERENCES: dict[str, References] = {
     "unseen object, by name": "none",
-    "unseen object, with its picture": "given",
+    UNSEEN_GIVEN: "given",
 }
 
 

@@ -162,6 +162,10 @@ BARS: dict[str, tuple[str, float]] = {
 }
 """What each figure of a summary is, and the least it should be."""
 
+UNSEEN_GIVEN = "unseen object, with its picture"
+"""Row of the preset `ood` that has a bar of its own."""
+UNSEEN_BAR = ("text_to_image: an object never trained is found, given its picture", 0.50)
+
 LEAST_EDIT = 0.2
 EDIT_FAMILIES = ("semantic", "element", "layer", "repainting", "reference", "control")
 CHAINS = "chains"

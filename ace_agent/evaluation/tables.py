@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -10,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from ace_agent.evaluation.baselines import NAMES
-from ace_agent.evaluation.report import BARS, FamilyMean, Report, Row
+from ace_agent.evaluation.report import BARS, UNSEEN_BAR, UNSEEN_GIVEN, FamilyMean, Report, Row
 
 COLUMNS = (
     "task",
@@ -90,12 +92,15 @@ def _print(table: Table, console: Console) -> None:
     console.width = narrow
 
 
-def bar_rows(report: Report) -> list[tuple[str, str, str]]:
-    """Label, figure and bar of everything in the summary that was measured."""
+def bar_rows(report: Report, others: Sequence[Any] = ()) -> list[tuple[str, str, str]]:
+    """Label, figure and bar of everything in the summary that was measured, or in `others`, reports as their JSON."""
     summary = asdict(report.summary)
+    measured = [(*BARS[name], summary[name]) for name in BARS]
+    for row in (row for other in others for row in other["rows"]):
+        if row["name"] == UNSEEN_GIVEN and "object" in row["checks"]:
+            measured.append((*UNSEEN_BAR, row["checks"]["object"][0]))
     found = []
-    for name, (label, bar) in BARS.items():
-        value = summary[name]
+    for label, bar, value in measured:
         if value is not None:
             digits = 1 if bar > 1 else 3
             met = "" if value >= bar else " (missed)"

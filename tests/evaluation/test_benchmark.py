@@ -22,7 +22,7 @@ from ace_agent.evaluation.errors import DumpError
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork
 from ace_agent.evaluation.reader_scenes import scene_words
-from ace_agent.evaluation.report import Row, beaten
+from ace_agent.evaluation.report import UNSEEN_GIVEN, Row, beaten
 from ace_agent.evaluation.score_dump import score_dump
 from ace_agent.evaluation.suites import Suite
 from ace_agent.evaluation.tables import show
@@ -241,8 +241,12 @@ def test_the_card_says_it_all(echoed: tuple[Outcome, Echo, Path], tmp_path: Path
         sheets[family].parent.mkdir(exist_ok=True)
         picture.save(sheets[family])
     card = tmp_path / "model-card.md"
-    write_card(card, outcome.report, sheets, [outcome.report.as_json()], {"hours": 12.0, "samples": 5e5})
+    found = {"name": UNSEEN_GIVEN, "family": "unseen", "checks": {"object": [0.25, 1.0, 0.0, 4]}}
+    unseen = {"preset": "ood", "rows": [outcome.report.as_json()["rows"][0] | found]}
+    others = [outcome.report.as_json(), unseen]
+    write_card(card, outcome.report, sheets, others, {"hours": 12.0, "samples": 5e5})
     text = card.read_text()
+    assert "an object never trained is found, given its picture | 0.250 (missed) | 0.5 |" in text
     for row in outcome.report.rows:
         assert f"| {row.name} |" in text
     for wanted in (
