@@ -56,10 +56,11 @@ class Joint(ACETransformer):
         self, pictures: Any, frames: PackedFrames, earlier: PrefixState | None = None
     ) -> PrefixState:
         embedded = self.t_embedder(torch.zeros(1, device=pictures[0].device))
-        rows = self._frame_rows(pictures, embedded) + self.indicator(frames.indicators)
+        seen, features = self._frame_rows(pictures, embedded)
+        rows = self._placed(seen + self.indicator(frames.indicators), frames.positions)
         places = frames.positions[:, None]
         # Their places go along where keys and values would, so that turns are joined as ever.
-        return PrefixState([KeyValues(places, places)], self._placed(rows, frames.positions))
+        return PrefixState([KeyValues(places, places)], rows, self._mattes(rows, pictures, features))
 
     def _read(
         self,
@@ -96,13 +97,14 @@ class Joint(ACETransformer):
         reading = replace(targets, cross_plan=words_plan)
         rows = torch.cat([prefix.hidden, x])
         out, _ = self._blocks(rows, modulation, packed, self.rope(positions), None, text.key_values, reading)
-        return out[count:], PrefixState(prefix.key_values, out[:count])
+        return out[count:], replace(prefix, hidden=out[:count])
 
 
 def paint_only(head: CopyHead, given: tuple[Any, ...]) -> tuple[Any, ...]:
     """What the head is called with, without a base image and a frame to take from: a hook before its forward."""
-    *rest, has_base, warped, mass, grid = given
-    return (*rest, torch.zeros_like(has_base), torch.zeros_like(warped), torch.zeros_like(mass), grid)
+    *rest, has_base, warped, mass, matte, grid = given
+    nothing = (torch.zeros_like(one) for one in (has_base, warped, mass, matte))
+    return (*rest, *nothing, grid)
 
 
 @dataclass(frozen=True)

@@ -208,11 +208,14 @@ def _expression(instruction: str) -> tuple[str, int, int] | None:
 
 
 def frame(picture: Image.Image, look: Look) -> Frame:
-    """A 64x64 reference frame: ``picture`` (RGBA, cropped) centred on white, masked where the thing is."""
+    """A 64x64 reference frame: ``picture`` (RGBA, cropped) standing on white, masked where the thing is.
+
+    All things stand at one place of it, whatever their shape, as they stand at one place in scenes.
+    """
     scale = _FILL / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     small = picture.resize(size, Image.Resampling.LANCZOS)
-    left, top = (SIDE - size[0]) // 2, (SIDE - size[1]) // 2
+    left, top = (SIDE - size[0]) // 2, (SIDE + _FILL) // 2 - size[1]
     paper = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
     paper.paste(small, (left, top), small)
     covered = Image.new("L", (SIDE, SIDE))

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ace_agent.engine.packing import RequestLayout, pad_ranges, rows_of
+from ace_agent.engine.packing import RequestLayout, pad_ranges, rows_of, turns_of
 from ace_agent.engine.pointer import FrameTable, Pointer, frame_table
 from ace_agent.engine.surroundings import surroundings
 from ace_agent.engine.text import TASK_NUMBERS
@@ -96,13 +96,22 @@ a copy and half paint is neither. Of 312 validation samples .65 instead of .61 a
 COMMITMENT = 2.0
 """Power of the shares in them."""
 _COMMITTED = tuple(TASK_NUMBERS[task] for task in sorted(COMMITTED))
+_HOLED = tuple(TASK_NUMBERS[row.id] for row in TASKS.values() if row.family == "repainting")
 
 
 def committed(logits: Tensor, task: Tensor) -> Tensor:
     """Logits of shares [T, S, h, w] as pictures are made with them; task int64 [T]."""
-    tasks = torch.tensor(_COMMITTED, device=task.device)
-    power = torch.where(torch.isin(task, tasks), COMMITMENT, 1.0)
+    power = torch.where(_among(task, _COMMITTED), COMMITMENT, 1.0)
     return logits * power[:, None, None, None].to(logits)
+
+
+def holes(mask: Tensor, task: Tensor) -> Tensor:
+    """Where a base image shows nothing, for it is to be repainted: bool [T, 1, h, w] of masks and tasks int64 [T]."""
+    return (mask > 0.5) & _among(task, _HOLED)[:, None, None, None]
+
+
+def _among(task: Tensor, tasks: Sequence[int]) -> Tensor:
+    return torch.isin(task, torch.tensor(tasks, device=task.device))
 
 
 def _on_grid(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -138,7 +147,7 @@ class CopyHead(nn.Module):
     def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:
         super().__init__()
         self.pointer = Pointer(width)
-        self.borrow = nn.Conv2d(4 * FINE**2, levels[0], 3, padding=1)
+        self.borrow = nn.Conv2d(5 * FINE**2, levels[0], 3, padding=1)
         self.decoder = Decoder(width, levels, tasks)
         self.leave = nn.Conv2d(levels[0], 9 * FINE**2, 3, padding=1)
         self.tint = nn.Conv2d(levels[0], 2 * TINT + FINE**2, 3, padding=1)
@@ -157,18 +166,20 @@ class CopyHead(nn.Module):
         t: Tensor,
         noisy: Tensor,
         base: Tensor,
+        mask: Tensor,
         has_base: Tensor,
         warped: Tensor,
         mass: Tensor,
+        matte: Tensor,
         grid: tuple[int, int],
     ) -> tuple[Tensor, Mixture]:
-        """tokens [T, N, C], the encoder's levels, t [T], noisy/base/warped [T, 3, h, w], mass [T, 1, h, w] and
-        has_base [T].
+        """tokens [T, N, C], the encoder's levels, t [T], noisy/base/warped [T, 3, h, w], mask/mass/matte [T, 1, h,
+        w] and has_base [T].
 
         Returns `(x0 [T, 3, h, w], mixture)`, its sources being base, warped picture, tinted base, paint and what
         surrounds the change, from all around and along rows.
         """
-        borrowed = F.pixel_unshuffle(torch.cat([warped, mass], dim=1).to(tokens.dtype), FINE)
+        borrowed = F.pixel_unshuffle(torch.cat([warped, mass, matte], dim=1).to(tokens.dtype), FINE)
         finest, *others = levels
         top = self.decoder(tokens, grid, (finest + self.borrow(borrowed), *others), film)
         out = F.pixel_shuffle(self.leave(top), FINE).to(noisy.dtype)
@@ -182,9 +193,10 @@ class CopyHead(nn.Module):
         skipped, gain = (factor[:, None, None, None] for factor in precondition(t))
         paint = skipped * noisy + gain * (colour + sketch)
         unknown = ~has_base[:, None, None, None]
-        kept_share = (kept_share + 1.0).masked_fill(unknown, -1e4)
-        copied = copied + (mass + 1e-4).log()
-        recoloured = (recoloured - 1.0).masked_fill(unknown, -1e4)
+        nothing = unknown if self.training else unknown | holes(mask, film.task)
+        kept_share = (kept_share + 1.0).masked_fill(nothing, -1e4)
+        copied = copied + (mass + 1e-4).log() + matte
+        recoloured = (recoloured - 1.0).masked_fill(nothing, -1e4)
         grown = F.pixel_shuffle(self.grow(top), FINE).to(noisy.dtype) - 1.0
         logits = torch.cat([kept_share, copied, recoloured, painted], dim=1)
         kept = torch.where(unknown, 1 - _around(mass), logits.softmax(1)[:, :1] ** SURELY)
@@ -202,8 +214,8 @@ class CopyHead(nn.Module):
 @dataclass(frozen=True)
 class HeadGroup:
     """Targets of one grid, host-built. numbers are their places among all targets, as members int64 [T] on the device;
-    rows int64 [T, N] into the packed target rows; prefix int64 [T, M] into the packed prefix rows, with prefix_valid;
-    table is the group's own."""
+    rows int64 [T, N] into the packed target rows; prefix int64 [T, M] into the packed prefix rows, with prefix_valid
+    and the `turns_of` them [T, M, 2]; table is the group's own."""
 
     grid: tuple[int, int]
     numbers: tuple[int, ...]
@@ -211,6 +223,7 @@ class HeadGroup:
     rows: Tensor
     prefix: Tensor
     prefix_valid: Tensor
+    turns: Tensor
     table: FrameTable | None
 
 
@@ -223,6 +236,7 @@ def head_groups(
 ) -> list[HeadGroup]:
     """Group targets by grid, so that each group runs through the head as one batch."""
     prefix, prefix_valid = pad_ranges([request.prefix_rows for request in requests])
+    turns = torch.cat([turns_of(request) for request in requests])[prefix]
     row_start = [0]
     for index in target_request:
         row_start.append(row_start[-1] + rows_of(requests[index].target))
@@ -239,6 +253,7 @@ def head_groups(
                 rows.to(device),
                 prefix[own].to(device),
                 prefix_valid[own].to(device),
+                turns[own].to(device),
                 frame_table(requests, own, layers, patch),
             )
         )

@@ -48,6 +48,20 @@ def rows_of(grid: tuple[int, int]) -> int:
     return grid[0] * grid[1]
 
 
+TURNS = 8
+"""Turns that are told apart, from the newest and from the oldest."""
+
+
+def turns_of(request: RequestLayout) -> torch.Tensor:
+    """For each prefix row, how many turns ago its frame was shown and how many turns after the oldest, both less than
+    `TURNS`. Returns int64 [N, 2]."""
+    rows = torch.tensor(
+        [sum(rows_of(slot.grid) for slot in turn) for turn in request.turns], dtype=torch.long
+    )
+    number = torch.arange(len(rows)).repeat_interleave(rows)
+    return torch.stack([len(rows) - 1 - number, number], dim=1).clamp_max(TURNS - 1)
+
+
 def layout_turns(grids: Sequence[Sequence[tuple[tuple[int, int], int]]]) -> tuple[tuple[FrameSlot, ...], ...]:
     """Slots of a prefix from each turn's `(grid, indicator)` pairs; ordinals run on across turns."""
     turns = []

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ace_agent.engine.packing import RequestLayout, rows_of
+from ace_agent.engine.packing import TURNS, RequestLayout, rows_of
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,28 @@ class Pointer(nn.Module):
         super().__init__()
         self.q = nn.Linear(width, 2 * inner)
         self.k = nn.Linear(width, inner)
+        self.turns = nn.Embedding(2 * TURNS, inner)
         self.nowhere = nn.Linear(width, 1)
         self.mirrored = nn.Linear(width, 1)
         self.shift = nn.Linear(width, 2)
         self.extent = nn.Linear(width, 2)
         self.extents = nn.Linear(width, 2)
+        nn.init.zeros_(self.turns.weight)
         for layer in (self.nowhere, self.mirrored, self.shift, self.extent, self.extents):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         nn.init.constant_(self.nowhere.bias, 2.0)
         nn.init.constant_(self.mirrored.bias, SELDOM)
 
-    def forward(self, target: Tensor, prefix: Tensor, rows: Tensor, valid: Tensor) -> Pointing:
-        """target [T, N, C]; prefix [P, C], of which target t reads `rows` int64 [T, M] where `valid` bool [T, M]."""
+    def forward(self, target: Tensor, prefix: Tensor, rows: Tensor, valid: Tensor, turns: Tensor) -> Pointing:
+        """target [T, N, C]; prefix [P, C], of which target t reads `rows` int64 [T, M] where `valid` bool [T, M], shown
+        in `turns` int64 [T, M, 2] (`turns_of`)."""
         queries = self.q(target).unflatten(2, (2, -1)).flatten(1, 2)
         normed = F.layer_norm(prefix, prefix.shape[-1:], eps=1e-6)
-        logits = queries @ F.embedding(rows, self.k(normed)).transpose(1, 2) * queries.shape[-1] ** -0.5
+        # "Undo" means a picture by its turn alone, which nothing in the rows says.
+        shown = self.turns(turns + turns.new_tensor([0, TURNS])).sum(2)
+        keys = F.embedding(rows, self.k(normed)) + shown
+        logits = queries @ keys.transpose(1, 2) * queries.shape[-1] ** -0.5
         plain, mirrored = logits.unflatten(1, (-1, 2)).unbind(2)
         away = ~valid[:, None, :]
         plain, mirrored = (
@@ -80,17 +86,22 @@ class Pointer(nn.Module):
 class FrameTable:
     """Every (target, frame) pair of a call, host-built: what the warp samples from.
 
-    target int64 [F]; layers [F, 4, h, w] (`PreparedFrame.layer`) padded to the largest frame; size float [F, 2] (width,
-    height in pixels); columns int64 [F, m] index a target's padded prefix tokens, `valid` bool [F, m]; centres float
-    [F, m, 2] are those tokens' centres (x, y) in frame pixels.
+    target int64 [F]; frames are the frames' numbers among all of the call; layers [F, 4, h, w] (`PreparedFrame.layer`)
+    padded to the largest frame; size float [F, 2] (width, height in pixels); columns int64 [F, m] index a target's
+    padded prefix tokens, `valid` bool [F, m]; centres float [F, m, 2] are those tokens' centres (x, y) in frame pixels.
     """
 
     target: Tensor
+    frames: tuple[int, ...]
     layers: Tensor
     size: Tensor
     columns: Tensor
     valid: Tensor
     centres: Tensor
+
+
+def _padded(layer: Tensor, height: int, width: int) -> Tensor:
+    return F.pad(layer, (0, width - layer.shape[2], 0, height - layer.shape[1]))
 
 
 def frame_table(
@@ -100,19 +111,20 @@ def frame_table(
     first_frame = [0]
     for request in requests:
         first_frame.append(first_frame[-1] + len(request.frames))
-    targets, picked, grids, starts = [], [], [], []
+    targets, numbers, grids, starts = [], [], [], []
     for number, index in enumerate(target_request):
         start = 0
         for offset, slot in enumerate(requests[index].frames):
             targets.append(number)
-            picked.append(layers[first_frame[index] + offset])
+            numbers.append(first_frame[index] + offset)
             grids.append(slot.grid)
             starts.append(start)
             start += rows_of(slot.grid)
     if not targets:
         return None
+    picked = [layers[number] for number in numbers]
     height, width = max(p.shape[1] for p in picked), max(p.shape[2] for p in picked)
-    padded = torch.stack([F.pad(p, (0, width - p.shape[2], 0, height - p.shape[1])) for p in picked])
+    padded = torch.stack([_padded(one, height, width) for one in picked])
     longest = max(rows_of(grid) for grid in grids)
     columns = torch.zeros(len(targets), longest, dtype=torch.long)
     valid = torch.zeros(len(targets), longest, dtype=torch.bool)
@@ -121,12 +133,12 @@ def frame_table(
         n = rows_of(grid)
         columns[i, :n] = torch.arange(start, start + n)
         valid[i, :n] = True
-        y, x = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij")
-        centres[i, :n] = (torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * patch
+        centres[i, :n] = token_centres(grid, patch)
     size = torch.tensor([[p.shape[2], p.shape[1]] for p in picked], dtype=torch.float32)
     device = padded.device
     return FrameTable(
         torch.tensor(targets, device=device),
+        tuple(numbers),
         padded,
         size.to(device),
         columns.to(device),
@@ -148,6 +160,12 @@ class Pointed:
 
 LARGEST = 3.0
 """Largest logarithm of a magnification."""
+
+
+def token_centres(grid: tuple[int, int], patch: int) -> Tensor:
+    """Centres (x, y) of a grid's tokens in pixels, float [N, 2]."""
+    y, x = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij")
+    return (torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * patch
 
 
 def pointed(pointing: Pointing, table: FrameTable) -> Pointed:
@@ -184,9 +202,15 @@ def agreed(mass: Tensor, position: Tensor, scale: Tensor, centre: Tensor) -> tup
 
 
 def warp(
-    pointing: Pointing, table: FrameTable, grid: tuple[int, int], patch: int, targets: int
-) -> tuple[Tensor, Tensor]:
-    """Pictures that the targets' tokens point at: `(colour [T, 3, h, w], mass [T, 1, h, w])`.
+    pointing: Pointing,
+    table: FrameTable,
+    mattes: Sequence[Tensor],
+    grid: tuple[int, int],
+    patch: int,
+    targets: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures that the targets' tokens point at: `(colour [T, 3, h, w], mass [T, 1, h, w], matte [T, 1, h, w])`;
+    `mattes`, each [1, h, w], are of all frames of the call.
 
     Each token holds an affine map from target pixels to frame pixels, after `agreed`; maps are interpolated between
     tokens with their mass as weight (a partition of unity), so that neighbouring tokens that agree give an exact
@@ -196,8 +220,7 @@ def warp(
     height, width = rows * patch, columns * patch
     looked = pointed(pointing, table)
     mass, position, scale = (one.flatten(0, 1) for one in (looked.mass, looked.position, looked.scale))
-    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-    centre = ((torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * patch).to(position)
+    centre = token_centres(grid, patch).to(position)
     position, scale = agreed(mass, position, scale, centre)
     offset = position - scale * centre
     maps = torch.cat([mass[..., None], mass[..., None] * offset, mass[..., None] * scale], -1)
@@ -214,9 +237,11 @@ def warp(
     at_x = torch.minimum(at_x.clamp_min(0.5), limit[:, 0] - 0.5) / full[0] * 2 - 1
     at_y = torch.minimum(at_y.clamp_min(0.5), limit[:, 1] - 0.5) / full[1] * 2 - 1
     places = torch.stack([at_x, at_y], -1)
-    layers = table.layers.repeat_interleave(2, 0)
-    seen = F.grid_sample(layers, places, padding_mode="border", align_corners=False)
+    standing = torch.stack([_padded(mattes[number], *table.layers.shape[2:]) for number in table.frames])
+    layers = torch.cat([table.layers, standing.to(table.layers) * table.layers[:, 3:]], 1)
+    seen = F.grid_sample(layers.repeat_interleave(2, 0), places, padding_mode="border", align_corners=False)
     target = table.target.repeat_interleave(2)
-    together = seen.new_zeros(targets, 4, height, width).index_add(0, target, seen * weight)
-    colour, total = together.split([3, 1], 1)
-    return colour / total.clamp_min(1e-6), total
+    together = seen.new_zeros(targets, 5, height, width).index_add(0, target, seen * weight)
+    colour, total, matte = together.split([3, 1, 1], 1)
+    mean = 1 / total.clamp_min(1e-6)
+    return colour * mean, total, matte * mean

@@ -19,10 +19,12 @@ from ace_agent.engine.unet import Features, Film
 
 @dataclass(frozen=True)
 class PrefixState:
-    """What conditioning frames leave behind: keys and values per block, and their last hidden rows [N, C]."""
+    """What conditioning frames leave behind: keys and values per block, their last hidden rows [N, C], and the matte
+    [1, h, w] of each."""
 
     key_values: list[KeyValues]
     hidden: Tensor
+    mattes: tuple[Tensor, ...]
 
     @staticmethod
     def join(states: Sequence[PrefixState]) -> PrefixState:
@@ -31,7 +33,8 @@ class PrefixState:
             KeyValues(torch.cat([kv.keys for kv in layer]), torch.cat([kv.values for kv in layer]))
             for layer in zip(*(state.key_values for state in states), strict=True)
         ]
-        return PrefixState(key_values, torch.cat([state.hidden for state in states]))
+        mattes = tuple(matte for state in states for matte in state.mattes)
+        return PrefixState(key_values, torch.cat([state.hidden for state in states]), mattes)
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,12 @@ class TargetInputs:
 
 @dataclass(frozen=True)
 class Seen:
-    """Targets of one grid on their way through the convolutions: noise and base [T, 3, h, w] as pixels."""
+    """Targets of one grid on their way through the convolutions: noise and base [T, 3, h, w] as pixels, and the mask
+    [T, 1, h, w] of what is to change."""
 
     noise: Tensor
     base: Tensor
+    mask: Tensor
     film: Film
     features: Features
 

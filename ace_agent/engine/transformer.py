@@ -19,7 +19,7 @@ from ace_agent.engine.layers import MLP, Block, KeyValues, PatchEmbedding, Times
 from ace_agent.engine.packing import PackedFrames, PackedTargets
 from ace_agent.engine.pointer import Pointing, warp
 from ace_agent.engine.states import Denoised, PrefixState, Seen, TargetInputs, TextState
-from ace_agent.engine.unet import FINE, Encoder, Film
+from ace_agent.engine.unet import FINE, Encoder, Features, Film, Matte
 from ace_agent.errors import ModelError
 from ace_kernels import RopeTable
 
@@ -85,6 +85,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
                     "give a level for every power of two between",
                 )
             self.encoder = Encoder(width, levels, TASK_VECTORS)
+            self.matte = Matte(width, levels)
             self.pooled = nn.Linear(width, width)
             self.said = nn.Linear(width, width)
             self.base_embedder = nn.Linear(width, width)
@@ -189,12 +190,16 @@ class ACETransformer(ModelMixin, ConfigMixin):
             kept.append(own)
         return x, kept
 
-    def _frame_rows(self, pictures: Sequence[Tensor], embedded: Tensor) -> Tensor:
-        """What the convolutions make of conditioning frames [4, h, w], packed [N, C]; those of one size go together."""
+    def _frame_rows(
+        self, pictures: Sequence[Tensor], embedded: Tensor
+    ) -> tuple[Tensor, list[tuple[list[int], Features]]]:
+        """What the convolutions make of conditioning frames [4, h, w], packed [N, C]; those of one size go together,
+        and are returned with their numbers."""
         numbers: dict[torch.Size, list[int]] = {}
         for number, picture in enumerate(pictures):
             numbers.setdefault(picture.shape, []).append(number)
         rows: dict[int, Tensor] = {}
+        seen = []
         for own in numbers.values():
             frames = torch.stack([pictures[number] for number in own])
             noise, known = torch.zeros_like(frames[:, :3]), torch.ones_like(frames[:, :1])
@@ -202,7 +207,20 @@ class ACETransformer(ModelMixin, ConfigMixin):
             film = Film(embedded.expand(len(own), -1), unnamed)
             made = self.encoder(torch.cat([noise, frames, known], dim=1), film)
             rows |= dict(zip(own, made.tokens.unbind(), strict=True))
-        return torch.cat([rows[number] for number in range(len(pictures))])
+            seen.append((own, made))
+        return torch.cat([rows[number] for number in range(len(pictures))]), seen
+
+    def _mattes(
+        self, rows: Tensor, pictures: Sequence[Tensor], seen: Sequence[tuple[list[int], Features]]
+    ) -> tuple[Tensor, ...]:
+        """Mattes of frames, each [1, h, w], by their packed rows [N, C]."""
+        grids = [(one.shape[1] // self.patch, one.shape[2] // self.patch) for one in pictures]
+        tokens = F.layer_norm(rows, rows.shape[-1:], eps=1e-6).split([h * w for h, w in grids])
+        mattes: dict[int, Tensor] = {}
+        for own, features in seen:
+            made = self.matte(torch.stack([tokens[number] for number in own]), grids[own[0]], features.levels)
+            mattes |= dict(zip(own, made.unbind(), strict=True))
+        return tuple(mattes[number] for number in range(len(pictures)))
 
     def encode_prefix(
         self, pictures: Sequence[Tensor], frames: PackedFrames, earlier: PrefixState | None = None
@@ -212,8 +230,8 @@ class ACETransformer(ModelMixin, ConfigMixin):
         `earlier` are rows of earlier turns that the plan of `frames` counts first.
         """
         embedded = self.t_embedder(torch.zeros(1, device=pictures[0].device))
-        x = self._frame_rows(pictures, embedded) + self.indicator(frames.indicators)
-        x = self._placed(x, frames.positions)
+        rows, seen = self._frame_rows(pictures, embedded)
+        x = self._placed(rows + self.indicator(frames.indicators), frames.positions)
         modulation = self.t_block(embedded).unflatten(-1, (6, -1))
         x, kept = self._blocks(
             x,
@@ -224,7 +242,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
             None,
             None,
         )
-        return PrefixState(kept, x)
+        return PrefixState(kept, x, self._mattes(x, pictures, seen))
 
     def encode_text(
         self, states: Tensor, indicators: Tensor, tags: Tensor, current: Tensor, tasks: Tensor
@@ -324,7 +342,7 @@ class ACETransformer(ModelMixin, ConfigMixin):
         known = inputs.has_base[group.members][:, None, None, None].to(mask).expand_as(mask)
         shown = noise * input_scale(t[group.members])[:, None, None, None]
         features = self.encoder(torch.cat([shown, base, mask, known], dim=1), film)
-        return Seen(noise, base, film, features)
+        return Seen(noise, base, mask, film, features)
 
     def _head(
         self,
@@ -336,14 +354,17 @@ class ACETransformer(ModelMixin, ConfigMixin):
         group: HeadGroup,
     ) -> tuple[Tensor, Mixture, Pointing | None]:
         pointed = None
-        warped, mass = torch.zeros_like(seen.base), torch.zeros_like(seen.base[:, :1])
+        warped = torch.zeros_like(seen.base)
+        mass = matte = torch.zeros_like(seen.base[:, :1])
         if prefix is not None and group.table is not None:
             # Places in a picture need more digits than bfloat16 has.
             with torch.autocast(tokens.device.type, enabled=False):
                 pointed = self.head.pointer(
-                    tokens.float(), prefix.hidden.float(), group.prefix, group.prefix_valid
+                    tokens.float(), prefix.hidden.float(), group.prefix, group.prefix_valid, group.turns
                 )
-                warped, mass = warp(pointed, group.table, group.grid, self.patch, len(tokens))
+                warped, mass, matte = warp(
+                    pointed, group.table, prefix.mattes, group.grid, self.patch, len(tokens)
+                )
         clean, mixture = self.head(
             tokens,
             seen.features.levels,
@@ -351,9 +372,11 @@ class ACETransformer(ModelMixin, ConfigMixin):
             t[group.members],
             seen.noise,
             seen.base,
+            seen.mask,
             inputs.has_base[group.members],
             warped,
             mass,
+            matte,
             group.grid,
         )
         return clean, mixture, pointed

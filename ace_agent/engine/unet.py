@@ -107,6 +107,35 @@ class Encoder(nn.Module):
         return Features(tokens, tuple(levels))
 
 
+MATTE_CELLS = 4
+"""Cells a side of a token's own part of a matte."""
+
+
+class Matte(nn.Module):
+    """How much of a frame's pixels stands out from its ground: a logit a pixel, summed over all levels (as in FCN-8s,
+    arXiv 1411.4038). Nobody tells it what is right but the pictures that things are copied into."""
+
+    def __init__(self, width: int, levels: Sequence[int]) -> None:
+        super().__init__()
+        self.fine = nn.Conv2d(levels[0], FINE**2, 3, padding=1)
+        self.coarse = nn.ModuleList(nn.Conv2d(size, 1, 1) for size in levels[1:])
+        self.token = nn.Linear(width, MATTE_CELLS**2)
+        for layer in (self.fine, *self.coarse, self.token):
+            nn.init.zeros_(cast(Tensor, layer.weight))
+            nn.init.zeros_(cast(Tensor, layer.bias))
+
+    def forward(self, tokens: Tensor, grid: tuple[int, int], levels: Sequence[Tensor]) -> Tensor:
+        """tokens [B, N, C] on their grid, and what the encoder left. Returns [B, 1, h, w]."""
+        finest, *others = (F.silu(channel_norm(level)) for level in levels)
+        matte = F.pixel_shuffle(self.fine(finest), FINE)
+        of_tokens = self.token(tokens).transpose(1, 2).unflatten(2, grid)
+        parts = [F.pixel_shuffle(of_tokens, MATTE_CELLS)]
+        parts += [layer(level) for layer, level in zip(self.coarse, others, strict=True)]
+        for part in parts:
+            matte = matte + F.interpolate(part.to(matte), size=matte.shape[2:], mode="bilinear")
+        return matte
+
+
 class Decoder(nn.Module):
     """Tokens to the finest level, by doubling, with the encoder's levels.
 

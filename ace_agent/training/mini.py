@@ -33,7 +33,7 @@ from ace_agent.training.trainer import Limits, Trainer, TrainingOptions, last_ch
 
 SHEET_TASKS = 48
 
-SCENES = StreamOptions(batch=20, crops=32)
+SCENES = StreamOptions(batch=24, crops=24)
 """What a step on the scene world is made of."""
 
 
@@ -220,7 +220,7 @@ def export(trainer: Trainer, subject: MiniSubject, folder: Path) -> None:
         compact.write(subject.model, folder / "transformer")
         compact.write(subject.encoder, folder / "text_encoder")
     subject.tokenizer.save(folder / "tokenizer")
-    facts = {"step": trainer.step, "samples": trainer.samples, "hours": round(trainer.seconds / 3600, 2)}
+    facts = {"samples": trainer.samples, "hours": round(trainer.seconds / 3600, 2)}
     (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 

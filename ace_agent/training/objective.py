@@ -54,7 +54,7 @@ class ObjectiveOptions:
     pure: float = 0.8  # share of targets that are nothing but noise
     time_floor: float = 0.05  # the velocity loss divides by t squared
     keep_weight: float = 0.5  # of a target's mean over all pixels, beside the mean over those that change
-    pointer_weight: float = 0.4
+    pointer_weight: float = 0.8
     gate_weight: float = 0.5
     mixture_weight: float = 1.0
     mixture_spread: float = 0.01  # twice the variance of a source's colours where it is the right one

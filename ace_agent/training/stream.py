@@ -138,22 +138,22 @@ def correspond(
     base image (number `base`) is not, by equal pixels at the same place. Everywhere else frames are told to be absent,
     but for a token's width around what they share, unless `target` is empty: of anyone's own pictures nothing is known.
 
-    Of frames that show a thing those match that show it most nearly as it is to be. The last `references` frames are
-    reference pictures. Where nothing is nearer they match whatever the style, and tokens within a patch of their thing
-    match too, so that it is copied to its edge.
+    Of frames that show a thing those match that show it most nearly as it is to be: on ground that is not wanted it is
+    further than in a reference picture. The last `references` frames are reference pictures. Where nothing is nearer
+    they match whatever the style, and tokens within a patch of their thing match too, so that it is copied to its edge.
     """
     height, width = picture.shape[:2]
     columns = width // patch
     apart = _with_parts(target)
     seen = [(frame.image.shape[:2], _with_parts(frame.placements)) for frame in frames]
     first = len(frames) - references
-    best = {id(one): _best_look(one, seen[:first], seen[first:]) for one in apart}
+    best = {id(one): _best_look(one, seen[:first], seen[first:], base) for one in apart}
     showing = [
         {id(one): [place for place in places if _look(place, one) <= _OTHER_COLOR] for one in apart}
         for _, places in seen[:first]
     ]
     nearest = [
-        {id(one) for one in apart if _look(place, one, reference=True) == best[id(one)]}
+        {id(one) for one in apart if _reference_look(place, one) == best[id(one)]}
         for _, (place, *_) in seen[first:]
     ]
     same = [_unchanged(frame.image, picture, patch) for frame in frames[:first]]
@@ -175,7 +175,7 @@ def correspond(
                 for place in shown:
                     position, scale = _mapped(over[-1], place, at, (height, width), of)
                     inside = 0 <= position[0] < of[1] and 0 <= position[1] < of[0]
-                    if inside and _look(place, over[-1]) == best[id(over[-1])]:
+                    if inside and _look(place, over[-1], number == base) == best[id(over[-1])]:
                         found.append((token, number, position, scale))
                 if not shown and number != base and repainted and same[number][row, column]:
                     absent[number, token] = False
@@ -204,18 +204,33 @@ def _unchanged(frame: Pixels, picture: Pixels, patch: int) -> np.ndarray:
     return np.asarray(blocks.mean((1, 3, 4)) <= UNCHANGED)
 
 
-_OTHER_COLOR, _OTHER_STYLE, _ABSENT = 2, 3, 4
+_AS_WANTED, _REFERENCE, _ON_OTHER_GROUND, _OTHER_COLOR, _OTHER_STYLE, _ABSENT = range(6)
+"""How far what a frame shows is from what is wanted, the nearest first. A scene has its light and a reference picture
+has not; but a thing of another scene that is to stand elsewhere comes with the ground that it stood on."""
 
 
-def _look(place: Placement, wanted: Placement, *, reference: bool = False) -> int:
-    """How far what a frame shows is from what is wanted, 0 the nearest: a scene has its light and a reference picture
-    has not, and a reference picture in the colour that is wanted is nearer than a scene in another."""
-    if place.key in (wanted.key, wanted.key.split("#")[0]) and place.color == wanted.color:
-        return 1 if reference else 0
-    if _drawing(place) == _drawing(wanted):
-        return _OTHER_STYLE if reference else _OTHER_COLOR
-    same_name = place.key.split("|")[0] == wanted.key.split("|")[0]
-    return _OTHER_STYLE if reference and same_name else _ABSENT
+def _look(place: Placement, wanted: Placement, of_base: bool = False) -> int:
+    """Of what a scene shows, which may be the base image."""
+    if _is_exact(place, wanted):
+        return _AS_WANTED if of_base or _same_place(place, wanted) else _ON_OTHER_GROUND
+    return _OTHER_COLOR if _drawing(place) == _drawing(wanted) else _ABSENT
+
+
+def _reference_look(place: Placement, wanted: Placement) -> int:
+    """Of what a reference picture shows, whatever its style where only the name is right."""
+    if _is_exact(place, wanted):
+        return _REFERENCE
+    return _OTHER_STYLE if place.key.split("|")[0] == wanted.key.split("|")[0] else _ABSENT
+
+
+def _is_exact(place: Placement, wanted: Placement) -> bool:
+    return place.key in (wanted.key, wanted.key.split("#")[0]) and place.color == wanted.color
+
+
+def _same_place(place: Placement, wanted: Placement) -> bool:
+    """To a hundredth of a picture."""
+    pairs = zip((place.x, place.y, place.w, place.h), (wanted.x, wanted.y, wanted.w, wanted.h), strict=True)
+    return place.flip == wanted.flip and all(abs(one - other) <= 0.01 for one, other in pairs)
 
 
 def _drawing(place: Placement) -> list[str]:
@@ -227,10 +242,12 @@ def _drawing(place: Placement) -> list[str]:
 _Seen = Sequence[tuple[tuple[int, ...], list[Placement]]]
 
 
-def _best_look(wanted: Placement, scenes: _Seen, references: _Seen) -> int:
-    """The least `_look` among all frames; one beyond `_ABSENT` where nothing shows it."""
-    looks = [_look(place, wanted) for _, places in scenes for place in places]
-    looks += [_look(place, wanted, reference=True) for _, (place, *_) in references]
+def _best_look(wanted: Placement, scenes: _Seen, references: _Seen, base: int | None) -> int:
+    """The least look among all frames; one beyond `_ABSENT` where nothing shows it."""
+    looks = [
+        _look(place, wanted, number == base) for number, (_, places) in enumerate(scenes) for place in places
+    ]
+    looks += [_reference_look(place, wanted) for _, (place, *_) in references]
     best = min(looks, default=_ABSENT)
     return best if best < _ABSENT else _ABSENT + 1
 

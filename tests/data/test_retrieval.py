@@ -174,13 +174,29 @@ def test_references_are_alone_on_white_with_their_place(library: ReferenceLibrar
     assert abs((ink[:, 0].max() + 1) / SIDE - (place.y + place.h)) < 0.04
 
 
+def test_all_things_stand_at_one_place(library: ReferenceLibrary, tmp_path: Path) -> None:
+    """Tall or wide, in their longest side as large, and a person's own too."""
+    Image.new("RGB", (90, 30), (0, 0, 255)).save(tmp_path / "rex.png")
+    own = ReferenceLibrary.load(own=tmp_path)
+    found = [*library.find("a giraffe, a bus and a key"), *own.find("rex")]
+    assert len(found) == 4
+    shapes = set()
+    for named in found:
+        (place,) = named.frame.placements
+        assert (place.x + place.w / 2, place.y + place.h) == pytest.approx((0.5, 60 / SIDE), abs=1 / SIDE)
+        assert max(place.w, place.h) == pytest.approx(56 / SIDE)
+        assert named.frame.mask is not None and named.frame.mask[60:].max() == 0 < named.frame.mask[59].max()
+        shapes.add(place.w > place.h)
+    assert shapes == {True, False}
+
+
 def test_a_users_pictures_win(tmp_path: Path) -> None:
     Image.new("RGB", (30, 20), (0, 0, 255)).save(tmp_path / "rex.png")
     Image.new("RGB", (30, 20), (0, 255, 0)).save(tmp_path / "dog.png")
     library = ReferenceLibrary.load(own=tmp_path)
     rex, dog = library.find("rex and the dog")
-    assert tuple(rex.frame.image[32, 32]) == (0, 0, 255)
-    assert tuple(dog.frame.image[32, 32]) == (0, 255, 0)
+    assert tuple(rex.frame.image[50, 32]) == (0, 0, 255)
+    assert tuple(dog.frame.image[50, 32]) == (0, 255, 0)
 
 
 def test_a_missing_library_or_folder_is_one_clear_line(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The copy head: maps of colours, what it sees of noise, and where a target knows its place and its base image from."""
 
+import pytest
 import torch
 
 from ace_agent.engine.conditions import target_inputs, text_batch
@@ -50,7 +51,8 @@ def test_the_correction_reaches_what_changes_and_leaves_the_base_image_alone():
     head.leave.weight[6 * FINE**2 :] = 0  # the correction's own rows
     given = (
         torch.randn(1, 4, 32), levels, Film(torch.randn(1, 32), torch.zeros(1, dtype=torch.long)), torch.ones(1),
-        noisy, base, torch.ones(1, dtype=torch.bool), warped, torch.full((1, 1, side, side), 0.5), grid,
+        noisy, base, torch.ones(1, 1, side, side), torch.ones(1, dtype=torch.bool), warped,
+        torch.full((1, 1, side, side), 0.5), torch.zeros(1, 1, side, side), grid,
     )  # fmt: skip
     before, mixture = head(*given)
     shares = mixture.shares
@@ -71,6 +73,34 @@ def test_where_many_answers_are_right_the_likelier_source_counts_more():
 
 
 @torch.no_grad()
+@pytest.mark.parametrize(("task", "holed"), [("outpaint", True), ("remove", False)])
+def test_nothing_is_kept_of_a_hole_that_is_to_be_repainted(task, holed):
+    """Its grey comes neither through nor into what is grown over it, once pictures are made."""
+    torch.manual_seed(0)
+    head = CopyHead(32, (8, 16, 16), len(TASK_NUMBERS) + 1).eval()
+    head.leave.bias[3 * FINE**2 : 4 * FINE**2] = 5  # all wants to be kept
+    grid, side = (6, 6), 96
+    levels = [torch.zeros(1, c, side // n, side // n) for c, n in ((8, 2), (16, 4), (16, 8))]
+    film = Film(torch.randn(1, 32), torch.tensor([TASK_NUMBERS[task]]))
+    zeros = torch.zeros(1, 3, side, side)
+    mask = zeros[:, :1].clone()
+    mask[..., 32:64, 32:64] = 1
+    base = torch.where(mask > 0, 0.0, 0.75).expand_as(zeros)
+    given = (
+        torch.randn(1, 36, 32), levels, film, torch.ones(1), zeros, base, mask, torch.ones(1, dtype=torch.bool),
+        zeros, zeros[:, :1], zeros[:, :1], grid,
+    )  # fmt: skip
+    _, mixture = head(*given)
+    inside = mask[0, 0] > 0
+    share = mixture.shares[0, [0, 2]].sum(0)
+    assert bool(share[inside].max() == 0) is holed and share[~inside].min() > 0.9
+    grown = mixture.sources[4][0][:, inside]
+    assert bool(((grown - 0.75).abs() < 1e-3).all()) is holed
+    _, learning = head.train()(*given)
+    assert learning.shares[0, 0, inside].min() > 0.9
+
+
+@torch.no_grad()
 def test_in_a_new_picture_paint_is_grown_over_what_is_copied():
     """Where a thing is copied, and `NEAR` pixels around, the grown sources are of the paint farther away."""
     torch.manual_seed(0)
@@ -83,8 +113,8 @@ def test_in_a_new_picture_paint_is_grown_over_what_is_copied():
     zeros = torch.zeros(1, 3, side, side)
     film = Film(torch.randn(1, 32), torch.zeros(1, dtype=torch.long))
     _, mixture = head(
-        torch.randn(1, 36, 32), levels, film, torch.ones(1), zeros, zeros + 7, torch.zeros(1, dtype=torch.bool),
-        zeros, mass, grid,
+        torch.randn(1, 36, 32), levels, film, torch.ones(1), zeros, zeros + 7, zeros[:, :1] + 1,
+        torch.zeros(1, dtype=torch.bool), zeros, mass, zeros[:, :1], grid,
     )  # fmt: skip
     paint = mixture.sources[3]
     near = torch.zeros(side, side, dtype=torch.bool)

@@ -42,8 +42,12 @@ def conversation(turns: int) -> PreparedRequest:
 
 def equal(one: PrefixState, other: PrefixState) -> bool:
     pairs = zip(one.key_values, other.key_values, strict=True)
-    return torch.equal(one.hidden, other.hidden) and all(
-        torch.equal(a.keys, b.keys) and torch.equal(a.values, b.values) for a, b in pairs
+    assert len(one.mattes) == len(other.mattes)
+    same = all(torch.equal(a, b) for a, b in zip(one.mattes, other.mattes, strict=True))
+    return (
+        same
+        and torch.equal(one.hidden, other.hidden)
+        and all(torch.equal(a.keys, b.keys) and torch.equal(a.values, b.values) for a, b in pairs)
     )
 
 

@@ -94,10 +94,9 @@ def test_draws_of_one_prefix_have_the_loss_of_separate_examples():
 
 def one_group() -> HeadGroup:
     """One target of 2 x 2 tokens."""
-    rows = torch.arange(4)[None]
-    return HeadGroup(
-        (2, 2), (0,), torch.tensor([0]), rows, torch.zeros(1, 0, dtype=torch.long), rows < 0, None
-    )
+    rows, nothing = torch.arange(4)[None], torch.zeros(1, 0, dtype=torch.long)
+    turns = torch.zeros(1, 0, 2, dtype=torch.long)
+    return HeadGroup((2, 2), (0,), torch.tensor([0]), rows, nothing, nothing.bool(), turns, None)
 
 
 def test_a_mixture_is_charged_for_sources_that_err_together():

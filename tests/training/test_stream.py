@@ -111,6 +111,23 @@ def test_the_frame_that_shows_a_thing_most_nearly_matches(base, reference, match
     assert found.absent[1].all() == (1 not in matched)
 
 
+@pytest.mark.parametrize(
+    ("left", "base", "matched"), [(0.25, 1, 0), (0.5, 1, 2), (0.5, 0, 0), (0.255, None, 0)]
+)
+def test_an_earlier_picture_is_copied_where_the_thing_stands_as_it_did(left, base, matched):
+    """Elsewhere its ground is not wanted: the reference picture is nearer, unless that picture is to be edited."""
+    white, box = np.full((64, 64, 3), 255, np.uint8), (0.25, 0.5, 0.5, False)
+    earlier = Frame(white, None, (Placement("car|noto", left, *box),))
+    other = Frame(white, None, (Placement("cat|noto", 0.0, 0.0, 0.25, 0.25, False),))
+    reference = Frame(white, None, (Placement("car|noto", 0.1, 0.1, 0.8, 0.8, False),))
+    target = (Placement("car|noto", 0.25, *box),)
+    picture = np.zeros((64, 64, 3), np.uint8)
+    found = correspond(target, [earlier, other, reference], picture, 16, references=1, base=base)
+    inside = [5, 6, 9, 10]
+    pairs = zip(found.tokens.tolist(), found.frames.tolist(), strict=True)
+    assert {frame for token, frame in pairs if token in inside} == {matched}
+
+
 @pytest.mark.parametrize("task", ["contour_to_image", "segment_to_image", "multi_control"])
 def test_things_are_copied_from_references_and_not_from_maps(task):
     keep = StreamOptions(batch=12, drop_text=0, drop_history=0, drop_references=0, drop_reference=0)
