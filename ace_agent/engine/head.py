@@ -138,7 +138,8 @@ class CopyHead(nn.Module):
 
     x0 = s * base + w * tinted warped + r * tinted base + g * grown + h * grown along rows + (1 - s - w - r - g - h) *
     paint + (1 - s) * correction, with (s, w, r, g, h) per pixel; without a base image s = r = 0 and it is paint that
-    grows.
+    grows. In holes that are to be repainted s = r = 0 too, once pictures are made: in training their grey is a source
+    like others.
     What is tinted stays within a picture's range: without that bound tints grew until a twentieth of one was all the
     head wanted of it, and nothing was copied. The correction mends what the mixture gets nearly right: a source learns
     by its share alone, and of single edits an ablation without copying learned several faster (docs/ablations.md).
@@ -173,8 +174,8 @@ class CopyHead(nn.Module):
         matte: Tensor,
         grid: tuple[int, int],
     ) -> tuple[Tensor, Mixture]:
-        """tokens [T, N, C], the encoder's levels, t [T], noisy/base/warped [T, 3, h, w], mask/mass/matte [T, 1, h,
-        w] and has_base [T].
+        """tokens [T, N, C], the encoder's levels, t [T], noisy/base/warped [T, 3, h, w], has_base [T] and
+        mask/mass/matte [T, 1, h, w].
 
         Returns `(x0 [T, 3, h, w], mixture)`, its sources being base, warped picture, tinted base, paint and what
         surrounds the change, from all around and along rows.
