@@ -102,11 +102,12 @@ def read(kind: type[_Model], folder: Path) -> _Model:
         ValueError: the file is damaged, of an earlier version, or of a model with other parameters.
     """
     try:
-        if _shapes(folder / FILE) is None:
+        shapes = _shapes(folder / FILE)
+        if shapes is None:
             return kind.from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True)
         assert issubclass(kind, ConfigMixin)
         model = kind.from_config(kind.load_config(folder))
-        state = read_state(folder / FILE)
+        state = unpacked(load_file(folder / FILE), shapes)
         wanted = {name: value.shape for name, value in model.state_dict().items()}
         if other := wanted.items() ^ {(name, value.shape) for name, value in state.items()}:
             name = min(name for name, _ in other)

@@ -12,7 +12,7 @@ from ace_agent.engine.transformer import ACETransformer
 from tests.training.tiny import tiny_subject
 
 
-def test_large_matrices_lose_at_most_a_step_and_others_half_precision() -> None:
+def test_large_matrices_lose_no_more_than_by_plain_rounding_and_others_half_precision() -> None:
     torch.manual_seed(0)
     state = {"large": torch.randn(300, 16, 3, 5) * torch.logspace(-3, 1, 300)[:, None, None, None]}
     state |= {"small": torch.randn(8, 9), "row": torch.randn(70_000), "none": torch.zeros(300, 300)}
