@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ace_agent.data.sample import Sample
+from ace_agent.data.sample import Sample, Split, Turn
 from ace_agent.data.world import World
 from ace_agent.engine.generation import SamplingOptions, generate
 from ace_agent.engine.head import CopyHead
@@ -35,17 +36,47 @@ from ace_agent.evaluation.suites import NEEDS_HISTORY, Suite, draw
 from ace_agent.training.mini import Shape, new_subject
 from ace_agent.training.mini_subject import MiniSubject
 from ace_agent.training.processes import Processes
-from ace_agent.training.stream import SceneStream, StreamOptions, prepare_sample
+from ace_agent.training.stream import Example, SceneStream, StreamOptions, prepare_sample
 from ace_agent.training.trainer import Limits, Trainer, TrainingOptions
 from ace_kernels import RangePlan, RopeTable, Segment
 
+WHICH = "one of two"
+"""A task of these arms alone: of two pictures the words name one, which is to become gray. Nothing but indicators tells
+which, as there is no base image."""
 TASKS = (
-    "grayscale", "edge", "edit_color", "edit_scene", "remove", "add", "extract_foreground",
+    "grayscale", WHICH, "edge", "edit_color", "edit_scene", "remove", "add", "extract_foreground",
     "chain:bring_back", "chain:undo",
 )  # fmt: skip
 EXPERTS = ("edit_color", "remove")
 SHAPE = Shape(width=192, depth=6, heads=3)
 BATCH = 32
+
+
+class ArmWorld(World):
+    """The scene world with `WHICH`."""
+
+    def sample(self, rng: random.Random, task: str | None = None, split: Split = "train") -> Sample:
+        if task != WHICH:
+            return super().sample(rng, task, split)
+        named = "{image}"
+        pair: list[Turn] = []
+        while len(pair) < 2:
+            turn = super().sample(rng, "grayscale", split).turns[-1]
+            if turn.frames[0].mask is None and named in turn.instruction:
+                pair.append(turn)
+        asked = rng.randrange(2)
+        words = pair[asked].instruction.replace(named, "{image1}") if asked else pair[0].instruction
+        frames = tuple(turn.frames[0] for turn in pair)
+        turn = replace(pair[asked], instruction=words, frames=frames, base=None, region=None, named=())
+        return Sample("control", (turn,))
+
+
+class ArmStream(SceneStream):
+    """Training samples of that world."""
+
+    def example(self, rng: random.Random, *, window: bool = False) -> Example:
+        self._world = self._world or ArmWorld(size=self.size)
+        return super().example(rng, window=window)
 
 
 class Joint(ACETransformer):
@@ -158,22 +189,26 @@ def train(arm: Arm, run: Path, steps: int, dtype: str) -> Trainer:
     trainer = Trainer(run, subject, options, Processes.launched("cpu", dtype))
     trainer.resume()
     limits = Limits(steps=steps, decay_steps=steps // 3, observe_minutes=1e9)
-    stream = SceneStream(subject.tokenizer, arm.seed, options.stream, tasks=arm.tasks)
+    stream = ArmStream(subject.tokenizer, arm.seed, options.stream, tasks=arm.tasks)
     trainer.run(stream, limits)
     return trainer
 
 
-def figures(trainer: Trainer, tasks: tuple[str, ...], per_task: int) -> dict[str, Any]:
-    """Score, mIoU or F1 of every task on validation samples."""
+def figures(trainer: Trainer, arm: Arm, per_task: int) -> dict[str, Any]:
+    """Score, mIoU or F1 of every task on validation samples, with as much history as the arm was trained with."""
     subject = trainer.subject
     assert isinstance(subject, MiniSubject)
-    suite = Suite(tasks, per_task)
+    suite = Suite(arm.tasks, per_task)
+    history = trainer.options.stream.drop_history < 1
     records = []
     with trainer.averaged():
-        questions = list(draw(World(), suite))
+        questions = list(draw(ArmWorld(), suite))
         for i in range(0, len(questions), 8):
             part = questions[i : i + 8]
-            asked = [prepare_sample(Sample(one.family, one.turns), subject.tokenizer) for one in part]
+            asked = [
+                prepare_sample(Sample(one.family, one.turns), subject.tokenizer, history=history)
+                for one in part
+            ]
             made = generate(
                 subject.model, subject.encoder, asked, [[one.seed] for one in part], subject.tokenizer(""),
                 SamplingOptions(),
@@ -195,7 +230,7 @@ def run_arms(names: list[str], folder: Path, steps: int, per_task: int, dtype: s
         found = {
             "samples": trainer.samples,
             "hours": trainer.seconds / 3600,
-            "figures": figures(trainer, arm.tasks, per_task),
+            "figures": figures(trainer, arm, per_task),
         }
         result.write_text(json.dumps(found, indent=1) + "\n")
         print(name, json.dumps(found), flush=True)
@@ -247,7 +282,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300, help="of training, an arm; 32 samples each")
     parser.add_argument("--per-task", type=int, default=32, help="validation samples of each task")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     unknown = set(options.arms) - set(ARMS)
     if unknown:
         parser.error(f"no arm called {min(unknown)!r}; there are {', '.join(ARMS)}")

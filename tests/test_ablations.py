@@ -1,15 +1,21 @@
 """The arms of the ablations are what their lines in the table say."""
 
+import random
 import runpy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from ace_agent.data.operators import grayscale
 from ace_agent.engine.generation import SamplingOptions, generate
 from ace_agent.engine.text import MiniTextEncoder
+from ace_agent.training.stream import StreamOptions
+from ace_agent.training.trainer import TrainingOptions
 from tests.engine.test_generation import TOKENIZER, requests
+from tests.training.tiny import tiny_trainer
 
 SCRIPT = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "ablations.py"))
 TINY = {"width": 64, "depth": 2, "heads": 2, "text_width": 32}
@@ -67,3 +73,31 @@ def test_an_arm_differs_in_what_it_names():
     assert arms["no-history"].stream == {"drop_history": 1.0} and not arms["no-indicators"].indicators
     assert arms["expert-remove"].tasks == ("remove",) and set(SCRIPT["EXPERTS"]) < set(SCRIPT["TASKS"])
     assert [arms[f"full-{seed}"].seed for seed in range(3)] == [0, 1, 2]
+
+
+def test_of_two_pictures_the_one_that_the_words_name_becomes_gray():
+    world = SCRIPT["ArmWorld"](size=32)
+    turns = [world.sample(random.Random(seed), SCRIPT["WHICH"]).turns[-1] for seed in range(12)]
+    numbers = {int("{image1}" in turn.instruction) for turn in turns}
+    assert numbers == {0, 1}
+    for turn in turns:
+        asked = turn.frames[int("{image1}" in turn.instruction)]
+        assert turn.base is None and len(turn.frames) == 2
+        assert np.array_equal(turn.target, grayscale(asked.image))
+
+
+def test_an_arm_without_history_is_measured_without_it(monkeypatch, tmp_path):
+    given = []
+    measure, prepare = SCRIPT["figures"], SCRIPT["prepare_sample"]
+
+    def noted(sample, tokenizer, *, history):
+        given.append(history)
+        return prepare(sample, tokenizer, history=history)
+
+    monkeypatch.setitem(measure.__globals__, "prepare_sample", noted)
+    for name in ("no-history", "full-0"):
+        arm = replace(SCRIPT["ARMS"][name], tasks=("grayscale",))
+        options = TrainingOptions(stream=StreamOptions(**arm.stream))
+        trainer = tiny_trainer(tmp_path / name, options=options)
+        assert set(measure(trainer, arm, 1)) == {"grayscale"}
+    assert given == [False, True]

@@ -74,7 +74,6 @@ def _notice(problem: str) -> None:
     warnings.warn(f"ace_kernels runs its slow reference on this GPU: {problem}", stacklevel=4)
 
 
-@torch.compiler.assume_constant_result
 def triton_problem() -> str | None:
     """Why Triton cannot be used, or None."""
     try:
