@@ -184,13 +184,18 @@ def _sizes() -> dict[str, int]:
 
 
 def train(arm: Arm, run: Path, steps: int, dtype: str) -> Trainer:
-    """Train the arm, or the rest of it, its rate falling over the last third. `steps` are all that it gets."""
+    """Train the arm, or the rest of it, its rate falling over the last third. `steps` are all that it gets.
+
+    Raises:
+        SystemExit: it was stopped before; the same command goes on from there.
+    """
     subject, options = subject_of(arm, run)
     trainer = Trainer(run, subject, options, Processes.launched("cpu", dtype))
     trainer.resume()
     limits = Limits(steps=steps, decay_steps=steps // 3, observe_minutes=1e9)
     stream = ArmStream(subject.tokenizer, arm.seed, options.stream, tasks=arm.tasks)
-    trainer.run(stream, limits)
+    if not trainer.run(stream, limits):
+        raise SystemExit(f"stopped at step {trainer.step} of {steps}; the same command goes on")
     return trainer
 
 

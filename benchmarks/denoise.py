@@ -67,7 +67,7 @@ def ace_mini(options: argparse.Namespace) -> ACEPipeline:
 
 def mini_joint(pipeline: ACEPipeline, options: argparse.Namespace) -> ACETransformer:
     """ace-mini's trunk in the `joint` layout, with random weights."""
-    config: Any = pipeline.transformer.config
+    config = pipeline.transformer.config
     same = {name: config[name] for name in ("width", "depth", "heads", "mlp_ratio")}
     return _ready(ACETransformer(**RELEASED | same | {"patch": 16}), options)
 
@@ -95,23 +95,23 @@ def evaluation(model: ACETransformer, samples: list[JointSample]) -> Method:
 def linear_flops(model: ACETransformer, tokens: int, targets: int) -> float:
     """Of a step's blocks: q k v o, cross-attention's q o (its k v are made once per request) and the MLP; in the last
     block only k v are of all tokens."""
-    config: Any = model.config
-    width, depth = config.width, config.depth
+    config = model.config
+    width, depth = config["width"], config["depth"]
     rows = 14 * (depth - 1) * tokens + 2 * tokens + 12 * targets
     return 2.0 * rows * width**2
 
 
 def attention_flops(model: ACETransformer, tokens: int, targets: int) -> float:
     """Scores and their product with the values, of both attentions."""
-    config: Any = model.config
-    queries = (config.depth - 1) * tokens + targets
-    return 4.0 * queries * (tokens + TEXT_ROWS) * config.width
+    config = model.config
+    queries = (config["depth"] - 1) * tokens + targets
+    return 4.0 * queries * (tokens + TEXT_ROWS) * config["width"]
 
 
 def multiplications(model: ACETransformer, tokens: int, blocks: int) -> Method:
     """The linear layers of some blocks, with the model's own weights and nothing between them."""
-    config: Any = model.config
-    x = torch.randn(tokens, config.width, device=model.device, dtype=model.dtype)
+    config = model.config
+    x = torch.randn(tokens, config["width"], device=model.device, dtype=model.dtype)
     y = torch.randn(tokens, model.trunk[0].mlp.fc1.out_features, device=model.device, dtype=model.dtype)
 
     def run() -> None:
@@ -126,8 +126,8 @@ def multiplications(model: ACETransformer, tokens: int, blocks: int) -> Method:
 
 def attentions(model: ACETransformer, tokens: int, blocks: int) -> Method:
     """Self-attention of some blocks, with nothing between them."""
-    config: Any = model.config
-    shape = (3, tokens, config.heads, config.width // config.heads)
+    config = model.config
+    shape = (3, tokens, config["heads"], config["width"] // config["heads"])
     q, k, v = torch.randn(shape, device=model.device, dtype=model.dtype).unbind()
     plan = RangePlan.build([Segment((0, tokens), (0, tokens))], tokens, tokens, device=model.device)
 
@@ -156,11 +156,11 @@ def run_step(options: argparse.Namespace) -> None:
         "attention": attentions(model, tokens, blocks),
     }
     taken = measure(parts, options)
-    config: Any = model.config
-    rate = 2.0 * 14 * blocks * tokens * config.width**2 / taken["linear"]
+    config = model.config
+    rate = 2.0 * 14 * blocks * tokens * config["width"] ** 2 / taken["linear"]
     flops = linear_flops(model, tokens, targets) + attention_flops(model, tokens, targets)
     attended = attention_flops(model, tokens, targets)
-    speed = 4.0 * blocks * tokens**2 * config.width / taken["attention"]
+    speed = 4.0 * blocks * tokens**2 * config["width"] / taken["attention"]
     times = {"matrix multiplication alone": flops / rate, "denoising step": taken["step"]}
     title = f"0.6B shape, {tokens} tokens, {len(model.trunk)} blocks, {flops / 1e12:.2f} TFLOP"
     report(title, times, flops, device_peak(options.device))
@@ -169,7 +169,7 @@ def run_step(options: argparse.Namespace) -> None:
         f"  {flops / rate / taken['step']:.1%} of the limit; attention alone runs at {speed / rate:.1%} of the linear "
         f"layers' speed, which leaves {near:.1%} to a step that loses nothing else"
     )
-    square = tokens**2 * 4 * config.heads / 1e9
+    square = tokens**2 * 4 * config["heads"] / 1e9
     print(
         f"  peak {peak_gigabytes(options.device):.2f} GB, {before:.2f} GB before the first step, weights "
         f"{weights:.2f} GB; the scores of one attention would be {square:.2f} GB"

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
-from diffusers.configuration_utils import ConfigMixin
-from diffusers.models.modeling_utils import ModelMixin
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-FILE = "diffusion_pytorch_model.safetensors"
 SCALE = "|scale"
 """After the name of a matrix: float16 [rows, groups], what one of a group's integers is worth."""
 GROUP = 64
@@ -27,8 +23,6 @@ _TOP = 7
 _CLIPS = (1.0, 0.9, 0.8, 0.7)
 """Shares of a group's largest number that its scale may reach: what is cut off at the top may be gained below."""
 _SHAPES = "shapes"
-
-_Model = TypeVar("_Model", bound=ModelMixin)
 
 
 def packed(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, list[int]]]:
@@ -74,7 +68,7 @@ def unpacked(written: Mapping[str, Tensor], shapes: Mapping[str, list[int]]) -> 
 
 
 def _shapes(file: Path) -> dict[str, list[int]] | None:
-    """Shapes of the large matrices of a file; None where `write` did not write it."""
+    """Shapes of the large matrices of a file; None where `write_state` did not write it."""
     with safe_open(file, "pt") as weights:
         facts = weights.metadata() or {}
     if facts.get("large") == "int8":
@@ -83,36 +77,11 @@ def _shapes(file: Path) -> dict[str, list[int]] | None:
 
 
 def read_state(file: Path) -> dict[str, Tensor]:
-    """The state in float32 that a file of weights holds, written by `write` or otherwise."""
+    """The state in float32 that a file of weights holds, written by `write_state` or otherwise."""
     return unpacked(load_file(file), _shapes(file) or {})
 
 
-def write(model: ModelMixin, folder: Path) -> None:
-    """Configuration and compact weights, where `read` and the configuration's own readers expect them."""
-    assert isinstance(model, ConfigMixin)
-    model.save_config(folder)
-    written, shapes = packed(model.state_dict())
-    save_file(written, folder / FILE, {"format": "pt", _SHAPES: json.dumps(shapes)})
-
-
-def read(kind: type[_Model], folder: Path) -> _Model:
-    """A model from a folder of `write`, or of its own `save_pretrained`, in float32.
-
-    Raises:
-        ValueError: the file is damaged, of an earlier version, or of a model with other parameters.
-    """
-    try:
-        shapes = _shapes(folder / FILE)
-        if shapes is None:
-            return kind.from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True)
-        assert issubclass(kind, ConfigMixin)
-        model = kind.from_config(kind.load_config(folder))
-        state = unpacked(load_file(folder / FILE), shapes)
-        wanted = {name: value.shape for name, value in model.state_dict().items()}
-        if other := wanted.items() ^ {(name, value.shape) for name, value in state.items()}:
-            name = min(name for name, _ in other)
-            raise ValueError(f"{folder / FILE} is not of the model that its config.json describes, by {name}")
-        model.load_state_dict(state)
-    except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{folder / FILE}: {str(error).splitlines()[0]}") from error
-    return model.eval()
+def write_state(state: Mapping[str, Tensor], file: Path) -> None:
+    """Write a state compactly, for `read_state`."""
+    written, shapes = packed(state)
+    save_file(written, file, {"format": "pt", _SHAPES: json.dumps(shapes)})

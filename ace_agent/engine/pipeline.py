@@ -17,10 +17,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ace_agent.engine import compact
 from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit
 from ace_agent.engine.generation import Picture, SamplingOptions, generate
 from ace_agent.engine.lcu import ConditionUnit, LongContextConditionUnit, Reference, contiguous_history
+from ace_agent.engine.model import CONFIG_FILE, WEIGHTS_FILE
 from ace_agent.engine.packing import MAX_REFERENCES, REFERENCE_INDICATOR, rows_of
 from ace_agent.engine.prefixes import Prefixes
 from ace_agent.engine.presets import MANIFEST, MINI, PRESETS
@@ -121,7 +121,7 @@ class ACEPipeline:
             InputError: a bad name, or a saving that ace-mini has no use for.
         """
         folder = WEIGHTS / MINI if str(model) == MINI else Path(model)
-        if not (folder / "transformer" / "config.json").is_file() or (folder / MANIFEST).is_file():
+        if not (folder / "transformer" / CONFIG_FILE).is_file() or (folder / MANIFEST).is_file():
             with building:
                 return ReleasedPipeline.from_pretrained(
                     model, device=device, dtype=dtype, offload=offload, vae_tiling=vae_tiling
@@ -132,8 +132,8 @@ class ACEPipeline:
         place = runtime.torch_device()
         try:
             with building:
-                transformer = compact.read(ACETransformer, folder / "transformer")
-                encoder = compact.read(MiniTextEncoder, folder / "text_encoder")
+                transformer = ACETransformer.from_pretrained(folder / "transformer")
+                encoder = MiniTextEncoder.from_pretrained(folder / "text_encoder")
             tokenizer = WordTokenizer.load(folder / "tokenizer")
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
@@ -288,14 +288,14 @@ class ACEPipeline:
 def _check_own(folder: Path) -> None:
     """Raises ModelError for a folder of another model, or one that has lost files."""
     try:
-        config = json.loads((folder / "transformer" / "config.json").read_text())
+        config = json.loads((folder / "transformer" / CONFIG_FILE).read_text())
         own = config["_class_name"] == ACETransformer.__name__ and config["layout"] == "turn_causal"
     except (ValueError, KeyError, TypeError):
         own = False
     if not own:
         raise ModelError(f"{folder} is of another model", "`ace models` lists what can run")
     for part in ("transformer", "text_encoder"):
-        if not (folder / part / "diffusion_pytorch_model.safetensors").is_file():
+        if not (folder / part / WEIGHTS_FILE).is_file():
             raise ModelError(f"{folder} has lost the weights of its {part}", "install or copy it again")
 
 

@@ -199,10 +199,8 @@ class ReleasedPipeline:
         )
 
         def transformer() -> ACETransformer:
-            loaded = ACETransformer.from_pretrained(
-                folder / "transformer", local_files_only=True, use_safetensors=True
-            )
-            return loaded.eval().requires_grad_(False).to("cpu" if offload else place)
+            loaded = ACETransformer.from_pretrained(folder / "transformer")
+            return loaded.requires_grad_(False).to("cpu" if offload else place)
 
         def first_stage() -> FirstStage:
             return Autoencoder.from_pretrained(

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from ace_agent.engine.lcu import indicator_number
+from ace_agent.engine.model import Model, configured
 from ace_agent.engine.packing import REFERENCE_INDICATOR
 from ace_agent.quotes import is_caption
 from ace_agent.tasks import TASKS
@@ -115,12 +114,10 @@ def pad_tokens(texts: Sequence[Tokens]) -> Tensor:
     return torch.tensor([[*text.ids, *([0] * (longest - len(text.ids)))] for text in texts])
 
 
-class MiniTextEncoder(ModelMixin, ConfigMixin):
+class MiniTextEncoder(Model):
     """A small pre-norm transformer encoder over word vectors; each text is encoded alone."""
 
-    config_name = "config.json"  # type: ignore[assignment]
-
-    @register_to_config
+    @configured
     def __init__(
         self, vocabulary: int, vector: int = 128, width: int = 256, depth: int = 3, heads: int = 4
     ) -> None:

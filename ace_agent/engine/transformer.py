@@ -6,16 +6,15 @@ Letters: S samples, T targets, R requests, N packed rows, C width, H heads, D he
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from ace_agent.engine.head import CopyHead, HeadGroup, Mixture, input_scale
 from ace_agent.engine.layers import MLP, Block, KeyValues, PatchEmbedding, TimestepEmbedder
+from ace_agent.engine.model import Model, configured
 from ace_agent.engine.packing import PackedFrames, PackedTargets
 from ace_agent.engine.pointer import Pointing, warp
 from ace_agent.engine.states import Denoised, PrefixState, Seen, TargetInputs, TextState
@@ -44,13 +43,11 @@ def unpatchify(tokens: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
     return F.pixel_shuffle(tokens.transpose(-1, -2).unflatten(-1, grid), patch)
 
 
-class ACETransformer(ModelMixin, ConfigMixin):
+class ACETransformer(Model):
     """ACE's diffusion transformer in one of two layouts (docs/design.md): `turn_causal` with the copy head, or `joint`,
     which the released weights have."""
 
-    config_name = "config.json"  # type: ignore[assignment]
-
-    @register_to_config
+    @configured
     def __init__(
         self,
         layout: str = "turn_causal",
@@ -148,8 +145,8 @@ class ACETransformer(ModelMixin, ConfigMixin):
 
     def rope(self, positions: Tensor) -> RopeTable:
         """Angles of packed rows; positions int64 [N, 3]. Built once per request, shared by all blocks."""
-        config: Any = self.config
-        return RopeTable.build(positions, config.width // config.heads, theta=config.rope_theta)
+        head_width = self.config["width"] // self.heads
+        return RopeTable.build(positions, head_width, theta=self.config["rope_theta"])
 
     def _placed(self, x: Tensor, positions: Tensor) -> Tensor:
         """Rows with a vector of their row and column added; positions int64 [N, 3].

@@ -22,6 +22,7 @@ import torch
 from ace_agent.data.world import TASK_WEIGHTS, World
 from ace_agent.engine import compact
 from ace_agent.engine.generation import SamplingOptions, generate
+from ace_agent.engine.model import WEIGHTS_FILE
 from ace_agent.engine.text import MiniTextEncoder, WordTokenizer, build_words
 from ace_agent.engine.transformer import ACETransformer
 from ace_agent.errors import InputError
@@ -100,7 +101,7 @@ def warm_start(trainer: Trainer, folder: Path) -> list[str]:
     fresh = []
     for network, part in (("model", "transformer"), ("encoder", "text_encoder")):
         average = trainer.averages[network]
-        known = compact.read_state(folder / part / compact.FILE)
+        known = compact.read_state(folder / part / WEIGHTS_FILE)
         for name, parameter in average.live.items():
             if name in known and known[name].shape == parameter.shape:
                 parameter.data.copy_(known[name])
@@ -217,8 +218,8 @@ def write_sheet(subject: MiniSubject, file: Path) -> None:
 def export(trainer: Trainer, subject: MiniSubject, folder: Path) -> None:
     """The moving average, compact, in diffusers' folder layout."""
     with trainer.averaged():
-        compact.write(subject.model, folder / "transformer")
-        compact.write(subject.encoder, folder / "text_encoder")
+        subject.model.save_compact(folder / "transformer")
+        subject.encoder.save_compact(folder / "text_encoder")
     subject.tokenizer.save(folder / "tokenizer")
     facts = {"samples": trainer.samples, "hours": round(trainer.seconds / 3600, 2)}
     (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n")

@@ -348,10 +348,9 @@ def _average_key(network: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Without diffusers' private notes, one of which is a path that a checkpoint must not hold; lists for tuples, which
-    some configurations turn into one another."""
+    """Lists for tuples, which a configuration that was written and read again has."""
     if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items() if not key.startswith("_")}
+        return {key: _plain(entry) for key, entry in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 

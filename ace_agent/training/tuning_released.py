@@ -177,7 +177,7 @@ class TunedReleased:
             self.folder, device=device, dtype=dtype, text_cache=text_cache
         )
         _check_memory(self.folder, method, whole.device)
-        transformer = ACETransformer.from_pretrained(self.folder / TRANSFORMER, local_files_only=True)
+        transformer = ACETransformer.from_pretrained(self.folder / TRANSFORMER)
         if method.rank:
             add_lora(transformer, method.rank, method.seed)
         transformer.to(whole.device)
