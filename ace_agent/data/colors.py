@@ -87,37 +87,41 @@ def body_weight(pixels: npt.NDArray[np.uint8]) -> Floats:
     The main hue is the one that most coloured pixels are near: an apple's red, not its leaf's green.
     """
     rgb = pixels[..., :3].astype(np.float32)
-    weight = hue_weight(rgb)
-    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    every = hue_weight(rgb)
+    coloured = every > 0
+    weight = every[coloured]
+    red, green, blue = rgb[coloured].T
     hue = np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)
-    counted = weight * (pixels[..., 3] > 128)
+    counted = weight * (pixels[..., 3][coloured] > 128)
     bins = ((hue / (2 * np.pi) % 1) * _HUE_BINS).astype(np.int64) % _HUE_BINS
-    histogram = np.bincount(bins.ravel(), counted.ravel(), _HUE_BINS)
+    histogram = np.bincount(bins, counted, _HUE_BINS)
     near = sum(np.roll(histogram, shift) for shift in (-2, -1, 0, 1, 2))
     main = (int(np.argmax(near)) + 0.5) / _HUE_BINS * 2 * np.pi
     apart = np.abs((hue - main + np.pi) % (2 * np.pi) - np.pi)
-    nearness: Floats = weight * np.clip((1.25 - apart) / 0.35, 0, 1)
-    return nearness
+    every[coloured] = weight * np.clip((1.25 - apart) / 0.35, 0, 1)
+    return every
 
 
-def tint(sprite: Image.Image, color: str) -> Image.Image:
-    """Give the parts of an RGBA sprite that have its main hue another colour, keeping their shading."""
+def tint(sprite: Image.Image, color: str, body: Floats | None = None) -> Image.Image:
+    """Give the parts of an RGBA sprite that have its main hue another colour, keeping their shading. ``body`` is the
+    sprite's `body_weight`, if it is known."""
     pixels = np.asarray(sprite)
     rgb = pixels[..., :3].astype(np.float32)
-    weight = body_weight(pixels)
+    weight = body_weight(pixels) if body is None else body
     value = _lightness(rgb)
-    body = (weight > 0.5) & (pixels[..., 3] > 128)
-    usual = float(np.median(value[body])) if body.any() else 128.0
+    inside = (weight > 0.5) & (pixels[..., 3] > 128)
+    usual = float(np.median(value[inside])) if inside.any() else 128.0
     painted = _shade(np.array(RGB[color], np.float32), value / max(usual, 1.0))
     mixed = rgb + (painted - rgb) * weight[..., None]
     return Image.fromarray(np.dstack([mixed.round().astype(np.uint8), pixels[..., 3]]), "RGBA")
 
 
-def tint_share(sprite: Image.Image) -> float:
-    """Share of an RGBA sprite's opaque pixels that a tint reaches."""
+def tint_share(sprite: Image.Image, body: Floats | None = None) -> float:
+    """Share of an RGBA sprite's opaque pixels that a tint reaches. ``body`` as in `tint`."""
     pixels = np.asarray(sprite)
     opaque = pixels[..., 3] > 128
-    return float(((body_weight(pixels) > 0.5) & opaque).sum() / max(1, opaque.sum()))
+    weight = body_weight(pixels) if body is None else body
+    return float(((weight > 0.5) & opaque).sum() / max(1, opaque.sum()))
 
 
 def _lightness(rgb: Floats) -> Floats:
@@ -219,8 +223,9 @@ def cover(sprite: Image.Image, texture: str) -> Image.Image:
     return Image.fromarray(np.dstack([painted.round().astype(np.uint8), pixels[..., 3]]), "RGBA")
 
 
-def dressed(sprite: Image.Image, color: str, texture: str) -> Image.Image:
-    """An RGBA sprite covered and tinted; "" leaves it as drawn."""
+def dressed(sprite: Image.Image, color: str, texture: str, body: Floats | None = None) -> Image.Image:
+    """An RGBA sprite covered and tinted; "" leaves it as drawn. ``body`` is the bare sprite's `body_weight`, if it is
+    known."""
     if texture:
-        sprite = cover(sprite, texture)
-    return tint(sprite, color) if color else sprite
+        sprite, body = cover(sprite, texture), None
+    return tint(sprite, color, body) if color else sprite

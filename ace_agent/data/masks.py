@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
+from ace_agent.data import ranks
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Pixels
 
@@ -16,11 +17,10 @@ CHANGED = 6
 
 def difference(before: Pixels, after: Pixels) -> Pixels:
     """Where two uint8 [H, W, 3] pictures differ, uint8 [H, W] of 0 and 255."""
-    # In Pillow, which is ten times as fast as a numpy maximum over an axis of three.
-    apart = ImageChops.difference(Image.fromarray(before), Image.fromarray(after))
-    red, green, blue = apart.split()
-    strongest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    return np.where(np.asarray(strongest) > CHANGED, np.uint8(255), np.uint8(0))
+    apart = np.maximum(before, after) - np.minimum(before, after)
+    # Ten times as fast as a maximum over an axis of three.
+    strongest = np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
+    return np.where(strongest > CHANGED, np.uint8(255), np.uint8(0))
 
 
 def around(rng: random.Random, region: Pixels) -> Pixels:
@@ -52,8 +52,9 @@ def around(rng: random.Random, region: Pixels) -> Pixels:
 def _brush(region: Pixels) -> Pixels:
     height, width = region.shape
     coarse = Image.fromarray(region).resize((width // 4, height // 4), Image.Resampling.BOX)
-    solid = coarse.point(lambda value: 255 if value > 0 else 0).filter(ImageFilter.MaxFilter(5))
-    grown = solid.resize((width, height), Image.Resampling.NEAREST)
+    solid = np.where(np.asarray(coarse) > 0, np.uint8(255), np.uint8(0))
+    thick = Image.fromarray(ranks.maximum(solid, 5))
+    grown = thick.resize((width, height), Image.Resampling.NEAREST)
     return np.maximum(np.asarray(grown), region)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
+from ace_agent.data import ranks
 from ace_agent.data.sample import Pixels
 
 Floats = npt.NDArray[np.floating]
@@ -37,7 +38,7 @@ def blur(image: Pixels, radius: float) -> Pixels:
 
 def _gradient(plane: Pixels) -> Floats:
     """Sobel magnitude of a uint8 [H, W] plane, in grey levels."""
-    p = np.pad(plane.astype(np.float32), 1, mode="edge")
+    p = ranks.padded(plane, 1).astype(np.float32)
     across = (p[:-2, 2:] + 2 * p[1:-1, 2:] + p[2:, 2:]) - (p[:-2, :-2] + 2 * p[1:-1, :-2] + p[2:, :-2])
     down = (p[2:, :-2] + 2 * p[2:, 1:-1] + p[2:, 2:]) - (p[:-2, :-2] + 2 * p[:-2, 1:-1] + p[:-2, 2:])
     magnitude: Floats = np.hypot(across, down) / 4
@@ -52,37 +53,34 @@ def edges(image: Pixels) -> Pixels:
 
 def outline(masks: Sequence[Pixels], width: int = 3) -> Pixels:
     """White outlines on black of uint8 [H, W] object masks; empty ``masks`` are an error."""
-    drawn = Image.new("L", masks[0].shape[::-1])
-    for mask in masks:
-        solid = Image.fromarray(((mask > 127) * 255).astype(np.uint8))
-        ring = ImageChops.difference(solid.filter(ImageFilter.MaxFilter(width)), solid)
-        drawn = ImageChops.lighter(drawn, ring)
-    return to_rgb(np.asarray(drawn))
+    return to_rgb(np.maximum.reduce([_ring(mask > 127, width) for mask in masks]))
+
+
+def _ring(inside: npt.NDArray[np.bool_], width: int) -> Pixels:
+    """255 around a shape, bool [H, W], half `width` pixels wide."""
+    solid = np.where(inside, np.uint8(255), np.uint8(0))
+    return ranks.maximum(solid, width) - solid
 
 
 def scribble(masks: Sequence[Pixels]) -> Pixels:
     """Thick wobbly black outlines on white, as of a hand that sees shapes only coarsely."""
     height, width = masks[0].shape
-    drawn = Image.new("L", (width, height))
     coarse = (max(14, width // 6), max(14, height // 6))
+    rings = []
     for mask in masks:
         shape = (
             Image.fromarray(mask).resize(coarse, Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(0.6))
         )
-        shape = shape.resize((width, height), Image.Resampling.BICUBIC).point(lambda v: 255 if v > 100 else 0)
-        ring = ImageChops.difference(shape.filter(ImageFilter.MaxFilter(5)), shape)
-        drawn = ImageChops.lighter(drawn, ring)
-    return to_rgb(255 - np.asarray(drawn))
+        rings.append(_ring(np.asarray(shape.resize((width, height), Image.Resampling.BICUBIC)) > 100, 5))
+    return to_rgb(255 - np.maximum.reduce(rings))
 
 
 def doodle(image: Pixels) -> Pixels:
     """Coloured crayon lines on white where the picture has edges."""
-    soft = Image.fromarray(image).filter(ImageFilter.MedianFilter(3))
-    pixels = np.asarray(soft)
-    strength = np.maximum.reduce([_gradient(pixels[..., c]) for c in range(3)])
-    line = np.clip((strength - 16) * 7, 0, 255).astype(np.uint8)
-    line = np.asarray(Image.fromarray(line).filter(ImageFilter.MaxFilter(3)))
-    ink = np.asarray(soft.filter(ImageFilter.MinFilter(5))).astype(np.float32) * 0.85
+    soft = ranks.median(image)
+    strength = np.maximum.reduce([_gradient(soft[..., c]) for c in range(3)])
+    line = ranks.maximum(np.clip((strength - 16) * 7, 0, 255).astype(np.uint8), 3)
+    ink = ranks.minimum(soft, 5).astype(np.float32) * 0.85
     share = line[..., None].astype(np.float32) / 255
     return (255 - (255 - ink) * share).round().astype(np.uint8)
 
@@ -202,8 +200,7 @@ def neon(image: Pixels) -> Pixels:
 
 def comic(image: Pixels) -> Pixels:
     """Few bright tones with inked outlines; rain and stars are too fine to be inked."""
-    flat = np.asarray(Image.fromarray(image).filter(ImageFilter.MedianFilter(3)))
-    ink = np.clip(edges(flat)[..., :1].astype(np.int16) - 70, 0, 110) * 2
+    ink = np.clip(edges(ranks.median(image))[..., :1].astype(np.int16) - 70, 0, 110) * 2
     tones = saturate((image // 52 * 52 + 34).astype(np.uint8), 1.3).astype(np.int16)
     return np.clip(tones - ink, 0, 255).astype(np.uint8)
 

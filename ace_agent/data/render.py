@@ -32,6 +32,10 @@ _GLOW_TABLES = {
 }
 
 
+_SOLID = [0] * 128 + [255] * 128
+"""A table: what is more than half opaque is."""
+
+
 class _Recent:
     """Keeps the most recently used results."""
 
@@ -185,9 +189,16 @@ class Renderer:
         """The object as drawn, before it is placed: its own resolution, tinted and covered."""
 
         def make() -> Image.Image:
-            return colors.dressed(self.sprites.get(obj.name, obj.style), obj.color, obj.texture)
+            look = obj.name, obj.style
+            body = self.sprites.body(*look) if obj.color and not obj.texture else None
+            return colors.dressed(self.sprites.get(*look), obj.color, obj.texture, body)
 
         return self._patches.get((obj.name, obj.style, obj.color, obj.texture), make)
+
+    def _premultiplied(self, obj: Object) -> Image.Image:
+        """The same as Pillow resizes it, which would convert an RGBA picture every time."""
+        key = ("premultiplied", obj.name, obj.style, obj.color, obj.texture)
+        return self._patches.get(key, lambda: self.sprite(obj).convert("RGBa"))
 
     def _draw(self, obj: Object, background: Background) -> list[Patch]:
         body = self._body(obj, background)
@@ -213,13 +224,12 @@ class Renderer:
             if obj.person:
                 drawn = people.draw(obj.person, longest, obj.glasses)
             else:
-                sprite = self.sprite(obj)
-                scale = longest / max(sprite.size)
-                drawn = sprite.resize(
-                    (max(1, round(sprite.width * scale)), max(1, round(sprite.height * scale))),
-                    Image.Resampling.BILINEAR,
-                    reducing_gap=2.0,
-                )
+                drawn = self.sprite(obj)
+                scale = longest / max(drawn.size)
+                size = max(1, round(drawn.width * scale)), max(1, round(drawn.height * scale))
+                if size != drawn.size:
+                    drawn = self._premultiplied(obj).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+                    drawn = drawn.convert("RGBA")
             if obj.flip:
                 drawn = drawn.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             return _graded(drawn, time)
@@ -356,7 +366,7 @@ class Renderer:
         for obj, patches in pieces:
             label = classes.index(label_of(obj))
             for patch in patches:
-                solid = patch.image.getchannel("A").point(lambda alpha: 255 if alpha > 127 else 0)
+                solid = patch.image.getchannel("A").point(_SOLID)
                 plane.paste(label, (patch.left, patch.top), solid)
         return np.array(list(landscapes.LABELS.values()), np.uint8)[np.asarray(plane)]
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ace_agent.data import colors
 from ace_agent.data.errors import DataError, SpritesMissing
 from ace_agent.data.vocabulary import HAIR, HAIRY, NOUNS, STYLES, Noun
 
@@ -46,6 +47,7 @@ class Sprites:
     def __init__(self, pictures: dict[tuple[str, str], bytes]) -> None:
         self._encoded = pictures
         self._decoded: dict[tuple[str, str], Image.Image] = {}
+        self._bodies: dict[tuple[str, str], colors.Floats] = {}
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None) -> Sprites:
@@ -73,6 +75,13 @@ class Sprites:
         if key not in self._decoded:
             self._decoded[key] = Image.open(io.BytesIO(self._encoded[key])).convert("RGBA")
         return self._decoded[key]
+
+    def body(self, name: str, style: str) -> colors.Floats:
+        """The `colors.body_weight` of a sprite, which is worked out once."""
+        key = (name, style)
+        if key not in self._bodies:
+            self._bodies[key] = colors.body_weight(np.asarray(self.get(name, style)))
+        return self._bodies[key]
 
 
 def _places() -> list[Path]:

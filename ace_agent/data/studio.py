@@ -76,8 +76,8 @@ class Catalogue:
         """Whether a tint shows on most of a thing: flagged so, and measured so."""
         key = (name, style)
         if key not in self._tints:
-            flagged = name in NOUNS and NOUNS[name].tintable
-            self._tints[key] = flagged and colors.tint_share(self._sprites.get(name, style)) > COLORFUL
+            sprites, flagged = self._sprites, name in NOUNS and NOUNS[name].tintable
+            self._tints[key] = flagged and colors.tint_share(sprites.get(*key), sprites.body(*key)) > COLORFUL
         return self._tints[key]
 
 

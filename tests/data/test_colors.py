@@ -25,6 +25,16 @@ def test_a_tint_reaches_the_main_hue_alone() -> None:
     assert colors.tint_share(_two_hues()) == 0.75
 
 
+def test_a_known_weight_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    sprites = Sprites.load()
+    drawn, plain = sprites.get("car", "noto"), colors.tint(sprites.get("car", "noto"), "blue")
+    share, body = colors.tint_share(drawn), sprites.body("car", "noto")
+    monkeypatch.setattr(colors, "body_weight", None)
+    assert sprites.body("car", "noto") is body
+    assert colors.tint(drawn, "blue", body).tobytes() == plain.tobytes()
+    assert colors.tint_share(drawn, body) == share
+
+
 def test_gray_takes_no_tint() -> None:
     gray = Image.new("RGBA", (8, 8), (120, 120, 120, 255))
     assert colors.tint_share(gray) == 0
