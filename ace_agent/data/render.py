@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from ace_agent.data import backgrounds, colors, landscapes, lettering, operators, people
+from ace_agent.data import backgrounds, colors, figures, landscapes, lettering, operators, people
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Pixels, Placement
 from ace_agent.data.scene import Background, Lettering, Object, Scene
@@ -276,14 +276,9 @@ class Renderer:
     def placement(self, patch: Patch, obj: Object) -> Placement:
         side = self.size
         x, y, w, h = (n / side for n in (patch.left, patch.top, patch.image.width, patch.image.height))
-        parts = []
         if obj.person and patch.key == obj.key:
-            for look, (left, top, right, bottom) in people.part_boxes(obj.person, obj.glasses).items():
-                at = x + w * (1 - right if obj.flip else left)
-                parts.append(
-                    Placement(look, at, y + h * top, w * (right - left), h * (bottom - top), obj.flip)
-                )
-        return Placement(patch.key, x, y, w, h, obj.flip, patch.color, tuple(parts))
+            return figures.placed(obj, patch.key, (x, y, w, h), patch.color)
+        return Placement(patch.key, x, y, w, h, obj.flip, patch.color)
 
     # ---- words
 

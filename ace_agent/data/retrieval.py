@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ace_agent.data import lettering
+from ace_agent.data import figures, lettering, people
 from ace_agent.data.colors import TEXTURES, TINTS, dressed
 from ace_agent.data.errors import DataError
-from ace_agent.data.sample import Frame, Named, Placement
+from ace_agent.data.sample import Frame, Named, Pixels, Placement
+from ace_agent.data.scene import Object
 from ace_agent.data.sprites import SIZE, Sprites, fit
 from ace_agent.data.vocabulary import FACE_WORDS, HAIRY, NOUNS, STYLE_WORDS, STYLES
 from ace_agent.data.wordings import plural
@@ -114,9 +115,10 @@ class Matcher:
         self._names = dict(spellings)
         self._longest = max((name.count(" ") + 1 for name in self._names), default=1)
 
-    def find(self, instruction: str) -> list[tuple[str, int, int]]:
-        """Name, start and stop of each match, in order; a name is given once."""
-        hidden = [match.span() for match in _LETTERED.finditer(instruction)]
+    def find(self, instruction: str, beside: Iterable[tuple[int, int]] = ()) -> list[tuple[str, int, int]]:
+        """Name, start and stop of each match, in order; a name is given once. ``beside`` are the starts and stops of
+        what is left out."""
+        hidden = [*beside, *(match.span() for match in _LETTERED.finditer(instruction))]
         words = [match.span() for match in _WORD.finditer(instruction)]
         lowered = instruction.lower()
         found: dict[str, tuple[str, int, int]] = {}
@@ -212,6 +214,20 @@ def frame(picture: Image.Image, look: Look) -> Frame:
 
     All things stand at one place of it, whatever their shape, as they stand at one place in scenes.
     """
+    paper, covered, box = _standing(picture)
+    return Frame(paper, covered, (Placement(look.key, *box, False, look.color),))
+
+
+@lru_cache(maxsize=1000)
+def figure_frame(thing: Object) -> Frame:
+    """A drawn figure, as `frame` has a thing."""
+    assert thing.person is not None
+    paper, covered, box = _standing(people.draw(thing.person, 2 * _FILL, thing.glasses))
+    return Frame(paper, covered, (figures.placed(thing, thing.key, box),))
+
+
+def _standing(picture: Image.Image) -> tuple[Pixels, Pixels, tuple[float, float, float, float]]:
+    """The picture, its mask, and the thing's left, top, width and height in fractions."""
     scale = _FILL / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     small = picture.resize(size, Image.Resampling.LANCZOS)
@@ -221,19 +237,25 @@ def frame(picture: Image.Image, look: Look) -> Frame:
     covered = Image.new("L", (SIDE, SIDE))
     covered.paste(small.getchannel("A"), (left, top))
     box = left / SIDE, top / SIDE, size[0] / SIDE, size[1] / SIDE
-    return Frame(np.asarray(paper), np.asarray(covered), (Placement(look.key, *box, False, look.color),))
+    return np.asarray(paper), np.asarray(covered), box
 
 
 def references(matcher: Matcher, instruction: str, drawn: Callable[[Look], Frame]) -> list[Named]:
-    """What ``instruction`` names, in order, each with the picture that ``drawn`` has of it as described; then what it
-    quotes to be drawn, set in type."""
-    found = matcher.find(instruction)
-    things = []
+    """What ``instruction`` names, in order, each with the picture that ``drawn`` has of it as described, and drawn
+    figures as described; then what it quotes to be drawn, set in type."""
+    drawn_figures = list(figures.described(instruction))
+    things = [
+        Named(instruction[one.start : one.stop], one.start, one.stop, figure_frame(one.thing))
+        for one in drawn_figures
+    ]
+    # What a figure wears is no thing of its own.
+    found = matcher.find(instruction, ((one.start, one.stop) for one in drawn_figures))
     for name, start, stop in found:
         look = described(name, instruction, start, stop)
-        if len(found) == 1:
+        if len(found) + len(drawn_figures) == 1:
             look = changed(look, instruction, start, stop)
         things.append(Named(instruction[start:stop], start, stop, drawn(look)))
+    things.sort(key=lambda one: one.start)
     if (asked := _expression(instruction)) and asked[0] not in (name for name, *_ in found):
         name, start, stop = asked
         things.append(Named(instruction[start:stop], start, stop, drawn(Look(name))))

@@ -201,6 +201,12 @@ def agreed(mass: Tensor, position: Tensor, scale: Tensor, centre: Tensor) -> tup
     return (weight[..., None] * said).sum(2), weight @ scale
 
 
+PREFERENCE = 2.0
+"""Power of a frame's mass when pictures are made: two frames that show a thing a pixel apart give two edges. Of 563
+validation samples .755 instead of .746 agreed with what they were asked; the mean score of eleven rows with one right
+answer was .002 higher."""
+
+
 def warp(
     pointing: Pointing,
     table: FrameTable,
@@ -208,13 +214,15 @@ def warp(
     grid: tuple[int, int],
     patch: int,
     targets: int,
+    preference: float = 1.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Pictures that the targets' tokens point at: `(colour [T, 3, h, w], mass [T, 1, h, w], matte [T, 1, h, w])`;
     `mattes`, each [1, h, w], are of all frames of the call.
 
     Each token holds an affine map from target pixels to frame pixels, after `agreed`; maps are interpolated between
     tokens with their mass as weight (a partition of unity), so that neighbouring tokens that agree give an exact
-    affine copy. Where a frame has nothing to copy there is no mass.
+    affine copy. Where a frame has nothing to copy there is no mass. Where several have, they are mixed by the power
+    `preference` of their masses.
     """
     rows, columns = grid
     height, width = rows * patch, columns * patch
@@ -241,7 +249,10 @@ def warp(
     layers = torch.cat([table.layers, standing.to(table.layers) * table.layers[:, 3:]], 1)
     seen = F.grid_sample(layers.repeat_interleave(2, 0), places, padding_mode="border", align_corners=False)
     target = table.target.repeat_interleave(2)
-    together = seen.new_zeros(targets, 5, height, width).index_add(0, target, seen * weight)
-    colour, total, matte = together.split([3, 1, 1], 1)
-    mean = 1 / total.clamp_min(1e-6)
-    return colour * mean, total, matte * mean
+
+    def together(planes: Tensor) -> Tensor:
+        return planes.new_zeros(targets, *planes.shape[1:]).index_add(0, target, planes)
+
+    colour, standing_in, matte = together(seen * weight**preference).split([3, 1, 1], 1)
+    mean = 1 / standing_in.clamp_min(1e-6**preference)
+    return colour * mean, together(seen[:, 3:4] * weight), matte * mean

@@ -16,7 +16,7 @@ from ace_agent.engine.head import CopyHead, HeadGroup, Mixture, input_scale
 from ace_agent.engine.layers import MLP, Block, KeyValues, PatchEmbedding, TimestepEmbedder
 from ace_agent.engine.model import Model, configured
 from ace_agent.engine.packing import PackedFrames, PackedTargets
-from ace_agent.engine.pointer import Pointing, warp
+from ace_agent.engine.pointer import PREFERENCE, Pointing, warp
 from ace_agent.engine.states import Denoised, PrefixState, Seen, TargetInputs, TextState
 from ace_agent.engine.unet import FINE, Encoder, Features, Film, Matte
 from ace_agent.errors import ModelError
@@ -360,7 +360,13 @@ class ACETransformer(Model):
                     tokens.float(), prefix.hidden.float(), group.prefix, group.prefix_valid, group.turns
                 )
                 warped, mass, matte = warp(
-                    pointed, group.table, prefix.mattes, group.grid, self.patch, len(tokens)
+                    pointed,
+                    group.table,
+                    prefix.mattes,
+                    group.grid,
+                    self.patch,
+                    len(tokens),
+                    1.0 if self.training else PREFERENCE,
                 )
         clean, mixture = self.head(
             tokens,
@@ -370,6 +376,7 @@ class ACETransformer(Model):
             seen.noise,
             seen.base,
             seen.mask,
+            group.recalls,
             inputs.has_base[group.members],
             warped,
             mass,

@@ -5,7 +5,18 @@ import torch
 
 from ace_agent.engine.conditions import target_inputs, text_batch
 from ace_agent.engine.generation import _branch, encode_request_prefix, encode_texts, noise_rows
-from ace_agent.engine.head import NEAR, TINT, CopyHead, bounded, committed, input_scale, precondition, tinted
+from ace_agent.engine.head import (
+    NEAR,
+    TINT,
+    CopyHead,
+    bounded,
+    committed,
+    head_groups,
+    input_scale,
+    precondition,
+    tinted,
+)
+from ace_agent.engine.packing import RequestLayout, layout_turns
 from ace_agent.engine.text import TASK_NUMBERS, MiniTextEncoder
 from ace_agent.engine.transformer import TASK_VECTORS, ACETransformer
 from ace_agent.engine.unet import FINE, Film
@@ -51,7 +62,8 @@ def test_the_correction_reaches_what_changes_and_leaves_the_base_image_alone():
     head.leave.weight[6 * FINE**2 :] = 0  # the correction's own rows
     given = (
         torch.randn(1, 4, 32), levels, Film(torch.randn(1, 32), torch.zeros(1, dtype=torch.long)), torch.ones(1),
-        noisy, base, torch.ones(1, 1, side, side), torch.ones(1, dtype=torch.bool), warped,
+        noisy, base, torch.ones(1, 1, side, side), torch.zeros(1, dtype=torch.bool),
+        torch.ones(1, dtype=torch.bool), warped,
         torch.full((1, 1, side, side), 0.5), torch.zeros(1, 1, side, side), grid,
     )  # fmt: skip
     before, mixture = head(*given)
@@ -66,10 +78,14 @@ def test_the_correction_reaches_what_changes_and_leaves_the_base_image_alone():
 
 
 def test_where_many_answers_are_right_the_likelier_source_counts_more():
-    logits = torch.tensor([0.6, 0.4]).log()[None, :, None, None].expand(3, -1, 2, 2)
-    task = torch.tensor([TASK_NUMBERS["inpaint"], TASK_NUMBERS["remove"], 0])
-    shares = committed(logits, task).softmax(1)[:, 0, 0, 0]
-    torch.testing.assert_close(shares, torch.tensor([0.36 / (0.36 + 0.16), 0.6, 0.6]))
+    """And where a thing of an earlier turn may come from there or from its reference picture."""
+    names = ("inpaint", "text_to_image", "remove", "add", "add")
+    task = torch.tensor([*(TASK_NUMBERS[name] for name in names), 0])
+    recalls = torch.tensor([False, False, True, False, True, True])
+    logits = torch.tensor([0.6, 0.4]).log()[None, :, None, None].expand(len(task), -1, 2, 2)
+    shares = committed(logits, task, recalls).softmax(1)[:, 0, 0, 0]
+    sure = 0.36 / (0.36 + 0.16)
+    torch.testing.assert_close(shares, torch.tensor([sure, sure, 0.6, 0.6, sure, 0.6]))
 
 
 @torch.no_grad()
@@ -87,8 +103,8 @@ def test_nothing_is_kept_of_a_hole_that_is_to_be_repainted(task, holed):
     mask[..., 32:64, 32:64] = 1
     base = torch.where(mask > 0, 0.0, 0.75).expand_as(zeros)
     given = (
-        torch.randn(1, 36, 32), levels, film, torch.ones(1), zeros, base, mask, torch.ones(1, dtype=torch.bool),
-        zeros, zeros[:, :1], zeros[:, :1], grid,
+        torch.randn(1, 36, 32), levels, film, torch.ones(1), zeros, base, mask,
+        torch.zeros(1, dtype=torch.bool), torch.ones(1, dtype=torch.bool), zeros, zeros[:, :1], zeros[:, :1], grid,
     )  # fmt: skip
     _, mixture = head(*given)
     inside = mask[0, 0] > 0
@@ -114,7 +130,7 @@ def test_in_a_new_picture_paint_is_grown_over_what_is_copied():
     film = Film(torch.randn(1, 32), torch.zeros(1, dtype=torch.long))
     _, mixture = head(
         torch.randn(1, 36, 32), levels, film, torch.ones(1), zeros, zeros + 7, zeros[:, :1] + 1,
-        torch.zeros(1, dtype=torch.bool), zeros, mass, zeros[:, :1], grid,
+        *torch.zeros(2, 1, dtype=torch.bool), zeros, mass, zeros[:, :1], grid,
     )  # fmt: skip
     paint = mixture.sources[3]
     near = torch.zeros(side, side, dtype=torch.bool)
@@ -193,3 +209,13 @@ def test_every_task_has_a_vector_of_its_own():
     asked = TOKENIZER("make it night").asking("edit_scene")
     batch = text_batch([(TOKENIZER("a car"), asked), (TOKENIZER(""),)])
     assert batch.tasks.tolist() == [TASK_NUMBERS["edit_scene"], 0]
+
+
+def test_a_group_knows_which_targets_have_earlier_turns():
+    base = [((2, 2), 0)]
+    requests = [
+        RequestLayout(layout_turns(turns), (2, 2), 1) for turns in ([base], [base, base], [[]], [base, []])
+    ]
+    layers = [torch.zeros(5, 32, 32)] * 4
+    (group,) = head_groups(requests, [0, 1, 2, 3, 1], layers, 16)
+    assert group.recalls.tolist() == [False, True, False, True, True]

@@ -5,6 +5,7 @@ import torch
 from ace_agent.engine.conditions import PreparedFrame
 from ace_agent.engine.packing import REFERENCE_INDICATOR, TURNS, RequestLayout, layout_turns, turns_of
 from ace_agent.engine.pointer import (
+    PREFERENCE,
     FrameTable,
     Pointer,
     Pointing,
@@ -142,3 +143,21 @@ def test_a_reference_is_copied_without_its_paper():
     seen, mass = copied(PreparedFrame(on_paper, cover, 0))
     torch.testing.assert_close(mass, torch.full_like(mass, 0.9))
     torch.testing.assert_close(seen[0], on_paper)
+
+
+@torch.no_grad()
+def test_the_likelier_of_two_frames_is_shown_more_than_its_mass_says():
+    light, dark = (
+        PreparedFrame(torch.full((3, 64, 64), value), torch.ones(1, 64, 64), 0) for value in (1.0, -1.0)
+    )
+    request = RequestLayout((tuple(layout_turns([[((4, 4), 0), ((4, 4), 1)]])[0]),), (4, 4), 1)
+    table = frame_table([request], [0], [light.layer, dark.layer], 16)
+    weight = torch.zeros(1, 16, 2, 32)
+    weight[0, torch.arange(16), 0, torch.arange(16)] = 0.6
+    weight[0, torch.arange(16), 0, torch.arange(16, 32)] = 0.3
+    pointing = Pointing(weight, torch.zeros(1, 16, 2), torch.zeros(1, 16, 2), torch.zeros(1, 32, 2))
+    mattes = [torch.zeros(1, 64, 64)] * 2
+    for preference, share in ((1.0, 2 / 3), (PREFERENCE, 0.8)):
+        seen, mass, _ = warp(pointing, table, mattes, (4, 4), 16, 1, preference)
+        torch.testing.assert_close(seen, torch.full_like(seen, 2 * share - 1))
+        torch.testing.assert_close(mass, torch.full_like(mass, 0.9))
