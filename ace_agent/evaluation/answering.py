@@ -22,6 +22,7 @@ class Answerer(Protocol):
 
     name: str
     weights_sha256: str | None
+    history: bool
 
     def answer(
         self,
@@ -219,6 +220,7 @@ class TrivialAnswerer:
     """
 
     weights_sha256: str | None = None
+    history = True
 
     def __init__(self, kind: Literal["input", "constant", "affine", "target"]) -> None:
         self.kind, self.name = kind, f"baseline: {kind}"

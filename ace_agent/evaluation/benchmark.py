@@ -96,6 +96,7 @@ def run(
         preset=preset,
         suite=suite,
         seconds=seconds,
+        history=answerer.history,
     )
     return Outcome(report, records, asked)
 
@@ -109,6 +110,7 @@ def report_of(
     preset: str,
     suite: Suite,
     seconds: float,
+    history: bool = True,
 ) -> Report:
     """The report of records that were answered before, here or elsewhere."""
     notes = [NO_READER] if reader is None and any(record.is_read for record in records) else []
@@ -121,6 +123,7 @@ def report_of(
         per_task=suite.per_task,
         seconds=seconds,
         rows=rows(results(records, reader)),
+        history=history,
         reader=reader.report if reader is not None else None,
         notes=notes,
     )

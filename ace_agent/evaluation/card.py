@@ -220,7 +220,11 @@ def _name(other: Any) -> str:
         "contradictory": "Contradictory requests",
         "baseline": "Answers without a model",
     }
+    if not other.get("history", True):
+        return "The earlier turns hidden"
     preset = str(other.get("preset"))
+    if preset == "scenes":
+        return f"{other.get('per_task')} samples a task"
     return names.get(preset, f"Preset {preset}")
 
 

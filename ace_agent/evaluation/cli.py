@@ -204,7 +204,7 @@ def _write_sheets(outcome: Outcome, folder: Path) -> dict[str, Path]:
     written = {}
     for family, picture in family_sheets(outcome).items():
         written[family] = sheet_file(folder, family)
-        picture.save(written[family], quality=75)
+        picture.save(written[family], quality=50)
     return written
 
 

@@ -162,6 +162,7 @@ BARS: dict[str, tuple[str, float]] = {
 }
 """What each figure of a summary is, and the least it should be."""
 
+HISTORY_BAR = ("chains that need history: times as often right as with the earlier turns hidden", 2.0)
 UNSEEN_GIVEN = "unseen object, with its picture"
 """Row of the preset `ood` that has a bar of its own."""
 UNSEEN_BAR = ("text_to_image: an object never trained is found, given its picture", 0.50)
@@ -233,6 +234,7 @@ class Report:
     Args:
         split: which seeds, wordings and object pairs.
         seconds: per sample, drawing and grading included.
+        history: whether the model was shown the earlier turns.
         reader: what the scene reader's own weights say about its accuracy; None when it was not asked.
         notes: what could not be measured, one line each.
     """
@@ -245,6 +247,7 @@ class Report:
     per_task: int
     seconds: float
     rows: list[Row]
+    history: bool = True
     reader: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
 

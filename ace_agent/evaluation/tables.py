@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from ace_agent.evaluation.baselines import NAMES
-from ace_agent.evaluation.report import BARS, UNSEEN_BAR, UNSEEN_GIVEN, FamilyMean, Report, Row
+from ace_agent.evaluation.report import BARS, HISTORY_BAR, UNSEEN_BAR, UNSEEN_GIVEN, FamilyMean, Report, Row
 
 COLUMNS = (
     "task",
@@ -93,19 +93,31 @@ def _print(table: Table, console: Console) -> None:
 
 
 def bar_rows(report: Report, others: Sequence[Any] = ()) -> list[tuple[str, str, str]]:
-    """Label, figure and bar of everything in the summary that was measured, or in `others`, reports as their JSON."""
+    """Label, figure and bar of everything in the summary that was measured, or in `others`, reports as their JSON: of
+    the same preset with more samples, with the earlier turns hidden, or of things never trained."""
     summary = asdict(report.summary)
-    measured = [(*BARS[name], summary[name]) for name in BARS]
-    for row in (row for other in others for row in other["rows"]):
-        if row["name"] == UNSEEN_GIVEN and "object" in row["checks"]:
-            measured.append((*UNSEEN_BAR, row["checks"]["object"][0]))
-    found = []
-    for label, bar, value in measured:
+    labels = {name: label for name, (label, _) in BARS.items()}
+    more = []
+    for other in others:
+        found = other.get("summary", {})
+        if not other.get("history", True):
+            if report.history and report.summary.chains and found.get("chains"):
+                more.append((*HISTORY_BAR, report.summary.chains / found["chains"]))
+        elif other["preset"] == report.preset and other["per_task"] > report.per_task:
+            for name in (name for name in BARS if found.get(name) is not None):
+                summary[name] = found[name]
+                labels[name] = f"{BARS[name][0]}, of {other['per_task']} samples"
+        for row in other["rows"]:
+            if row["name"] == UNSEEN_GIVEN and "object" in row["checks"]:
+                more.append((*UNSEEN_BAR, row["checks"]["object"][0]))
+    measured = [(labels[name], BARS[name][1], summary[name]) for name in BARS]
+    rows = []
+    for label, bar, value in [*measured, *more]:
         if value is not None:
             digits = 1 if bar > 1 else 3
             met = "" if value >= bar else " (missed)"
-            found.append((label, _number(value, digits) + met, f"{bar:g}"))
-    return found
+            rows.append((label, _number(value, digits) + met, f"{bar:g}"))
+    return rows
 
 
 def markdown(report: Report) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
@@ -22,10 +22,10 @@ from ace_agent.evaluation.errors import DumpError
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork
 from ace_agent.evaluation.reader_scenes import scene_words
-from ace_agent.evaluation.report import UNSEEN_GIVEN, Row, beaten
+from ace_agent.evaluation.report import BARS, CHAINS, HISTORY_BAR, UNSEEN_GIVEN, Row, beaten
 from ace_agent.evaluation.score_dump import score_dump
 from ace_agent.evaluation.suites import Suite
-from ace_agent.evaluation.tables import show
+from ace_agent.evaluation.tables import bar_rows, show
 
 TASKS = (
     "text_to_image",
@@ -124,7 +124,8 @@ def test_the_pipeline_is_asked_as_a_user_would(echoed: tuple[Outcome, Echo, Path
 
 def test_history_can_be_hidden() -> None:
     pipeline = Echo()
-    ask(PipelineAnswerer(pipeline, history=False), Suite(("chain:undo",), 2))
+    outcome = ask(PipelineAnswerer(pipeline, history=False), Suite(("chain:undo",), 2))
+    assert outcome.report.as_json()["history"] is False
     assert [asked["history"] for asked in pipeline.asked] == [(), ()]
     assert [asked["references"] for asked in pipeline.asked] == [None, None]
 
@@ -262,6 +263,26 @@ def test_the_card_says_it_all(echoed: tuple[Outcome, Echo, Path], tmp_path: Path
         assert wanted in text
     for family in sheets:
         assert text.count(f"(model-card/{family}.webp)") == 2  # of the card's own report, and of the other
+
+
+def test_a_bar_is_of_the_most_samples_and_of_history_against_none(
+    echoed: tuple[Outcome, Echo, Path],
+) -> None:
+    report = echoed[0].report
+    plain = {label: reached for label, reached, _ in bar_rows(report)}
+    assert not any("hidden" in label or "samples" in label for label in plain)
+    own = report.as_json()
+    blank = dict.fromkeys(own["summary"])
+    more = own | {"per_task": 128, "summary": blank | {"edits": 0.75}, "rows": []}
+    fewer = own | {"per_task": 1, "summary": blank | {"keep": 1.0}, "rows": []}
+    chains = replace(report.rows[0], family=CHAINS, name="chain:undo", measure="reader", figure=0.6)
+    told = replace(report, rows=[*(row for row in report.rows if row.family != CHAINS), chains])
+    hidden = own | {"history": False, "summary": blank | {"chains": 0.2, "edits": 0.01}, "rows": []}
+    rows = {label: reached for label, reached, _ in bar_rows(told, [more, fewer, hidden])}
+    edits, keep = BARS["edits"][0], BARS["keep"][0]
+    assert rows[f"{edits}, of 128 samples"] == "0.750" and edits not in rows
+    assert rows[keep] == plain[keep]
+    assert rows[HISTORY_BAR[0]] == "3.0"
 
 
 def test_sheets_go_through_what_tasks_share() -> None:

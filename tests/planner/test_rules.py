@@ -204,6 +204,7 @@ def test_names_of_several_words_stay_whole() -> None:
         ("a fluffy dog running on the grass with a lot of flowers at the top", []),
         ("an astronaut riding a horse", []),
         ("a photo of a boat in a storm", []),
+        ("a smiling person in a blue hoodie on a beach", []),
     ],
 )
 def test_what_ace_mini_was_never_shown_is_said_with_the_nearest(request_: str, said: list[str]) -> None:
