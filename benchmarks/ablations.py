@@ -4,8 +4,8 @@
     python benchmarks/ablations.py train runs/ablations joint      # some of them
     python benchmarks/ablations.py table runs/ablations            # the figures, as a table
 
-All arms: width 192, the tasks of TASKS, validation samples, one step. The spread of three seeds of the full design is
-the error that a difference has to exceed.
+All arms: width 192, the tasks of TASKS but where an arm names others, validation samples, one step. The spread of three
+seeds of the full design is the error that a difference has to exceed.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from ace_agent.training.trainer import Limits, Trainer, TrainingOptions
 from ace_kernels import RangePlan, RopeTable, Segment
 
 WHICH = "one of two"
-"""A task of these arms alone: of two pictures the words name one, which is to become gray. Nothing but indicators tells
+"""A task of two arms alone: of two pictures the words name one, which is to become gray. Nothing but indicators tells
 which, as there is no base image."""
 TASKS = (
-    "grayscale", WHICH, "edge", "edit_color", "edit_scene", "remove", "add", "extract_foreground",
+    "grayscale", "edge", "edit_color", "edit_scene", "remove", "add", "extract_foreground",
     "chain:bring_back", "chain:undo",
 )  # fmt: skip
 EXPERTS = ("edit_color", "remove")
@@ -158,6 +158,8 @@ ARMS = {
     "no-indicators": Arm("frames and words without indicators", indicators=False),
     "no-gate": Arm("no copy gate and no pointer", gate=False),
     **{f"expert-{task}": Arm(f"an expert for {task} alone", tasks=(task,)) for task in EXPERTS},
+    "which": Arm("one of two alone", tasks=(WHICH,)),
+    "which-no-indicators": Arm("the same without indicators", indicators=False, tasks=(WHICH,)),
 }
 
 
@@ -245,13 +247,15 @@ def table(folder: Path) -> str:
     """Arms down, tasks across, and means over all tasks and over those that need history."""
     found = {name: json.loads((folder / f"{name}.json").read_text()) for name in ARMS if _has(folder, name)}
     seeds = [one["figures"] for name, one in found.items() if name.startswith("full-")]
-    columns = [*TASKS, "mean", "needs history"]
+    columns = [*TASKS, WHICH, "mean", "needs history"]
     lines = ["| arm | samples | " + " | ".join(columns) + " |", "|---|--:|" + "--:|" * len(columns)]
     full = [_means(one) for one in seeds]
     if full:
         samples = statistics.mean(found[name]["samples"] for name in found if name.startswith("full-"))
         cells = [
             f"{statistics.mean(one[c] for one in full):.2f} ± {statistics.pstdev(one[c] for one in full):.2f}"
+            if c in full[0]
+            else ""
             for c in columns
         ]
         lines.append(f"| the full design, {len(full)} seeds | {samples:,.0f} | " + " | ".join(cells) + " |")

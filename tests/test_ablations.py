@@ -73,6 +73,9 @@ def test_an_arm_differs_in_what_it_names():
     assert arms["no-history"].stream == {"drop_history": 1.0} and not arms["no-indicators"].indicators
     assert arms["expert-remove"].tasks == ("remove",) and set(SCRIPT["EXPERTS"]) < set(SCRIPT["TASKS"])
     assert [arms[f"full-{seed}"].seed for seed in range(3)] == [0, 1, 2]
+    assert arms["which-no-indicators"] == replace(
+        arms["which"], indicators=False, says=arms["which-no-indicators"].says
+    )
 
 
 def test_of_two_pictures_the_one_that_the_words_name_becomes_gray():

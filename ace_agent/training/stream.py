@@ -148,6 +148,8 @@ def correspond(
     seen = [(frame.image.shape[:2], _with_parts(frame.placements)) for frame in frames]
     first = len(frames) - references
     best = {id(one): _best_look(one, seen[:first], seen[first:], base) for one in apart}
+    # A part that nothing shows by itself is shown with its whole.
+    whole = {id(part): place for place in target for part in place.parts if best[id(part)] > _ABSENT}
     showing = [
         {id(one): [place for place in places if _look(place, one) <= _OTHER_COLOR] for one in apart}
         for _, places in seen[:first]
@@ -183,7 +185,7 @@ def correspond(
             for number, (of, (place, *_)) in enumerate(seen[first:], first):
                 near = [one for one in around if id(one) in nearest[number - first]]
                 absent[number, token] = not near
-                if near and (not over or over[-1] in near):
+                if near and (not over or whole.get(id(over[-1]), over[-1]) in near):
                     found.append((token, number, *_mapped(near[-1], place, at, (height, width), of)))
     return Correspondence(
         torch.tensor([token for token, *_ in found], dtype=torch.long),

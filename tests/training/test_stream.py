@@ -155,6 +155,27 @@ def test_what_comes_back_matches_the_earlier_picture_and_what_stays_does_not():
     assert unknown.tokens.tolist() == left and not unknown.absent.any()
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_figures_head_is_shown_with_the_figure_unless_a_frame_shows_it_better(known):
+    """A figure as high as the target, whose head is its upper half; its reference picture shows another head."""
+    white = np.full((64, 64, 3), 255, np.uint8)
+    head = Placement("head|sad", 0.25, 0.0, 0.5, 0.5, False)
+    target = (Placement("person|noto|1", 0.25, 0.0, 0.5, 1.0, False, parts=(head,)),)
+    other = Placement("head|glad", 0.25, 0.0, 0.5, 0.5, False)
+    reference = Frame(white, None, (Placement("person|noto|2", 0.25, 0.0, 0.5, 1.0, False, parts=(other,)),))
+    shown = [Frame(white, None, (head,))] if known else []
+    found = correspond(target, [*shown, reference], np.zeros((64, 64, 3), np.uint8), 16, references=1)
+    heads = [
+        int(frame)
+        for token, frame in zip(found.tokens, found.frames, strict=True)
+        if int(token) in (1, 2, 5, 6)
+    ]
+    legs = [
+        int(frame) for token, frame in zip(found.tokens, found.frames, strict=True) if int(token) in (9, 10)
+    ]
+    assert heads == [0] * 4 and legs == [len(shown)] * 2
+
+
 @pytest.mark.parametrize("task", ["face_swap", "try_on"])
 def test_heads_and_clothes_correspond_where_whole_figures_do_not(world, task):
     """What a token is told to point at in the other picture has the colours of the answer there."""
