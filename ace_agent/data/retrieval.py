@@ -262,6 +262,10 @@ def references(matcher: Matcher, instruction: str, drawn: Callable[[Look], Frame
     return [*things, *lettering.references(instruction)]
 
 
+FIGURE_NOUNS = frozenset((figures.NOUN, *people.GARMENTS))
+"""Nouns of drawn figures, who and in what, which are drawn as described and have no picture of their own."""
+
+
 class ReferenceLibrary:
     """Pictures by name.
 

@@ -49,13 +49,10 @@ def known_nouns(model: str | Path) -> frozenset[str] | None:
     """
     if str(model) != "ace-mini":
         return None
-    from ace_agent.data.figures import NOUN
-    from ace_agent.data.people import GARMENTS
-    from ace_agent.data.retrieval import own_names
+    from ace_agent.data.retrieval import FIGURE_NOUNS, own_names
     from ace_agent.data.vocabulary import NOUNS
 
-    things = (noun.name for noun in NOUNS.values() if not noun.held_out)
-    return frozenset((*things, NOUN, *GARMENTS)) | own_names()
+    return frozenset(noun.name for noun in NOUNS.values() if not noun.held_out) | FIGURE_NOUNS | own_names()
 
 
 @cache
