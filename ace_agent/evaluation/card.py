@@ -105,7 +105,8 @@ def write_card(
 
     Args:
         sheets: a picture per family, already written.
-        others: reports of other presets, as their JSON; their sheets are linked where they lie beside the card's own.
+        others: other reports, as their JSON; sheets of families that the card has none of are linked where they lie
+                beside its own.
         training: hours and samples; what is missing is said to be unknown.
         plot: figures over training hours; linked if it is there.
     """
@@ -133,7 +134,7 @@ def write_card(
         parts += [f"## {_name(other)}", _other_table(other)]
         for family in dict.fromkeys(row["family"] for row in other["rows"]):
             picture = sheet_file(path.with_suffix(""), family)
-            if picture.is_file():
+            if family not in sheets and picture.is_file():
                 parts.append(f"![{family}]({link(picture)})")
     if plot is not None and plot.is_file():
         parts += ["## Figures over training hours", f"![Figures over training hours]({link(plot)})"]

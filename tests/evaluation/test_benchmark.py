@@ -241,6 +241,7 @@ def test_the_card_says_it_all(echoed: tuple[Outcome, Echo, Path], tmp_path: Path
         sheets[family] = tmp_path / "model-card" / f"{family}.webp"
         sheets[family].parent.mkdir(exist_ok=True)
         picture.save(sheets[family])
+    (tmp_path / "model-card" / "unseen.webp").touch()
     card = tmp_path / "model-card.md"
     found = {"name": UNSEEN_GIVEN, "family": "unseen", "checks": {"object": [0.25, 1.0, 0.0, 4]}}
     unseen = {"preset": "ood", "rows": [outcome.report.as_json()["rows"][0] | found]}
@@ -262,7 +263,8 @@ def test_the_card_says_it_all(echoed: tuple[Outcome, Echo, Path], tmp_path: Path
     ):
         assert wanted in text
     for family in sheets:
-        assert text.count(f"(model-card/{family}.webp)") == 2  # of the card's own report, and of the other
+        assert text.count(f"(model-card/{family}.webp)") == 1  # of the card's own report, not of the other
+    assert text.count("(model-card/unseen.webp)") == 1
 
 
 def test_a_bar_is_of_the_most_samples_and_of_history_against_none(
