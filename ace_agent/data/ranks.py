@@ -44,7 +44,7 @@ def _middle(a: Pixels, b: Pixels, c: Pixels) -> Pixels:
 
 
 def padded(image: Pixels, margin: int) -> Pixels:
-    """With its edges repeated outwards; in a fifth of the time of `np.pad`."""
+    """With its edges repeated outwards; in a third of the time of `np.pad`."""
     height, width = image.shape[:2]
     result = np.empty((height + 2 * margin, width + 2 * margin, *image.shape[2:]), image.dtype)
     result[margin : margin + height, margin : margin + width] = image

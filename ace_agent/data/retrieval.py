@@ -1,8 +1,9 @@
 """Reference pictures of what an instruction names, as it describes them.
 
 The library ships in the wheel: a small picture of every noun in every drawing style. "A glossy red car" is
-looked up as a car in that style and tinted as the words say, "a car made of wood" is covered with it. A
-user's own folder adds names of its own ("rex.png" is what "rex" means). numpy and Pillow only.
+looked up as a car in that style and tinted as the words say, "a car made of wood" is covered with it, and
+people whom words describe are drawn so (`figures`). A user's own folder adds names of its own ("rex.png" is
+what "rex" means). numpy and Pillow only.
 """
 
 from __future__ import annotations

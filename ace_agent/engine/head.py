@@ -95,7 +95,7 @@ COMMITTED = frozenset(
 """Tasks with many right answers, or of flat colours, whose pictures take the likelier source more than its share says:
 half a copy and half paint is no thing, and no letter. Of 312 validation samples .65 instead of .61 agreed with what
 they were asked. Of 48 a task, mIoU was .707 instead of .697 and the score of words .74 instead of .71; eleven other
-tasks lost by it, up to .13. Shares that count less than they say gained nothing."""
+tasks lost by it, up to .13. Shares that count less than they say gained nothing in the mean."""
 RECALLING = "add"
 """A task of which the same is true once there are earlier turns: what they show and its reference picture are two
 sources. Of things of the first picture .66 instead of .59 agreed, of 144 validation samples; additions to a single

@@ -86,13 +86,15 @@ class Model(nn.Module):
             OSError: a file is not there.
             ValueError: a file is damaged, of an earlier version, or of a model with other parameters.
         """
-        file = Path(folder) / WEIGHTS_FILE
+        file, described = Path(folder) / WEIGHTS_FILE, Path(folder) / CONFIG_FILE
         place = "meta" if file.stat().st_size > LARGE else "cpu"
         try:
             with torch.device(place):
-                model = cls.from_config(json.loads((Path(folder) / CONFIG_FILE).read_text()))
+                model = cls.from_config(json.loads(described.read_text()))
             state = compact.read_state(file)
-        except (SafetensorError, RuntimeError, TypeError) as error:
+        except TypeError as error:
+            raise ValueError(f"{described}: {error}") from error
+        except (SafetensorError, RuntimeError) as error:
             raise ValueError(f"{file}: {str(error).splitlines()[0]}") from error
         wanted = {name: value.shape for name, value in model.state_dict().items()}
         if other := wanted.items() ^ {(name, value.shape) for name, value in state.items()}:

@@ -75,7 +75,7 @@ def test_a_file_that_is_not_the_model_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=WEIGHTS_FILE):
         ACETransformer.from_pretrained(tmp_path)
     (tmp_path / CONFIG_FILE).write_text(json.dumps({"size": 3}))
-    with pytest.raises(ValueError, match="size"):
+    with pytest.raises(ValueError, match=rf"{CONFIG_FILE}: .*size"):
         ACETransformer.from_pretrained(tmp_path)
     (tmp_path / CONFIG_FILE).unlink()
     with pytest.raises(OSError, match=CONFIG_FILE):
