@@ -22,9 +22,11 @@ from torch.nn import functional
 from ace_agent.data.captions import facts
 from ace_agent.data.render import Picture
 from ace_agent.data.sample import Split
+from ace_agent.data.sprites import Sprites
 from ace_agent.data.studio import noun_of
 from ace_agent.data.vocabulary import NOUNS
 from ace_agent.evaluation.agreement import agreement, checks_of
+from ace_agent.evaluation.matching import SpriteMatcher
 from ace_agent.evaluation.reader import WEIGHTS, Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork, Readings, channels_last
 from ace_agent.evaluation.reader_scenes import WORN, Labels, Scenes, label, scene_words
@@ -192,7 +194,7 @@ class Training:
 
     def reader(self, *, pictures: int = 1000) -> Reader:
         """The averaged reader, its threshold set on validation scenes, its accuracy on held-out ones."""
-        reader = Reader(self.average, self.words)
+        reader = Reader(self.average, self.words, matcher=SpriteMatcher(Sprites.load()))
         reader.threshold = _best_threshold(reader, _drawn("validation", pictures // 4))
         reader.report = {
             "minutes": round(self.minutes, 1),
@@ -296,9 +298,14 @@ def train(minutes: float, run: Path, out: Path, threads: int) -> None:
 
 @main.command()
 @click.option("--pictures", type=int, default=1000, show_default=True)
-def test(pictures: int) -> None:
+@click.option("--store", is_flag=True, help="Write the accuracies beside the weights, for reports to print.")
+def test(pictures: int, store: bool) -> None:
     """Measure the stored weights on held-out scenes again."""
-    found = held_out(Reader.load(), pictures)
+    reader = Reader.load()
+    found = held_out(reader, pictures)
+    if store:
+        reader.report |= found
+        reader.save(WEIGHTS)
     for name in ("plain", "accuracy", "chance"):
         click.echo(f"{name}: " + ", ".join(f"{kind} {value:.3f}" for kind, value in found[name].items()))
 

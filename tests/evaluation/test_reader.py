@@ -87,7 +87,7 @@ def test_labels_become_words_again(scenes: Scenes) -> None:
     picture = scenes.studio.render(Scene(Background("beach", seed=3, time="sunset", weather="rain"), things))
     labels = label(picture, WORDS)
     reader = Reader(ReaderNetwork(**WORDS.counts()), WORDS)
-    seen = reader.interpret(perfect([labels]))[0]
+    seen = reader.interpret(perfect([labels]), torch.zeros(1, 3, 128, 128))[0]
     assert {one.noun for one in seen.objects} == {"car", "dog", "worn crown"}
     car, dog = seen.find("car"), seen.find("dog")
     assert car is not None and dog is not None
