@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -32,11 +34,16 @@ def draw(background: Background, size: int) -> Image.Image:
 
 
 def _gradient(colors: tuple[Color, ...], width: int, height: int) -> Image.Image:
+    return _column(colors, max(1, height)).resize((width, max(1, height)), Image.Resampling.NEAREST)
+
+
+@lru_cache(maxsize=1000)
+def _column(colors: tuple[Color, ...], height: int) -> Image.Image:
+    """A gradient from top to bottom, one pixel wide."""
     stops = np.linspace(0, 1, len(colors))
-    steps = np.linspace(0, 1, max(1, height))
+    steps = np.linspace(0, 1, height)
     column = np.stack([np.interp(steps, stops, channel) for channel in zip(*colors, strict=True)], -1)
-    strip = Image.fromarray(column.round().astype(np.uint8)[:, None])
-    return strip.resize((width, max(1, height)), Image.Resampling.NEAREST)
+    return Image.fromarray(column.round().astype(np.uint8)[:, None])
 
 
 def _fill(pen: ImageDraw.ImageDraw, shape: Shape, fill: Color | int, side: int) -> None:
