@@ -304,9 +304,29 @@ class ReferenceLibrary:
     def names(self) -> list[str]:
         return [*self._own, *(name for name in self._ours if name not in self._own)]
 
-    def find(self, instruction: str) -> list[Named]:
-        """A reference picture of each thing that ``instruction`` names, in order; the person's own as they are."""
-        return references(self._matcher, instruction, self._frame)
+    def has(self, name: str, style: str) -> bool:
+        return Look(name, style).drawing in self._pictures
+
+    def get(self, name: str, style: str) -> Image.Image:
+        """The library's picture of ``name`` in ``style``, RGBA, cropped."""
+        return fit(Image.fromarray(self._pictures[Look(name, style).drawing], "RGBA"), SIZE)
+
+    def named(self, text: str) -> list[str]:
+        """The things that a text names, in order."""
+        return [name for name, _, _ in self._matcher.find(text)]
+
+    def find(self, instruction: str, style_of: Callable[[str], str | None] | None = None) -> list[Named]:
+        """A reference picture of each thing that ``instruction`` names, in order; the person's own as they are.
+
+        Args:
+            style_of: the drawing style of a thing whose style words do not say, None where it does not know either.
+        """
+
+        def drawn(look: Look) -> Frame:
+            style = style_of(look.name) if style_of is not None and look.style == STYLES[0] else None
+            return self._frame(replace(look, style=style or look.style))
+
+        return references(self._matcher, instruction, drawn)
 
     def _make_frame(self, look: Look) -> Frame:
         if look.name in self._own:
@@ -314,8 +334,7 @@ class ReferenceLibrary:
                 return frame(opened.convert("RGBA"), Look(look.name))
         if look.drawing not in self._pictures:
             look = replace(look, style=STYLES[0])
-        picture = fit(Image.fromarray(self._pictures[look.drawing], "RGBA"), SIZE)
-        return frame(dressed(picture, look.color, look.texture), look)
+        return frame(dressed(self.get(look.name, look.style), look.color, look.texture), look)
 
 
 def own_pictures(folder: str | os.PathLike[str] | None) -> dict[str, Path]:

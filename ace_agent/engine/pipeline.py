@@ -240,7 +240,7 @@ class ACEPipeline:
         if seed is None:
             seed = secrets.randbelow(2**31) if generator is None else _drawn(generator)
         masks = tuple(mask) if mask is not None else (None,) * len(image)
-        found = self.find_references(prompt) if references is None else tuple(references)
+        found = self.find_references(prompt, image, history) if references is None else tuple(references)
         current = ConditionUnit(prompt, tuple(image), masks, found)
         with_base = TASKS[task].has_base_with(len(image)) if task is not None else bool(image)
         lcu = LongContextConditionUnit(tuple(history), current)
@@ -270,19 +270,26 @@ class ACEPipeline:
             [region(picture, size) if request.base is not None else None for picture in pictures],
         )
 
-    def find_references(self, prompt: str) -> tuple[Reference, ...]:
-        """Pictures of the objects that the prompt names, from the package's library and the person's own folder.
+    def find_references(
+        self, prompt: str, image: Sequence[Image.Image] = (), history: Sequence[ConditionUnit] = ()
+    ) -> tuple[Reference, ...]:
+        """Pictures of the objects that the prompt names, from the package's library and the person's own folder, in
+        the style that they have in the first picture of this turn, or in the history if the prompt asks for it.
 
         Raises:
             InputError: ACE_REFERENCES is no folder.
         """
         from ace_agent.data.retrieval import library
+        from ace_agent.engine.styles import DrawnStyles
 
         if self._library is None:
             self._library = library()
-        return tuple(Reference.found(named) for named in self._library.find(prompt)[:MAX_REFERENCES])
+            self._styles = DrawnStyles(self._library)
+        found = self._library.find(prompt, self._styles.asked(prompt, image, history))
+        return tuple(Reference.found(named) for named in found[:MAX_REFERENCES])
 
     _library: Any = None
+    _styles: Any = None
 
 
 def _check_own(folder: Path) -> None:

@@ -188,7 +188,7 @@ def _answer_packed(
     for conversation in conversations:
         last, unit = conversation[-1], answerer.unit(conversation)
         if answerer.references == "library":
-            found = pipeline.find_references(last.instruction)
+            found = pipeline.find_references(last.instruction, unit.current.images, unit.history)
             unit = LongContextConditionUnit(unit.history, condition_unit(last, found))
         with_base = TASKS[last.task].has_base_with(len(last.frames))
         requests.append(pipeline.prepare(unit, with_base=with_base, task=last.task))

@@ -2,7 +2,7 @@
 
 A small classifier of objects (which, where, their colour and drawing style), place, time, weather and
 filter; the count is the number of objects found. Between the nouns and styles that it holds most likely
-the sprites themselves decide (`ace_agent.evaluation.matching`). It judges; it never trains ace-mini nor
+the sprites themselves decide (`ace_agent.engine.matching`). It judges; it never trains ace-mini nor
 chooses a checkpoint, and its own accuracy is printed beside every figure that uses it.
 
 ``python -m ace_agent.evaluation.reader train --minutes 60`` trains it, ``... test`` measures it.
@@ -25,8 +25,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ace_agent.data.sprites import Sprites
+from ace_agent.engine.matching import DrawingMatcher, Edges
 from ace_agent.evaluation.errors import EvaluationError, ReaderMissing
-from ace_agent.evaluation.matching import Edges, SpriteMatcher
 from ace_agent.evaluation.reader_network import STRIDE, ReaderNetwork, Readings
 
 WEIGHTS: Path = Path(__file__).with_name("reader.safetensors")
@@ -105,7 +105,7 @@ class Reader:
         words: Words,
         threshold: float = 0.5,
         report: dict[str, Any] | None = None,
-        matcher: SpriteMatcher | None = None,
+        matcher: DrawingMatcher | None = None,
     ) -> None:
         self.network = network.eval()
         self.words = words
@@ -136,7 +136,7 @@ class Reader:
             network.load_state_dict(state)
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise EvaluationError(f"{path} is not a scene reader", "train one anew") from error
-        return cls(network, words, about["threshold"], about["report"], SpriteMatcher(Sprites.load()))
+        return cls(network, words, about["threshold"], about["report"], DrawingMatcher(Sprites.load()))
 
     def save(self, path: Path) -> None:
         """Write float16 weights, the words, the threshold and the report as one safetensors file."""
@@ -204,7 +204,7 @@ class Reader:
     ) -> tuple[str, str, float]:
         """Noun, style and how sure that noun is, of log-probabilities ``[nouns]`` and ``[styles]`` at a place.
 
-        A person and what is worn have no sprite of their own: where the network sees one it is not asked further.
+        A person and what is worn have no sprite of their own: what the network takes for one is not matched.
         """
         words = self.words
         first, style = int(nouns.argmax()), int(styles.argmax())
@@ -225,7 +225,7 @@ class Reader:
     def _looks(self, noun: int) -> list[tuple[int, int]]:
         """The styles that the matcher has a sprite of a noun in, each with the noun."""
         assert self.matcher is not None
-        has = self.matcher.sprites.has
+        has = self.matcher.drawings.has
         styles = range(len(self.words.styles))
         return [(noun, style) for style in styles if has(self.words.nouns[noun], self.words.styles[style])]
 

@@ -1,9 +1,9 @@
-"""Which sprite stands at a place of a picture, by the direction of its edges.
+"""Which drawing stands in a picture, by the direction of its edges.
 
 Legend: B pictures, H, W their sides, h, w = H / 2, W / 2; N looks, a look being a noun in a drawing style.
 
 A network of a few million weights mistakes a yellow chair for a cat and one drawing style for another; laid over the
-picture, the sprites themselves do not. What is compared are gradients with their angle doubled, so that a bright edge
+picture, the drawings themselves do not. What is compared are gradients with their angle doubled, so that a bright edge
 and a dark one are the same and a tint, a time of day or what stands behind changes little (after dominant orientation
 templates, Hinterstoisser et al., CVPR 2010).
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -20,23 +20,30 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from ace_agent.data.sprites import Sprites
-
 SIDES = tuple(9.0 * 1.13**step for step in range(13))
-"""Longest sides that sprites are tried at, in pixels of the halved picture: 18 to 78 of a picture's."""
+"""Longest sides that drawings are tried at, in pixels of the halved picture: 18 to 78 of a picture's."""
 
 WEIGHT = 30.0
 """What a cosine of edges counts beside log-probabilities. On 800 validation scenes 15 and 60 miss more styles."""
 _CLOSELY = 4  # looks that are compared in the whole picture; six make no difference
 
 _REACH = 5  # pixels of the halved picture that a thing's centre may lie beside the place
-_EDGE = 2  # the same, of what surrounds a sprite and is compared with it
+_FAINT = 1.0  # a window with fewer edges than this much shows nothing that could be told from noise
+_EDGE = 2  # the same, of what surrounds a drawing and is compared with it
 _NEARER = (0.94, 1.0, 1.06)  # sides that are tried in the whole picture, around the best of the halved one's
 _NEAR = 3  # pixels of the picture that it is shifted by there
-_GROUNDS = ((0.45, 0.75, 0.95), (0.45, 0.65, 0.35))  # sky and meadow, on which sprites' outlines are taken
+_GROUNDS = ((0.45, 0.75, 0.95), (0.45, 0.65, 0.35))  # sky and meadow, on which outlines are taken
 _MARGIN = 2 * (
     round(SIDES[-1] / 2) + _EDGE + _REACH + 4
 )  # of zeros around a picture, so that no window leaves it
+
+
+class Drawings(Protocol):
+    """What there is to compare with: RGBA pictures of things, cropped."""
+
+    def has(self, name: str, style: str) -> bool: ...
+
+    def get(self, name: str, style: str) -> Image.Image: ...
 
 
 class Edges(NamedTuple):
@@ -66,11 +73,11 @@ class _Match:
     column: int
 
 
-class SpriteMatcher:
-    """Compares pictures with sprites; what was made of a sprite is kept."""
+class DrawingMatcher:
+    """Compares pictures with drawings; what was made of a drawing is kept."""
 
-    def __init__(self, sprites: Sprites) -> None:
-        self.sprites = sprites
+    def __init__(self, drawings: Drawings) -> None:
+        self.drawings = drawings
         self._templates: dict[tuple[str, str], list[tuple[Tensor, Tensor]]] = {}
 
     def edges(self, pictures: Tensor) -> Edges:
@@ -90,7 +97,7 @@ class SpriteMatcher:
         Args:
             edges: of one picture.
             place: x and y of the centre of what stands there, in fractions of the picture.
-            looks: N nouns and styles, each of which has a sprite.
+            looks: N nouns and styles, each of which is drawn.
             said: their log-probabilities before they are compared, ``[N]``.
         """
         matches = self._roughly(edges, place, looks)
@@ -99,6 +106,21 @@ class SpriteMatcher:
         for index in roughly.topk(min(_CLOSELY, len(looks))).indices.tolist():
             chances[index] = said[index] + WEIGHT * self._closely(edges, matches[index], looks[index])
         return chances.softmax(0)
+
+    def anywhere(self, edges: Edges, looks: Sequence[tuple[str, str]]) -> list[float]:
+        """The best cosine of each look's edges with a halved picture's, wherever in it; arguments as of `sure`."""
+        best = torch.full((len(looks),), -1.0)
+        templates = [self._template(look) for look in looks]
+        for step in range(len(SIDES)):
+            drawn = torch.cat([template[step][0] for template in templates])
+            inked = torch.cat([template[step][1] for template in templates])
+            spare = _MARGIN // 2 - drawn.shape[-1] // 2
+            seen = edges.halved[:, :, spare:-spare, spare:-spare]
+            alike = functional.conv2d(seen, drawn)
+            strength = functional.conv2d((seen * seen).sum(1, keepdim=True), inked)
+            cosines = (alike / strength.clamp(min=_FAINT).sqrt())[0]
+            best = torch.maximum(best, cosines.view(len(looks), -1).amax(1))
+        return best.tolist()
 
     def _roughly(
         self, edges: Edges, place: tuple[float, float], looks: Sequence[tuple[str, str]]
@@ -125,20 +147,20 @@ class SpriteMatcher:
 
     def _closely(self, edges: Edges, found: _Match, look: tuple[str, str]) -> float:
         """The cosine in the whole picture, near where the halved one has it."""
-        sprite = self.sprites.get(*look).convert("RGBa")
+        drawing = self.drawings.get(*look).convert("RGBa")
         kept = slice(1, 2) if found.mirrored else slice(0, 1)
         best = -1.0
         for share in _NEARER:
-            drawn, inked = _edges_of(sprite, 2 * found.side * share)
+            drawn, inked = _edges_of(drawing, 2 * found.side * share)
             cosines = _cosines(edges.whole, 2 * found.row, 2 * found.column, _NEAR, drawn[kept], inked[kept])
             best = max(best, float(cosines.max()))
         return best
 
     def _template(self, look: tuple[str, str]) -> list[tuple[Tensor, Tensor]]:
-        """For each of `SIDES` the sprite's edges, of length one, and where it counts; seen from both sides."""
+        """For each of `SIDES` the drawing's edges, of length one, and where it counts; seen from both sides."""
         if look not in self._templates:
-            sprite = self.sprites.get(*look).convert("RGBa")
-            self._templates[look] = [_edges_of(sprite, side) for side in SIDES]
+            drawing = self.drawings.get(*look).convert("RGBa")
+            self._templates[look] = [_edges_of(drawing, side) for side in SIDES]
         return self._templates[look]
 
 
@@ -151,11 +173,11 @@ def _cosines(edges: Tensor, row: int, column: int, reach: int, drawn: Tensor, in
     return (alike / strength.clamp(min=1e-6).sqrt())[0]
 
 
-def _edges_of(sprite: Image.Image, side: float) -> tuple[Tensor, Tensor]:
-    """Edges ``[2, 2, n, n]`` and weights ``[2, 1, n, n]`` of a premultiplied sprite and of its mirror image; odd n."""
-    scale = side / max(sprite.size)
-    width, height = (max(3, round(length * scale)) for length in sprite.size)
-    small = sprite.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0).convert("RGBA")
+def _edges_of(drawing: Image.Image, side: float) -> tuple[Tensor, Tensor]:
+    """Edges ``[2, 2, n, n]`` and weights ``[2, 1, n, n]`` of a premultiplied drawing and of its mirror image; odd n."""
+    scale = side / max(drawing.size)
+    width, height = (max(3, round(length * scale)) for length in drawing.size)
+    small = drawing.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0).convert("RGBA")
     length = 2 * (round(side) // 2 + _EDGE) + 1
     left, top = (length - width) // 2, (length - height) // 2
     around = (left, length - width - left, top, length - height - top)

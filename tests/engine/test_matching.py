@@ -1,4 +1,4 @@
-"""Sprites laid over a picture tell things apart that the reader's network mistakes for each other."""
+"""Drawings laid over a picture tell things apart that the reader's network mistakes for each other."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from ace_agent.data.render import Renderer
 from ace_agent.data.scene import Background, Object, Scene
 from ace_agent.data.sprites import Sprites
 from ace_agent.data.vocabulary import STYLES
-from ace_agent.evaluation.matching import SpriteMatcher
+from ace_agent.engine.matching import DrawingMatcher
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork, Readings
 from ace_agent.evaluation.reader_scenes import scene_words
@@ -26,14 +26,14 @@ LOOKS = [
 
 
 @pytest.fixture(scope="module")
-def matcher() -> SpriteMatcher:
-    return SpriteMatcher(SPRITES)
+def matcher() -> DrawingMatcher:
+    return DrawingMatcher(SPRITES)
 
 
-def drawn(matcher: SpriteMatcher, thing: Object, time: str = "day") -> Tensor:
+def drawn(matcher: DrawingMatcher, thing: Object, time: str = "day") -> Tensor:
     """``[1, 3, 128, 128]`` of a scene of one thing."""
     scene = Scene(Background("meadow", seed=1, time=time), (thing,))
-    image = Renderer(matcher.sprites, 128).render(scene).image
+    image = Renderer(matcher.drawings, 128).render(scene).image
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
 
 
@@ -41,7 +41,7 @@ def drawn(matcher: SpriteMatcher, thing: Object, time: str = "day") -> Tensor:
     ("noun", "style"), [look for look in LOOKS if look[0] in ("chair", "jeep", "sneaker")]
 )
 def test_a_thing_is_told_from_its_like_whatever_its_tint(
-    matcher: SpriteMatcher, noun: str, style: str
+    matcher: DrawingMatcher, noun: str, style: str
 ) -> None:
     """Yellow, at night, from the other side and four pixels beside where it is looked for."""
     thing = Object(noun, style, x=0.4, y=0.9, size=0.37, color="yellow", flip=True)
@@ -51,7 +51,7 @@ def test_a_thing_is_told_from_its_like_whatever_its_tint(
     assert float(sure.sum()) == pytest.approx(1)
 
 
-def test_pictures_of_any_shape_are_matched_to_their_edges(matcher: SpriteMatcher) -> None:
+def test_pictures_of_any_shape_are_matched_to_their_edges(matcher: DrawingMatcher) -> None:
     """A place in the corner of a wide picture leaves no window without pixels."""
     picture = Image.effect_noise((192, 96), 60).convert("RGB")
     pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
@@ -72,7 +72,7 @@ def said(center: tuple[int, int], first: str, second: str) -> Readings:
     return Readings(centers, nouns, *grids, *wholes)
 
 
-def test_the_reader_asks_the_sprites_between_what_is_likely(matcher: SpriteMatcher) -> None:
+def test_the_reader_asks_the_sprites_between_what_is_likely(matcher: DrawingMatcher) -> None:
     """The network alone says "cat"; what is not likely is not considered, and persons are not matched."""
     network = ReaderNetwork(**WORDS.counts())
     alone, with_sprites = Reader(network, WORDS), Reader(network, WORDS, matcher=matcher)
