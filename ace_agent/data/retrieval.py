@@ -304,8 +304,10 @@ class ReferenceLibrary:
     def names(self) -> list[str]:
         return [*self._own, *(name for name in self._ours if name not in self._own)]
 
-    def has(self, name: str, style: str) -> bool:
-        return Look(name, style).drawing in self._pictures
+    def styles(self, name: str) -> list[str]:
+        """The drawing styles that there is a picture of ``name`` in; of what is unknown or the person's own none."""
+        known = [] if name in self._own else STYLES
+        return [style for style in known if Look(name, style).drawing in self._pictures]
 
     def get(self, name: str, style: str) -> Image.Image:
         """The library's picture of ``name`` in ``style``, RGBA, cropped."""

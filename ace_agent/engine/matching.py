@@ -33,15 +33,14 @@ _EDGE = 2  # the same, of what surrounds a drawing and is compared with it
 _NEARER = (0.94, 1.0, 1.06)  # sides that are tried in the whole picture, around the best of the halved one's
 _NEAR = 3  # pixels of the picture that it is shifted by there
 _GROUNDS = ((0.45, 0.75, 0.95), (0.45, 0.65, 0.35))  # sky and meadow, on which outlines are taken
-_MARGIN = 2 * (
-    round(SIDES[-1] / 2) + _EDGE + _REACH + 4
-)  # of zeros around a picture, so that no window leaves it
+_AROUND = round(SIDES[-1] / 2) + _EDGE + _REACH + 4
+_MARGIN = (
+    2 * _AROUND
+)  # of zeros around a picture, so that no window leaves it; half of it around a halved one
 
 
 class Drawings(Protocol):
     """What there is to compare with: RGBA pictures of things, cropped."""
-
-    def has(self, name: str, style: str) -> bool: ...
 
     def get(self, name: str, style: str) -> Image.Image: ...
 
@@ -86,7 +85,7 @@ class DrawingMatcher:
         halved = functional.interpolate(pictures, size, mode="bilinear", antialias=True)
         return Edges(
             functional.pad(_doubled_directions(pictures), (_MARGIN,) * 4),
-            functional.pad(_doubled_directions(halved), (_MARGIN // 2,) * 4),
+            functional.pad(_doubled_directions(halved), (_AROUND,) * 4),
         )
 
     def sure(
@@ -114,11 +113,8 @@ class DrawingMatcher:
         for step in range(len(SIDES)):
             drawn = torch.cat([template[step][0] for template in templates])
             inked = torch.cat([template[step][1] for template in templates])
-            spare = _MARGIN // 2 - drawn.shape[-1] // 2
-            seen = edges.halved[:, :, spare:-spare, spare:-spare]
-            alike = functional.conv2d(seen, drawn)
-            strength = functional.conv2d((seen * seen).sum(1, keepdim=True), inked)
-            cosines = (alike / strength.clamp(min=_FAINT).sqrt())[0]
+            spare = _AROUND - drawn.shape[-1] // 2
+            cosines = _slid(edges.halved[:, :, spare:-spare, spare:-spare], drawn, inked, _FAINT)
             best = torch.maximum(best, cosines.view(len(looks), -1).amax(1))
         return best.tolist()
 
@@ -127,9 +123,7 @@ class DrawingMatcher:
     ) -> list[_Match]:
         """Where each look fits best in the halved picture, over sizes, sides and shifts."""
         height, width = (side - _MARGIN for side in edges.halved.shape[2:])
-        column, row = (
-            round(at * size) + _MARGIN // 2 for at, size in zip(place, (width, height), strict=True)
-        )
+        column, row = (round(at * size) + _AROUND for at, size in zip(place, (width, height), strict=True))
         templates = [self._template(look) for look in looks]
         best = [_Match(-1.0, SIDES[0], False, row, column)] * len(looks)
         for step, side in enumerate(SIDES):
@@ -167,10 +161,14 @@ class DrawingMatcher:
 def _cosines(edges: Tensor, row: int, column: int, reach: int, drawn: Tensor, inked: Tensor) -> Tensor:
     """Of templates ``[n, 2, s, s]`` around a place of a picture; ``[n, 2 reach + 1, 2 reach + 1]``."""
     half = drawn.shape[-1] // 2 + reach
-    window = edges[:, :, row - half : row + half + 1, column - half : column + half + 1]
+    return _slid(edges[:, :, row - half : row + half + 1, column - half : column + half + 1], drawn, inked)
+
+
+def _slid(window: Tensor, drawn: Tensor, inked: Tensor, faintest: float = 1e-6) -> Tensor:
+    """Cosines wherever templates fit into a window ``[1, 2, h, w]``; ``faintest`` is the least squared length."""
     alike = functional.conv2d(window, drawn)
     strength = functional.conv2d((window * window).sum(1, keepdim=True), inked)
-    return (alike / strength.clamp(min=1e-6).sqrt())[0]
+    return (alike / strength.clamp(min=faintest).sqrt())[0]
 
 
 def _edges_of(drawing: Image.Image, side: float) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ Of 48 validation samples .29 have the style of an earlier picture instead of .06
 .141 and textures .201 instead of .178; from .5 on, faces were taken for other faces and lost .04, and from .8 on fewer
 styles were seen (.21)."""
 
-_SIDE = 128  # pixels of the square that pictures are compared in
+_SIDE = 128  # of the square whose area pictures are compared at, in pixels
 _KEPT = re.compile(r"\bstyle\b", re.IGNORECASE)
 
 
@@ -37,12 +37,12 @@ class DrawnStyles:
     @torch.inference_mode()
     def seen(self, picture: Image.Image, names: Sequence[str]) -> str | None:
         """The style of whichever drawing of the names is surely in a picture, the surest; None: there is none."""
-        from ace_agent.data.vocabulary import STYLES
-
-        looks = [(name, style) for name in names for style in STYLES if self._library.has(name, style)]
+        looks = [(name, style) for name in names for style in self._library.styles(name)]
         if not looks:
             return None
-        pixels = np.asarray(picture.convert("RGB").resize((_SIDE, _SIDE)), np.float32) / 255
+        scale = _SIDE / (picture.width * picture.height) ** 0.5
+        size = (max(2, round(picture.width * scale)), max(2, round(picture.height * scale)))
+        pixels = np.asarray(picture.convert("RGB").resize(size), np.float32) / 255
         edges = self._matcher.edges(torch.from_numpy(pixels).permute(2, 0, 1)[None])
         cosines = self._matcher.anywhere(edges, looks)
         best = max(range(len(looks)), key=cosines.__getitem__)

@@ -35,10 +35,10 @@ SIDE = 128
 
 _MULTIPLE = 32  # the network halves a picture five times
 _MOST_OBJECTS = 12
-_NOUNS_MATCHED = (
-    16  # on validation scenes 8 and 32 do as well; with 3 a twentieth of what is tinted is missed
-)
-_UNLIKELY = 10.0  # a noun that is e ** 10 times less likely than the first is not matched
+_NOUNS_MATCHED = 16
+"""Nouns that are matched with sprites. On validation scenes 8 and 32 do as well; with 3 a twentieth of what is tinted
+is missed."""
+_UNLIKELY = 10.0  # the logarithm of how much less likely than the first a noun is that is not matched
 AS_DRAWN = ""
 """The colour of what nobody tinted."""
 
@@ -96,7 +96,7 @@ class Reader:
     Args:
         threshold: probability of a centre above which an object counts as seen.
         report: how it was trained and how well it reads held-out scenes, as stored with the weights.
-        matcher: decides between likely nouns and styles; None: the network alone.
+        sprites: decide between likely nouns and styles; None: the network alone.
     """
 
     def __init__(
@@ -105,13 +105,14 @@ class Reader:
         words: Words,
         threshold: float = 0.5,
         report: dict[str, Any] | None = None,
-        matcher: DrawingMatcher | None = None,
+        sprites: Sprites | None = None,
     ) -> None:
         self.network = network.eval()
         self.words = words
         self.threshold = threshold
         self.report = report or {}
-        self.matcher = matcher
+        self.sprites = sprites
+        self.matcher = None if sprites is None else DrawingMatcher(sprites)
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> Reader:
@@ -136,7 +137,7 @@ class Reader:
             network.load_state_dict(state)
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise EvaluationError(f"{path} is not a scene reader", "train one anew") from error
-        return cls(network, words, about["threshold"], about["report"], DrawingMatcher(Sprites.load()))
+        return cls(network, words, about["threshold"], about["report"], Sprites.load())
 
     def save(self, path: Path) -> None:
         """Write float16 weights, the words, the threshold and the report as one safetensors file."""
@@ -224,10 +225,9 @@ class Reader:
 
     def _looks(self, noun: int) -> list[tuple[int, int]]:
         """The styles that the matcher has a sprite of a noun in, each with the noun."""
-        assert self.matcher is not None
-        has = self.matcher.drawings.has
-        styles = range(len(self.words.styles))
-        return [(noun, style) for style in styles if has(self.words.nouns[noun], self.words.styles[style])]
+        assert self.sprites is not None
+        name, styles = self.words.nouns[noun], self.words.styles
+        return [(noun, index) for index, style in enumerate(styles) if self.sprites.has(name, style)]
 
 
 def _only_peaks(sure: Tensor) -> Tensor:

@@ -25,7 +25,6 @@ from ace_agent.data.sample import Split
 from ace_agent.data.sprites import Sprites
 from ace_agent.data.studio import noun_of
 from ace_agent.data.vocabulary import NOUNS
-from ace_agent.engine.matching import DrawingMatcher
 from ace_agent.evaluation.agreement import agreement, checks_of
 from ace_agent.evaluation.reader import WEIGHTS, Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork, Readings, channels_last
@@ -194,7 +193,7 @@ class Training:
 
     def reader(self, *, pictures: int = 1000) -> Reader:
         """The averaged reader, its threshold set on validation scenes, its accuracy on held-out ones."""
-        reader = Reader(self.average, self.words, matcher=DrawingMatcher(Sprites.load()))
+        reader = Reader(self.average, self.words, sprites=Sprites.load())
         reader.threshold = _best_threshold(reader, _drawn("validation", pictures // 4))
         reader.report = {
             "minutes": round(self.minutes, 1),

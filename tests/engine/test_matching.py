@@ -30,10 +30,10 @@ def matcher() -> DrawingMatcher:
     return DrawingMatcher(SPRITES)
 
 
-def drawn(matcher: DrawingMatcher, thing: Object, time: str = "day") -> Tensor:
+def drawn(thing: Object, time: str = "day") -> Tensor:
     """``[1, 3, 128, 128]`` of a scene of one thing."""
     scene = Scene(Background("meadow", seed=1, time=time), (thing,))
-    image = Renderer(matcher.drawings, 128).render(scene).image
+    image = Renderer(SPRITES, 128).render(scene).image
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
 
 
@@ -45,7 +45,7 @@ def test_a_thing_is_told_from_its_like_whatever_its_tint(
 ) -> None:
     """Yellow, at night, from the other side and four pixels beside where it is looked for."""
     thing = Object(noun, style, x=0.4, y=0.9, size=0.37, color="yellow", flip=True)
-    edges = matcher.edges(drawn(matcher, thing, "night"))
+    edges = matcher.edges(drawn(thing, "night"))
     sure = matcher.sure(edges, (0.43, 0.9 - 0.37 / 2), LOOKS, torch.zeros(len(LOOKS)))
     assert LOOKS[int(sure.argmax())] == (noun, style)
     assert float(sure.sum()) == pytest.approx(1)
@@ -72,11 +72,11 @@ def said(center: tuple[int, int], first: str, second: str) -> Readings:
     return Readings(centers, nouns, *grids, *wholes)
 
 
-def test_the_reader_asks_the_sprites_between_what_is_likely(matcher: DrawingMatcher) -> None:
+def test_the_reader_asks_the_sprites_between_what_is_likely() -> None:
     """The network alone says "cat"; what is not likely is not considered, and persons are not matched."""
     network = ReaderNetwork(**WORDS.counts())
-    alone, with_sprites = Reader(network, WORDS), Reader(network, WORDS, matcher=matcher)
-    picture = drawn(matcher, Object("chair", "flat", x=0.5, y=0.9, size=0.37, color="yellow"))
+    alone, with_sprites = Reader(network, WORDS), Reader(network, WORDS, sprites=SPRITES)
+    picture = drawn(Object("chair", "flat", x=0.5, y=0.9, size=0.37, color="yellow"))
     center = (int((0.9 - 0.37 / 2) * 16), 8)
 
     def noun_and_style(reader: Reader, first: str, second: str) -> tuple[str, str]:

@@ -35,7 +35,10 @@ def styles(pictures: ReferenceLibrary) -> DrawnStyles:
 def test_a_things_style_is_seen_whatever_its_colour_and_the_pictures_size(
     styles: DrawnStyles, style: str
 ) -> None:
-    assert styles.seen(scene("tent", style, "purple").resize((300, 300)), ["tent"]) == style
+    picture = scene("tent", style, "purple").resize((300, 300))
+    wide = Image.new("RGB", (600, 300), "teal")
+    wide.paste(picture, (200, 0))
+    assert styles.seen(picture, ["tent"]) == styles.seen(wide, ["tent"]) == style
 
 
 def test_what_is_not_there_has_no_style(styles: DrawnStyles) -> None:
