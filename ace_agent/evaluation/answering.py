@@ -216,13 +216,14 @@ class TrivialAnswerer:
     Args:
         kind: "input" hands the base image back (mid-grey without one); "constant" and "affine" are the best constant
             colour and the best gain and offset per channel where the right answer differs, chosen with that answer in
-            hand ("constant" for both without a base image); "target" is the right answer, where the scale ends.
+            hand ("constant" for both without a base image); "shifted" is the right answer, what differs from the base
+            image a pixel too far right; "target" is the right answer, where the scale ends.
     """
 
     weights_sha256: str | None = None
     history = True
 
-    def __init__(self, kind: Literal["input", "constant", "affine", "target"]) -> None:
+    def __init__(self, kind: Literal["input", "constant", "affine", "shifted", "target"]) -> None:
         self.kind, self.name = kind, f"baseline: {kind}"
 
     def answer(
@@ -249,7 +250,9 @@ class TrivialAnswerer:
             np.zeros(target.shape[:2], bool) if source is None else metrics.changed_region(source, target)
         )
         region = changed if changed.any() else np.ones_like(changed)
-        if self.kind == "affine" and source is not None:
+        if self.kind == "shifted":
+            answer = np.roll(target, 1, axis=1)
+        elif self.kind == "affine" and source is not None:
             answer = baselines.best_affine(source, target, region)
         else:
             answer = baselines.best_constant(target, region)

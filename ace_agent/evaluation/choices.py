@@ -3,4 +3,4 @@
 PRESETS = ("scenes", "ood", "contradictory", "baseline")
 """The scene world's tasks and chains; what was never trained; requests that conflict; answers without a model."""
 REFERENCES = ("library", "given", "none")
-BASELINES = ("input", "constant", "affine", "target")
+BASELINES = ("input", "constant", "affine", "shifted", "target")

@@ -52,7 +52,8 @@ def _names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--steps", type=click.IntRange(1, 1000), help="Denoising steps; default: the model's own.")
 @click.option("--guidance", type=click.FloatRange(0, 30), help="Default: the model's own.")
 @click.option("--baseline", type=click.Choice(BASELINES), default="input", show_default=True,
-              help="For the preset baseline: the input, the best colour or gain and offset, the target.")  # fmt: skip
+              help="For the preset baseline: the input, the best colour or gain and offset, the target a pixel "
+              "beside where it should be, the target.")  # fmt: skip
 @click.option(
     "--batch", type=click.IntRange(1), default=8, show_default=True, help="Requests in one packed pass."
 )

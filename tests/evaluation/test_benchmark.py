@@ -194,6 +194,14 @@ def test_nobody_is_asked_for_a_thing_that_a_hole_hides_without_a_word() -> None:
             assert noun in shown or noun in question.last.instruction
 
 
+def test_the_right_answer_a_pixel_beside_shows_how_sharp_a_score_is() -> None:
+    """It is worse than the right answer and leaves alone what is to be left alone"""
+    outcome = ask(TrivialAnswerer("shifted"), Suite(("edit_color", "remove"), 3))
+    for row in outcome.report.rows:
+        assert row.figure < 0.95, row
+        assert row.keep == 60, row
+
+
 def test_trivial_answers_reach_their_own_columns() -> None:
     """What stands in a row as a trivial answer is what that answer scores, to the rounding of its pixels."""
     for kind in ("input", "constant", "affine"):
