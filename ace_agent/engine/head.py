@@ -151,7 +151,7 @@ class CopyHead(nn.Module):
     like others.
     What is tinted stays within a picture's range: without that bound tints grew until a twentieth of one was all the
     head wanted of it, and nothing was copied. The correction mends what the mixture gets nearly right: a source learns
-    by its share alone, and of single edits an ablation without copying learned several faster (docs/ablations.md).
+    by its share alone, and without it an ablation without copying had learned several single edits faster.
     """
 
     def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:
