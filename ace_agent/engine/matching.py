@@ -34,9 +34,8 @@ _NEARER = (0.94, 1.0, 1.06)  # sides that are tried in the whole picture, around
 _NEAR = 3  # pixels of the picture that it is shifted by there
 _GROUNDS = ((0.45, 0.75, 0.95), (0.45, 0.65, 0.35))  # sky and meadow, on which outlines are taken
 _AROUND = round(SIDES[-1] / 2) + _EDGE + _REACH + 4
-_MARGIN = (
-    2 * _AROUND
-)  # of zeros around a picture, so that no window leaves it; half of it around a halved one
+_MARGIN = 2 * _AROUND
+"""Zeros around a picture, half as many around a halved one, so that no window leaves it."""
 
 
 class Drawings(Protocol):
