@@ -27,10 +27,10 @@ types: ## strict type check
 	$(PYTHON) -m mypy
 
 docs: ## write docs/commands.md anew
-	$(PYTHON) -m ace_agent.cli.reference > docs/commands.md
+	$(PYTHON) -m ace_agent.cli.command_reference > docs/commands.md
 
 session: ## record the session in docs/conversation.md anew
-	$(PYTHON) -m ace_agent.cli.recording docs/conversation.md
+	$(PYTHON) -m ace_agent.cli.record_session docs/conversation.md
 
 check: ## everything that CI runs, from an empty environment
 	.ci/run

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ace_agent.agent import Agent, Picture, Turn
     from ace_agent.errors import AceError
     from ace_agent.plan import Plan, Region, Step
-    from ace_agent.plan_file import load_plan
+    from ace_agent.plan.yaml_file import load_plan
 
 __version__ = "0.1.0"
 __all__ = ["AceError", "Agent", "Picture", "Plan", "Region", "Step", "Turn", "__version__", "load_plan"]
@@ -22,7 +22,7 @@ _HOMES = {
     "Region": "plan",
     "Step": "plan",
     "Turn": "agent",
-    "load_plan": "plan_file",
+    "load_plan": "plan.yaml_file",
 }
 
 

@@ -11,12 +11,12 @@ from typing import Any, cast
 
 from PIL import Image
 
-from ace_agent.dialogue import Dialogue
-from ace_agent.engine.presets import MINI, PRESETS
-from ace_agent.engine.runtime import Runtime
+from ace_agent.conversation import Dialogue
+from ace_agent.engines.presets import MINI, PRESETS
+from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import AceError, Cancelled, InputError, PlanError
-from ace_agent.executor import Executor, Progress, Report, bind, check_known_masks
-from ace_agent.inputs import (
+from ace_agent.execution.executor import Executor, Progress, Report, bind, check_known_masks
+from ace_agent.execution.inputs import (
     Handed,
     Inputs,
     MaskInput,
@@ -27,14 +27,14 @@ from ace_agent.inputs import (
     overridden,
     with_mask,
 )
-from ace_agent.making import Pipeline, differing_pixels, make
-from ace_agent.owner import alive, owner_now, process_of
-from ace_agent.pictures import read_picture, read_recipe
+from ace_agent.execution.recipes import call_of, recorded_threads, surroundings
+from ace_agent.execution.task_runner import Pipeline, differing_pixels, make
+from ace_agent.execution.timing import Timing
+from ace_agent.images.files import read_picture, read_recipe
 from ace_agent.plan import Plan, check
 from ace_agent.planner import Planner, Question
-from ace_agent.planner.vocabulary import known_nouns
-from ace_agent.recipes import call_of, recorded_threads, surroundings
-from ace_agent.timing import Timing
+from ace_agent.planner.rules.vocabulary import known_nouns
+from ace_agent.process_owner import alive, owner_now, process_of
 from ace_agent.turns import Picture, Turn, turn_of
 from ace_agent.workspace import (
     ConversationRow,
@@ -344,7 +344,7 @@ class Agent(Dialogue):
     def planner(self) -> Planner:
         """The planner, made now if it was only named."""
         if isinstance(self._planner, str):
-            from ace_agent.planner.choice import make_planner
+            from ace_agent.planner.factory import make_planner
 
             self._planner = make_planner(self._planner)
         return self._planner
@@ -382,7 +382,7 @@ class Agent(Dialogue):
     def pipeline(self) -> Pipeline:
         """The model, loaded now if it was not yet."""
         if self._pipeline is None:
-            from ace_agent.engine.pipeline import ACEPipeline
+            from ace_agent.engines.mini.pipeline import ACEPipeline
 
             loaded = ACEPipeline.from_pretrained(self.model, **asdict(self.runtime))
             self._pipeline = cast(Pipeline, loaded)

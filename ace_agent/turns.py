@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from ace_agent.errors import PlanError
-from ace_agent.pictures import embed_recipe, write_png
+from ace_agent.images.files import embed_recipe, write_png
 from ace_agent.plan import Plan
 from ace_memory import Image as ImageRow
 from ace_memory import Store

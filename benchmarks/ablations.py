@@ -23,14 +23,14 @@ import torch
 from torch import Tensor
 
 from ace_agent.data.sample import Sample, Split, Turn
-from ace_agent.data.world import World
-from ace_agent.engine.generation import SamplingOptions, generate
-from ace_agent.engine.head import CopyHead
-from ace_agent.engine.layers import KeyValues
-from ace_agent.engine.packing import PackedFrames, PackedTargets
-from ace_agent.engine.pipeline import to_image
-from ace_agent.engine.states import PrefixState, TextState
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.data.scenes.world import World
+from ace_agent.engines.ace.layers import KeyValues
+from ace_agent.engines.ace.packing import PackedFrames, PackedTargets
+from ace_agent.engines.mini.copy_head import CopyHead
+from ace_agent.engines.mini.generation import SamplingOptions, generate
+from ace_agent.engines.mini.pipeline import to_image
+from ace_agent.engines.mini.states import PrefixState, TextState
+from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.evaluation.benchmark import record_of, report_of
 from ace_agent.evaluation.suites import NEEDS_HISTORY, Suite, draw
 from ace_agent.training.mini import Shape, new_subject

@@ -25,10 +25,10 @@ from PIL import Image
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ace_agent.data.routes.linking import links
-from ace_agent.data.routes.running import Run, cluster, synthesize
+from ace_agent.data.pairs_from_images.linking import links
+from ace_agent.data.pairs_from_images.run import Run, cluster, synthesize
+from ace_agent.data.scenes.world import World
 from ace_agent.data.shards import Encoding
-from ace_agent.data.world import World
 from ace_agent.training.stream import draw
 
 SIDE = 512

@@ -27,15 +27,15 @@ from PIL import Image, ImageColor
 from timing import Method, add_options, device_peak, measure, peak_gigabytes, report, start
 from torch import Tensor
 
-from ace_agent.engine import layers
-from ace_agent.engine.generation import SamplingOptions
-from ace_agent.engine.joint import JointDenoiser, JointSample
-from ace_agent.engine.lcu import ConditionUnit
-from ace_agent.engine.pipeline import ACEPipeline
-from ace_agent.engine.prefixes import Prefixes
-from ace_agent.engine.presets import PRESETS
-from ace_agent.engine.sampling import shifted_times
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engines.ace import layers
+from ace_agent.engines.ace.condition_unit import ConditionUnit
+from ace_agent.engines.mini.generation import SamplingOptions
+from ace_agent.engines.mini.pipeline import ACEPipeline
+from ace_agent.engines.mini.prefix_cache import Prefixes
+from ace_agent.engines.mini.sampling import shifted_times
+from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.presets import PRESETS
+from ace_agent.engines.released.joint_packing import JointDenoiser, JointSample
 from ace_kernels import RangePlan, Segment, range_attention
 
 TEXT_ROWS = 30

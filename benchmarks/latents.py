@@ -25,11 +25,11 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ace_agent.data.world import World
+from ace_agent.data.scenes.world import World
 from ace_agent.evaluation.benchmark import record_of
 from ace_agent.evaluation.grading import figure, grade
 from ace_agent.evaluation.suites import DEFAULT_TASKS, Suite, draw
-from ace_agent.planner.weights import fast_dtype
+from ace_agent.planner.llm.weights import fast_dtype
 from ace_agent.training.stream import draw as draw_sample
 from ace_agent.training.stream import to_pixels
 

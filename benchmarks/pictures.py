@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ace_agent.engine.pipeline import ACEPipeline
+    from ace_agent.engines.mini.pipeline import ACEPipeline
 
 COLD = [sys.executable, "-m", "ace_agent.cli", "a red car in a meadow", "--yes", "--json"]
 
@@ -71,7 +71,7 @@ def counted(owner: Any, name: str, spent: dict[str, float]) -> Any:
 
 
 def mini() -> ACEPipeline:
-    from ace_agent.engine.pipeline import ACEPipeline
+    from ace_agent.engines.mini.pipeline import ACEPipeline
 
     pipeline = ACEPipeline.from_pretrained()
     assert isinstance(pipeline, ACEPipeline)
@@ -81,7 +81,7 @@ def mini() -> ACEPipeline:
 def warm(runs: int) -> dict[str, float]:
     """A loaded pipeline: a picture, an edit, four variations, and the edit's time by part (the trunk works for the
     frames too)."""
-    from ace_agent.engine.prefixes import Prefixes
+    from ace_agent.engines.mini.prefix_cache import Prefixes
 
     pipeline = mini()
     made = pipeline("a red car in a meadow", task="text_to_image", seed=1).images[0]
@@ -116,8 +116,8 @@ def warm(runs: int) -> dict[str, float]:
 
 def evaluations(steps: int) -> int:
     """Targets evaluated per picture: one a step, two where guidance acts."""
-    from ace_agent.engine.generation import SamplingOptions
-    from ace_agent.engine.sampling import shifted_times
+    from ace_agent.engines.mini.generation import SamplingOptions
+    from ace_agent.engines.mini.sampling import shifted_times
 
     low, high = SamplingOptions().guided
     return sum(2 if low <= t <= high else 1 for t in shifted_times(steps)[:-1])
@@ -129,8 +129,8 @@ def packing(runs: int) -> dict[str, float]:
     work that padding would do."""
     import torch
 
-    from ace_agent.engine.conditions import PreparedFrame, PreparedRequest, PreparedUnit
-    from ace_agent.engine.generation import SamplingOptions, generate
+    from ace_agent.engines.mini.generation import SamplingOptions, generate
+    from ace_agent.engines.mini.request_tensors import PreparedFrame, PreparedRequest, PreparedUnit
 
     pipeline = mini()
     tokens = pipeline.tokenizer("make it night")

@@ -18,13 +18,13 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from ace_agent.evaluation.planner.report import describe
+from ace_agent.evaluation.planner.scoring import Report, Request, evaluate, load
 from ace_agent.planner import Planner
-from ace_agent.planner.evaluation import Report, Request, evaluate, load
-from ace_agent.planner.langchain import ChatPlanner
-from ace_agent.planner.reading import plain
-from ace_agent.planner.rules import RulePlanner
-from ace_agent.planner.scoring import describe
-from ace_agent.planner.weights import available
+from ace_agent.planner.llm.chat_model import ChatPlanner
+from ace_agent.planner.llm.weights import available
+from ace_agent.planner.rules.rule_planner import RulePlanner
+from ace_agent.planner.rules.tokens import plain
 
 HELD_OUT = Path(__file__).parent.parent / "tests" / "planner" / "data" / "heldout.jsonl"
 
@@ -72,8 +72,8 @@ def planners(requests: list[Request]) -> Iterator[tuple[str, Planner]]:
     """The planners that this machine has."""
     yield "rules", RulePlanner()
     if available():
-        from ace_agent.planner.hybrid import HybridPlanner
-        from ace_agent.planner.language_model import LanguageModelPlanner
+        from ace_agent.planner.llm.embedded import LanguageModelPlanner
+        from ace_agent.planner.llm.hybrid import HybridPlanner
 
         embedded = LanguageModelPlanner()
         embedded.model()

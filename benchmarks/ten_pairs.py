@@ -24,9 +24,9 @@ import torch
 from PIL import Image
 
 from ace_agent.data.sample import Frame, Pixels, Split
+from ace_agent.data.scenes.world import World
 from ace_agent.data.shards import make_turn
-from ace_agent.data.world import World
-from ace_agent.engine.pipeline import ACEPipeline
+from ace_agent.engines.mini.pipeline import ACEPipeline
 from ace_agent.evaluation.answering import PipelineAnswerer
 from ace_agent.evaluation.benchmark import run
 from ace_agent.evaluation.presets import UNSEEN_FILTERS

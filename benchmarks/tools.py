@@ -18,10 +18,10 @@ from typing import Any, cast
 from PIL import Image
 
 from ace_agent.agent import Agent
-from ace_agent.making import Pipeline
+from ace_agent.execution.task_runner import Pipeline
 from ace_agent.plan import Plan
 from ace_agent.planner import Context
-from ace_tools.toolkit import AceToolkit
+from ace_tools.langchain.toolkit import AceToolkit
 
 DESCRIPTION = "a red car in a meadow"
 

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, silu, softmax
 
-from ace_agent.engine.layers import released_frequencies
+from ace_agent.engines.ace.layers import released_frequencies
 from tests.released_checkpoint import dit_tensors
 
 TEXT_ROWS = 12

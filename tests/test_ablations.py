@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from ace_agent.data.operators import grayscale
-from ace_agent.engine.generation import SamplingOptions, generate
-from ace_agent.engine.text import MiniTextEncoder
+from ace_agent.engines.mini.generation import SamplingOptions, generate
+from ace_agent.engines.mini.text_encoder import MiniTextEncoder
+from ace_agent.images.operators import grayscale
 from ace_agent.training.stream import StreamOptions
 from ace_agent.training.trainer import TrainingOptions
-from tests.engine.test_generation import TOKENIZER, requests
+from tests.engines.mini.test_generation import TOKENIZER, requests
 from tests.training.tiny import tiny_trainer
 
 SCRIPT = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "ablations.py"))

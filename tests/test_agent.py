@@ -14,10 +14,10 @@ from PIL import Image
 
 from ace_agent.agent import Agent, Progress, conversations, import_conversation, workspace_folder
 from ace_agent.errors import Cancelled, InputError, MemoryError_, ModelError, PlanError
-from ace_agent.pictures import read_recipe
+from ace_agent.images.files import read_recipe
 from ace_agent.plan import Plan, Region
 from ace_agent.planner import Choice, Context, Question
-from ace_agent.planner.rules import RulePlanner
+from ace_agent.planner.rules.rule_planner import RulePlanner
 from ace_memory.housekeeping import check
 from tests.tiny import ScriptedPlanner, TinyOutput, TinyPipeline, photo, plan, step
 
@@ -418,7 +418,7 @@ def test_rerun_makes_the_same_bits(agent: Agent, tmp_path: Path) -> None:
         agent.rerun("@5")
     spoiled = Image.open(path).convert("RGB")
     spoiled.putpixel((3, 3), (1, 2, 3))
-    from ace_agent.pictures import encode_png
+    from ace_agent.images.files import encode_png
 
     (tmp_path / "spoiled.png").write_bytes(encode_png(spoiled, read_recipe(path)))
     assert agent.rerun(tmp_path / "spoiled.png").differing == 1
@@ -514,7 +514,7 @@ def test_search_and_pictures(agent: Agent) -> None:
 def test_nothing_imports_torch_before_a_model_runs(tmp_path: Path) -> None:
     script = (
         "import sys; from ace_agent import Agent, load_plan; a = Agent(); a.turns(); a.pictures();"
-        "import ace_agent.plan_file;"
+        "import ace_agent.plan.yaml_file;"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run(

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ace_agent.engine.lcu import ConditionUnit
+from ace_agent.engines.ace.condition_unit import ConditionUnit
 from ace_agent.plan import Plan
+from ace_agent.plan.tasks import TASKS
 from ace_agent.planner import Context
-from ace_agent.tasks import TASKS
 
 
 @dataclass

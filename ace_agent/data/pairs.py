@@ -28,13 +28,13 @@ from typing import Any
 import numpy as np
 
 from ace_agent.data.errors import BadInput
-from ace_agent.data.routes.sources import fitted, opaque
+from ace_agent.data.pairs_from_images.sources import fitted, opaque
 from ace_agent.data.sample import Frame, Pixels, Sample
+from ace_agent.data.scenes.tasks.table import FAMILY_OF
 from ace_agent.data.shards import Shards, make_turn
-from ace_agent.data.tasks.table import FAMILY_OF
 from ace_agent.errors import InputError
-from ace_agent.pictures import read_mask, read_picture
-from ace_agent.tasks import MAX_IMAGES, TASKS
+from ace_agent.images.files import read_mask, read_picture
+from ace_agent.plan.tasks import MAX_IMAGES, TASKS
 
 REQUIRED = ("source", "instruction", "target")
 COLUMNS = (*REQUIRED, "mask", "task")

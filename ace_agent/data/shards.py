@@ -36,10 +36,10 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from ace_agent.data import masks
 from ace_agent.data.errors import BadInput
 from ace_agent.data.hashing import sample_hash
 from ace_agent.data.sample import Frame, Pixels, Sample, Turn
+from ace_agent.data.scenes import masks
 
 FORMAT = 1
 Encoding = Literal["png", "webp"]

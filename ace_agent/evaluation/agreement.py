@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ace_agent.data.vocabulary import STYLE_WORDS
 from ace_agent.evaluation.reader import Seen
+from ace_agent.references.vocabulary import STYLE_WORDS
 
 _USUAL = {"time": "day", "weather": "clear"}
 _PAPER = ("plain", "gradient")
@@ -76,7 +76,7 @@ def checks_of(judge: Mapping[str, Any], instruction: str, known: Sequence[str]) 
     right count when the instruction speaks of them.
 
     Args:
-        judge: facts as in `ace_agent.data.captions.facts`.
+        judge: facts as in `ace_agent.data.scenes.captions.facts`.
         known: nouns that the reader can tell; others are passed over.
     """
     listed = [(noun, color, side) for noun, color, side in judge.get("objects", ()) if noun in known]

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from ace_agent.data.sample import Frame, Turn
-from ace_agent.engine.lcu import ConditionUnit, LongContextConditionUnit, Reference
+from ace_agent.engines.ace.condition_unit import ConditionUnit, LongContextConditionUnit, Reference
 from ace_agent.evaluation import baselines, metrics
-from ace_agent.tasks import TASKS
+from ace_agent.plan.tasks import TASKS
 
 References = Literal["library", "given", "none"]
 """Where reference pictures of named objects come from: looked up as for a user, the sample's, nowhere."""
@@ -171,7 +171,7 @@ _PackedPass = Callable[[PipelineAnswerer, Sequence[Sequence[Turn]], Sequence[int
 
 def _packed_pass(pipeline: object) -> _PackedPass | None:
     """The way to answer several conversations at once, for a pipeline that has one."""
-    from ace_agent.engine.pipeline import ACEPipeline
+    from ace_agent.engines.mini.pipeline import ACEPipeline
 
     return _answer_packed if isinstance(pipeline, ACEPipeline) else None
 
@@ -179,8 +179,8 @@ def _packed_pass(pipeline: object) -> _PackedPass | None:
 def _answer_packed(
     answerer: PipelineAnswerer, conversations: Sequence[Sequence[Turn]], seeds: Sequence[int]
 ) -> list[Image.Image]:
-    from ace_agent.engine.generation import SamplingOptions, generate
-    from ace_agent.engine.pipeline import ACEPipeline, to_image
+    from ace_agent.engines.mini.generation import SamplingOptions, generate
+    from ace_agent.engines.mini.pipeline import ACEPipeline, to_image
 
     pipeline = answerer.pipeline
     assert isinstance(pipeline, ACEPipeline)

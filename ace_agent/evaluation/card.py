@@ -15,9 +15,9 @@ from ace_agent.evaluation.benchmark import Outcome
 from ace_agent.evaluation.grading import grade
 from ace_agent.evaluation.records import Record
 from ace_agent.evaluation.report import BARS, LEAST_EDIT, Report, Row, beaten
-from ace_agent.evaluation.sheets import Entry, sheet
 from ace_agent.evaluation.suites import Drawn
 from ace_agent.evaluation.tables import bar_rows, checks_markdown, families_markdown, markdown
+from ace_agent.reports.contact_sheet import Entry, sheet
 
 PER_FAMILY = 8
 """Samples on a family's sheet; nobody chose them."""
@@ -82,8 +82,8 @@ def _entry(question: Drawn, record: Record) -> Entry:
 
 def read_training(model: str) -> dict[str, float]:
     """What a model's folder says of its training (``training.json``), among it hours and samples; empty if nothing."""
-    from ace_agent.engine.pipeline import WEIGHTS
-    from ace_agent.engine.presets import MINI
+    from ace_agent.engines.mini.pipeline import WEIGHTS
+    from ace_agent.engines.presets import MINI
 
     folder = WEIGHTS / MINI if model == MINI else Path(model)
     try:

@@ -16,16 +16,16 @@ import click
 import numpy as np
 from PIL import Image
 
-from ace_agent import fidelity
-from ace_agent.data import edits
 from ace_agent.data.errors import Unfit
-from ace_agent.data.render import Renderer
 from ace_agent.data.sample import Turn
-from ace_agent.data.scene import Scene
-from ace_agent.data.sprites import Sprites
-from ace_agent.data.studio import Catalogue, Studio
-from ace_agent.data.tasks.editing import edit_turn
-from ace_agent.engine.lcu import ConditionUnit
+from ace_agent.data.scenes import edits
+from ace_agent.data.scenes.render import Renderer
+from ace_agent.data.scenes.scene import Scene
+from ace_agent.data.scenes.scene_sampler import Catalogue, Studio
+from ace_agent.data.scenes.tasks.editing import edit_turn
+from ace_agent.engines.ace.condition_unit import ConditionUnit
+from ace_agent.execution import fidelity
+from ace_agent.references.sprites import Sprites
 
 LOCAL_EDITS = (
     edits.recolor,
@@ -137,7 +137,7 @@ def _edits(studio: Studio) -> Iterator[Turn]:
 @click.option("--seed", type=int, default=0, show_default=True)
 def main(model: str, conversations: int, seed: int) -> None:
     """Measure eight local edits in a row."""
-    from ace_agent.engine.pipeline import ACEPipeline
+    from ace_agent.engines.mini.pipeline import ACEPipeline
 
     pipeline = ACEPipeline.from_pretrained(model)
     click.echo(json.dumps(asdict(measure(pipeline, conversations, seed=seed)), indent=2))

@@ -16,9 +16,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ace_agent.engine.checkpoints import convert_transformer
-from ace_agent.engine.joint import JointSample
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.released.checkpoints import convert_transformer
+from ace_agent.engines.released.joint_packing import JointSample
 from ace_agent.evaluation.errors import EvaluationError
 
 Kind = Literal["schedule", "preprocess", "inference", "sampling", "loss", "forward"]

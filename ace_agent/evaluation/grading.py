@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ace_agent.data.landscapes import LABELS
+from ace_agent.data.scenes.landscapes import LABELS
 from ace_agent.evaluation import baselines
 from ace_agent.evaluation.metrics import (
     Picture,
@@ -27,7 +27,7 @@ from ace_agent.evaluation.metrics import (
     keep_psnr,
     mean_iou,
 )
-from ace_agent.tasks import TASKS
+from ace_agent.plan.tasks import TASKS
 
 Measure = Literal["score", "f1", "miou", "reader", "still"]
 LINE_TASKS = frozenset({"edge", "contour", "scribble", "pose"})

@@ -21,17 +21,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ace_agent.engine.autoencoder import LATENT_SCALE, to_picture
-from ace_agent.engine.checkpoints import our_name
-from ace_agent.engine.diffusion_sampling import Denoiser, guided, sample_ddim
-from ace_agent.engine.frames import frame_texts, null_prompts, number_history
-from ace_agent.engine.joint import JointDenoiser, pad_targets
-from ace_agent.engine.packing import rows_of
-from ace_agent.engine.preprocess import prepare_image
-from ace_agent.engine.released import Conditioning, Denoising, Texts, denoise
-from ace_agent.engine.schedule import linear_schedule, trailing_grid
-from ace_agent.engine.t5 import INDICATORS
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engines.ace.packing import rows_of
+from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.released.autoencoder import LATENT_SCALE, to_picture
+from ace_agent.engines.released.checkpoints import our_name
+from ace_agent.engines.released.frame_texts import frame_texts, null_prompts, number_history
+from ace_agent.engines.released.joint_packing import JointDenoiser, pad_targets
+from ace_agent.engines.released.pipeline import Conditioning, Denoising, Texts, denoise
+from ace_agent.engines.released.preprocess import prepare_image
+from ace_agent.engines.released.sampling import Denoiser, guided, sample_ddim
+from ace_agent.engines.released.schedule import linear_schedule, trailing_grid
+from ace_agent.engines.released.t5 import INDICATORS
 from ace_agent.errors import AceError
 from ace_agent.evaluation.golden import (
     Case,

@@ -10,26 +10,28 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from ace_agent.data import captions, edits, masks, operators, retrieval
-from ace_agent.data.captions import facts, is_plural, the
-from ace_agent.data.colors import TINTS
 from ace_agent.data.errors import Unfit
-from ace_agent.data.render import Renderer
 from ace_agent.data.sample import Frame, Named, Pixels, Split, Turn
-from ace_agent.data.scene import Scene
+from ace_agent.data.scenes import captions, edits, masks
+from ace_agent.data.scenes.captions import facts, is_plural, the
+from ace_agent.data.scenes.render import Renderer
+from ace_agent.data.scenes.scene import Scene
+from ace_agent.data.scenes.scene_sampler import Catalogue, Studio, noun_of
+from ace_agent.data.scenes.tasks.editing import edit_turn
+from ace_agent.data.scenes.tasks.generation import picture_turn
+from ace_agent.data.scenes.wordings import article
+from ace_agent.data.scenes.world import World
 from ace_agent.data.shards import make_turn
-from ace_agent.data.sprites import Sprites
-from ace_agent.data.studio import Catalogue, Studio, noun_of
-from ace_agent.data.tasks.editing import edit_turn
-from ace_agent.data.tasks.generation import picture_turn
-from ace_agent.data.vocabulary import HELD_OUT_NAMES, STYLES
-from ace_agent.data.wordings import article
-from ace_agent.data.world import World
 from ace_agent.evaluation.answering import References
 from ace_agent.evaluation.choices import PRESETS
 from ace_agent.evaluation.errors import EvaluationError
 from ace_agent.evaluation.report import UNSEEN_GIVEN
 from ace_agent.evaluation.suites import DEFAULT_TASKS, Drawn, Suite, draw, draw_rows, sample_seed
+from ace_agent.images import operators
+from ace_agent.references import library
+from ace_agent.references.colors import TINTS
+from ace_agent.references.sprites import Sprites
+from ace_agent.references.vocabulary import HELD_OUT_NAMES, STYLES
 
 Generator = Callable[[Studio], Sequence[Turn]]
 
@@ -73,8 +75,8 @@ def unseen_object(studio: Studio) -> list[Turn]:
 
 
 def _reference(studio: Studio, instruction: str, name: str) -> tuple[Named, ...]:
-    frame = retrieval.frame(studio.renderer.sprites.get(name, STYLES[0]), retrieval.Look(name))
-    return tuple(retrieval.references(retrieval.Matcher({name: name}), instruction, lambda look: frame))
+    frame = library.frame(studio.renderer.sprites.get(name, STYLES[0]), library.Look(name))
+    return tuple(library.references(library.Matcher({name: name}), instruction, lambda look: frame))
 
 
 def edit_of_unseen_object(studio: Studio) -> list[Turn]:

@@ -2,10 +2,10 @@
 
 A small classifier of objects (which, where, their colour and drawing style), place, time, weather and
 filter; the count is the number of objects found. Between the nouns and styles that it holds most likely
-the sprites themselves decide (`ace_agent.engine.matching`). It judges; it never trains ace-mini nor
+the sprites themselves decide (`ace_agent.references.template_matching`). It judges; it never trains ace-mini nor
 chooses a checkpoint, and its own accuracy is printed beside every figure that uses it.
 
-``python -m ace_agent.evaluation.reader train --minutes 60`` trains it, ``... test`` measures it.
+``python -m ace_agent.evaluation.reader_training train --minutes 60`` trains it, ``... test`` measures it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from ace_agent.data.sprites import Sprites
-from ace_agent.engine.matching import DrawingMatcher, Edges
 from ace_agent.evaluation.errors import EvaluationError, ReaderMissing
 from ace_agent.evaluation.reader_network import STRIDE, ReaderNetwork, Readings
+from ace_agent.references.sprites import Sprites
+from ace_agent.references.template_matching import DrawingMatcher, Edges
 
 WEIGHTS: Path = Path(__file__).with_name("reader.safetensors")
 SIDE = 128
@@ -126,7 +126,7 @@ class Reader:
         if not path.is_file():
             raise ReaderMissing(
                 f"{path}: the scene reader has no weights",
-                "python -m ace_agent.evaluation.reader train --minutes 60",
+                "python -m ace_agent.evaluation.reader_training train --minutes 60",
             )
         try:
             with safe_open(path, "pt") as file:
@@ -251,9 +251,3 @@ def grid_cell(x: float, y: float, height: int, width: int) -> tuple[int, int]:
     """Row and column of the grid cell at a place in fractions of a picture of that many pixels."""
     rows, columns = height // STRIDE, width // STRIDE
     return min(max(int(y * rows), 0), rows - 1), min(max(int(x * columns), 0), columns - 1)
-
-
-if __name__ == "__main__":
-    from ace_agent.evaluation.reader_training import main
-
-    main()

@@ -19,16 +19,16 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torch.nn import functional
 
-from ace_agent.data.captions import facts
-from ace_agent.data.render import Picture
 from ace_agent.data.sample import Split
-from ace_agent.data.sprites import Sprites
-from ace_agent.data.studio import noun_of
-from ace_agent.data.vocabulary import NOUNS
+from ace_agent.data.scenes.captions import facts
+from ace_agent.data.scenes.render import Picture
+from ace_agent.data.scenes.scene_sampler import noun_of
 from ace_agent.evaluation.agreement import agreement, checks_of
 from ace_agent.evaluation.reader import WEIGHTS, Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork, Readings, channels_last
 from ace_agent.evaluation.reader_scenes import WORN, Labels, Scenes, label, scene_words
+from ace_agent.references.sprites import Sprites
+from ace_agent.references.vocabulary import NOUNS
 from ace_agent.training.optimizers import Optimizers
 from ace_agent.training.processes import Processes
 

@@ -25,7 +25,7 @@ class Record:
     Args:
         row: what it is counted under.
         turns: how many turns the conversation has, this one included.
-        judge: facts of the target, see `ace_agent.data.captions.facts`.
+        judge: facts of the target, see `ace_agent.data.scenes.captions.facts`.
     """
 
     row: str

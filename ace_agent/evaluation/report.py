@@ -9,7 +9,7 @@ from typing import Any
 from ace_agent.evaluation.agreement import Agreement
 from ace_agent.evaluation.baselines import NAMES
 from ace_agent.evaluation.grading import Grade, Measure, figure, standard_error, trivial_figure
-from ace_agent.tasks import FAMILIES
+from ace_agent.plan.tasks import FAMILIES
 
 
 @dataclass(frozen=True)

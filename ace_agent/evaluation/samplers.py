@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ace_agent.engine.diffusion_sampling import SAMPLERS, Denoiser, guided, sample_ddim
-from ace_agent.engine.joint import JointDenoiser
-from ace_agent.engine.schedule import linear_schedule
+from ace_agent.engines.released.joint_packing import JointDenoiser
+from ace_agent.engines.released.sampling import SAMPLERS, Denoiser, guided, sample_ddim
+from ace_agent.engines.released.schedule import linear_schedule
 from ace_agent.errors import AceError
 from ace_agent.evaluation.golden import Case, load_transformer, read_cases, weights_of
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.retrieval import Matcher, spellings
 from ace_agent.data.sample import Sample, Split, Turn
-from ace_agent.data.studio import Studio
-from ace_agent.data.wordings import using
-from ace_agent.data.world import CHAINS as CHAIN_NAMES
-from ace_agent.data.world import World
+from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.data.scenes.wordings import using
+from ace_agent.data.scenes.world import CHAINS as CHAIN_NAMES
+from ace_agent.data.scenes.world import World
 from ace_agent.evaluation.answering import References
 from ace_agent.evaluation.report import CHAINS
-from ace_agent.tasks import TASKS
+from ace_agent.plan.tasks import TASKS
+from ace_agent.references.library import Matcher, spellings
 
 NEEDS_HISTORY = tuple(name for name in CHAIN_NAMES if name != "chain")
 """Chains whose last request means nothing without the turns before it."""

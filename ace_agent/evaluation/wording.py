@@ -14,9 +14,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ace_agent.data.wording_tables import TABLES
+from ace_agent.data.scenes.wording_tables import TABLES
 from ace_agent.evaluation.errors import WordingError
-from ace_agent.tasks import TASKS
+from ace_agent.plan.tasks import TASKS
 
 _SLOT = re.compile(r"<(\w+)>")
 _STEMS = {

@@ -14,8 +14,8 @@ from PIL import Image
 
 from ace_agent.data.pairs import open_samples
 from ace_agent.data.sample import Sample
-from ace_agent.engine.pipeline import ACEPipeline
-from ace_agent.engine.presets import MANIFEST, PRESETS
+from ace_agent.engines.mini.pipeline import ACEPipeline
+from ace_agent.engines.presets import MANIFEST, PRESETS
 from ace_agent.errors import InputError
 from ace_agent.training.average import trained
 from ace_agent.training.batches import Batch

@@ -19,12 +19,12 @@ from pathlib import Path
 import click
 import torch
 
-from ace_agent.data.world import TASK_WEIGHTS, World
-from ace_agent.engine import compact
-from ace_agent.engine.generation import SamplingOptions, generate
-from ace_agent.engine.model import WEIGHTS_FILE
-from ace_agent.engine.text import MiniTextEncoder, WordTokenizer, build_words
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.data.scenes.world import TASK_WEIGHTS, World
+from ace_agent.engines.ace.saved_module import WEIGHTS_FILE
+from ace_agent.engines.mini import quantized_weights
+from ace_agent.engines.mini.generation import SamplingOptions, generate
+from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer, build_words
+from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.errors import InputError
 from ace_agent.training.mini_subject import MiniSubject
 from ace_agent.training.naming import Namer
@@ -101,7 +101,7 @@ def warm_start(trainer: Trainer, folder: Path) -> list[str]:
     fresh = []
     for network, part in (("model", "transformer"), ("encoder", "text_encoder")):
         average = trainer.averages[network]
-        known = compact.read_state(folder / part / WEIGHTS_FILE)
+        known = quantized_weights.read_state(folder / part / WEIGHTS_FILE)
         for name, parameter in average.live.items():
             if name in known and known[name].shape == parameter.shape:
                 parameter.data.copy_(known[name])

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
+from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.training.average import trained
 from ace_agent.training.batches import Batch
 from ace_agent.training.naming import Namer

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ace_agent.data.colors import TINTS
 from ace_agent.data.sample import Frame, Placement
-from ace_agent.data.vocabulary import NOUNS
-from ace_agent.engine.text import WordTokenizer, pad_tokens
+from ace_agent.engines.mini.text_encoder import WordTokenizer, pad_tokens
+from ace_agent.references.colors import TINTS
+from ace_agent.references.vocabulary import NOUNS
 
 UNKNOWN, NOTHING = -1, 0
 """Rows of pictures of which nothing is known; rows that show no thing, or one in the colours it is drawn in."""

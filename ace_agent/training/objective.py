@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ace_agent.engine.conditions import frame_pictures, target_inputs, text_batch
-from ace_agent.engine.head import HeadGroup, Mixture, head_groups
-from ace_agent.engine.packing import pack_prefix, pack_targets, rows_of
-from ace_agent.engine.pointer import Pointing, pointed
-from ace_agent.engine.text import MiniTextEncoder
-from ace_agent.engine.transformer import ACETransformer, patchify, unpatchify
-from ace_agent.tasks import TASKS
+from ace_agent.engines.ace.packing import pack_prefix, pack_targets, rows_of
+from ace_agent.engines.mini.copy_head import HeadGroup, Mixture, head_groups
+from ace_agent.engines.mini.pointer import Pointing, pointed
+from ace_agent.engines.mini.request_tensors import frame_pictures, target_inputs, text_batch
+from ace_agent.engines.mini.text_encoder import MiniTextEncoder
+from ace_agent.engines.mini.transformer import ACETransformer, patchify, unpatchify
+from ace_agent.plan.tasks import TASKS
 from ace_agent.training.batches import Batch
 from ace_agent.training.naming import Namer, Naming
 from ace_agent.training.processes import Processes

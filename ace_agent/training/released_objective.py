@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ace_agent.engine.joint import JointDenoiser, JointSample
-from ace_agent.engine.schedule import linear_schedule
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.released.joint_packing import JointDenoiser, JointSample
+from ace_agent.engines.released.schedule import linear_schedule
 
 
 @dataclass(frozen=True)

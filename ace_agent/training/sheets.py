@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ace_agent.data.sample import Sample, Turn
-from ace_agent.engine.lcu import ConditionUnit
+from ace_agent.engines.ace.condition_unit import ConditionUnit
 from ace_agent.evaluation.answering import CallablePipeline
-from ace_agent.tasks import TASKS
+from ace_agent.plan.tasks import TASKS
 
 CELL = 160
 SEED = 7

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.evaluation.answering import CallablePipeline
 from ace_agent.training.lora import merged_state, save_adapter
 from ace_agent.training.pair_stream import Measure, Preparer, Rehearsal

@@ -12,13 +12,13 @@ import numpy as np
 from PIL import Image
 
 from ace_agent.data.errors import SpritesMissing
-from ace_agent.data.retrieval import ReferenceLibrary, library
 from ace_agent.data.sample import Frame, Pixels, Sample, Turn
-from ace_agent.data.sprites import Sprites
-from ace_agent.engine.packing import MAX_REFERENCES, rows_of
-from ace_agent.engine.pipeline import REFERENCE_SIDE, ACEPipeline
-from ace_agent.engine.text import WordTokenizer
+from ace_agent.engines.ace.packing import MAX_REFERENCES, rows_of
+from ace_agent.engines.mini.pipeline import REFERENCE_SIDE, ACEPipeline
+from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.errors import InputError
+from ace_agent.references.library import ReferenceLibrary, library
+from ace_agent.references.sprites import Sprites
 from ace_agent.training.lora import add_lora
 from ace_agent.training.mini_subject import MiniSubject
 from ace_agent.training.objective import ObjectiveOptions

@@ -20,19 +20,19 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ace_agent.data.sample import Sample
-from ace_agent.engine.autoencoder import Autoencoder, FirstStage, from_picture
-from ace_agent.engine.converted import sha256_of
-from ace_agent.engine.frames import frame_texts
-from ace_agent.engine.joint import JointSample, pad_targets
-from ace_agent.engine.memory import OVERHEAD, available_memory, check_memory, sizes_of
-from ace_agent.engine.preprocess import UNIT, PreparedImage, prepare_image
-from ace_agent.engine.presets import MANIFEST, model_folder
-from ace_agent.engine.released import ReleasedPipeline
-from ace_agent.engine.released_request import ProductRequest, Settings
-from ace_agent.engine.schedule import TRAIN_STEPS
-from ace_agent.engine.t5 import INDICATORS, TextEncoder, indicator_vectors
-from ace_agent.engine.transformer import ACETransformer
-from ace_agent.tasks import TASKS
+from ace_agent.engines.memory_budget import OVERHEAD, available_memory, check_memory, sizes_of
+from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.presets import MANIFEST, model_folder
+from ace_agent.engines.released.autoencoder import Autoencoder, FirstStage, from_picture
+from ace_agent.engines.released.converted_folder import sha256_of
+from ace_agent.engines.released.frame_texts import frame_texts
+from ace_agent.engines.released.joint_packing import JointSample, pad_targets
+from ace_agent.engines.released.pipeline import ReleasedPipeline
+from ace_agent.engines.released.preprocess import UNIT, PreparedImage, prepare_image
+from ace_agent.engines.released.request import ProductRequest, Settings
+from ace_agent.engines.released.schedule import TRAIN_STEPS
+from ace_agent.engines.released.t5 import INDICATORS, TextEncoder, indicator_vectors
+from ace_agent.plan.tasks import TASKS
 from ace_agent.training.batches import Batch
 from ace_agent.training.lora import add_lora
 from ace_agent.training.objective import Loss

@@ -10,25 +10,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ace_kernels.attention.api import range_attention
     from ace_kernels.errors import ArgumentError, BackendError, KernelError
-    from ace_kernels.gating.api import gate_residual
-    from ace_kernels.modulation.api import layer_norm_modulate
-    from ace_kernels.plan import RangePlan, Segment
-    from ace_kernels.rotation.api import rms_norm_rope
-    from ace_kernels.rotation.table import RopeTable
+    from ace_kernels.ops.gate_residual.api import gate_residual
+    from ace_kernels.ops.layer_norm_modulate.api import layer_norm_modulate
+    from ace_kernels.ops.range_attention.api import range_attention
+    from ace_kernels.ops.rms_norm_rope.api import rms_norm_rope
+    from ace_kernels.ops.rms_norm_rope.table import RopeTable
+    from ace_kernels.range_plan import RangePlan, Segment
 
 _HOME = {
     "ArgumentError": "ace_kernels.errors",
     "BackendError": "ace_kernels.errors",
     "KernelError": "ace_kernels.errors",
-    "RangePlan": "ace_kernels.plan",
-    "RopeTable": "ace_kernels.rotation.table",
-    "Segment": "ace_kernels.plan",
-    "gate_residual": "ace_kernels.gating.api",
-    "layer_norm_modulate": "ace_kernels.modulation.api",
-    "range_attention": "ace_kernels.attention.api",
-    "rms_norm_rope": "ace_kernels.rotation.api",
+    "RangePlan": "ace_kernels.range_plan",
+    "RopeTable": "ace_kernels.ops.rms_norm_rope.table",
+    "Segment": "ace_kernels.range_plan",
+    "gate_residual": "ace_kernels.ops.gate_residual.api",
+    "layer_norm_modulate": "ace_kernels.ops.layer_norm_modulate.api",
+    "range_attention": "ace_kernels.ops.range_attention.api",
+    "rms_norm_rope": "ace_kernels.ops.rms_norm_rope.api",
 }
 
 __all__ = [

@@ -35,8 +35,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def ace(here: Path, own_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Ace:
     """Runs `ace ...` and returns click's result; a failure that was not foreseen is shown."""
     # Standing in before it is imported saves the import of diffusers.
-    monkeypatch.setitem(sys.modules, "ace_agent.engine.pipeline", ModuleType("pipeline"))
-    monkeypatch.setattr(sys.modules["ace_agent.engine.pipeline"], "ACEPipeline", Loaded, raising=False)
+    monkeypatch.setitem(sys.modules, "ace_agent.engines.mini.pipeline", ModuleType("pipeline"))
+    monkeypatch.setattr(sys.modules["ace_agent.engines.mini.pipeline"], "ACEPipeline", Loaded, raising=False)
     monkeypatch.setenv("ACE_PLANNER", "rules")
 
     def run(*args: str, input: str | None = None, status: int = 0) -> Result:

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from ace_agent.plan_file import PlanFile, load_plan
+from ace_agent.plan.yaml_file import PlanFile, load_plan
 from tests.cli.conftest import Ace
 
 PLAN = """\
@@ -77,7 +77,7 @@ def test_a_plan_may_read_files_of_its_folder_only(
     outside = tmp_path_factory.mktemp("outside")
     Image.new("RGB", (32, 32), "green").save(outside / "x.png")
     text = f"version: 1\nsteps:\n  - {{task: restyle, instruction: oil, images: [{outside / 'x.png'}]}}\n"
-    from ace_agent.tasks import TASKS
+    from ace_agent.plan.tasks import TASKS
 
     task = next(row.id for row in TASKS.values() if row.family == "semantic" and row.mask != "required")
     (here / "file.yaml").write_text(text.replace("restyle", task))

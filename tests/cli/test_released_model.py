@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from ace_agent.cli import main
-from ace_agent.engine import room
-from ace_agent.pictures import read_recipe
+from ace_agent.engines.released import memory_check
+from ace_agent.images.files import read_recipe
 from tests.released_checkpoint import write_released_checkpoint
 
 Ace = Callable[..., str]
@@ -118,7 +118,7 @@ def test_bad_input_is_one_line_with_the_way_out(
     Image.new("RGB", (40, 9), "red").save("small.png")
     assert "16" in line("make it night", "small.png", *model)
     with monkeypatch.context() as patch:
-        patch.setattr(room, "available_memory", lambda device: 10**6)
+        patch.setattr(memory_check, "available_memory", lambda device: 10**6)
         said = line("a red fox", *model)
         assert re.search(
             r"needs \d.\d GB of memory and 0.0 GB are free \(close other programs, or use --o", said

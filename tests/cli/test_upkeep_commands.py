@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ace_agent.cli.console import output
-from ace_agent.cli.doctor import EXTRAS, storage
-from ace_agent.cli.models import known_models
+from ace_agent.cli.commands.doctor import EXTRAS, storage
+from ace_agent.cli.commands.models import known_models
+from ace_agent.cli.ui.console import output
 from tests.cli.conftest import Ace
 
 

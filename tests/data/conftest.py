@@ -7,8 +7,8 @@ import random
 import pytest
 
 from ace_agent.data.sample import Split
-from ace_agent.data.studio import Studio
-from ace_agent.data.world import World
+from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.data.scenes.world import World
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,17 @@ from langchain_core.messages import AIMessage
 from PIL import ImageEnhance
 
 from ace_agent.data.errors import BadInput, RouteStopped
-from ace_agent.data.routes import embedding, running
-from ace_agent.data.routes.difference import Pair, tones
-from ace_agent.data.routes.linking import capped, clusters, links
-from ace_agent.data.routes.running import Run
-from ace_agent.data.routes.writers import ModelWriter, TemplateWriter, chat_model, parse
+from ace_agent.data.pairs_from_images import embedding
+from ace_agent.data.pairs_from_images import run as routes
+from ace_agent.data.pairs_from_images.difference import Pair, tones
+from ace_agent.data.pairs_from_images.instruction_writers import (
+    ModelWriter,
+    TemplateWriter,
+    chat_model,
+    parse,
+)
+from ace_agent.data.pairs_from_images.linking import capped, clusters, links
+from ace_agent.data.pairs_from_images.run import Run
 from ace_agent.data.shards import Shards
 
 from .pictures import drawn
@@ -75,7 +81,7 @@ def test_links_do_not_depend_on_the_size_of_the_blocks(monkeypatch: pytest.Monke
     vectors = np.random.default_rng(0).standard_normal((50, 6)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     whole = links(vectors, (0.3, 0.95))
-    monkeypatch.setattr("ace_agent.data.routes.linking._BLOCK", 7)
+    monkeypatch.setattr("ace_agent.data.pairs_from_images.linking._BLOCK", 7)
     in_blocks = links(vectors, (0.3, 0.95))
     assert [(x.first, x.second) for x in in_blocks] == [(x.first, x.second) for x in whole] != []
 
@@ -116,7 +122,7 @@ def test_templates_say_what_is_known(aligned: bool) -> None:
 
 def test_the_route_writes_pairs_of_one_subject(tmp_path: Path) -> None:
     pictures = subjects(tmp_path / "in")
-    manifest = running.cluster(run(pictures, tmp_path / "out"), band=BAND)
+    manifest = routes.cluster(run(pictures, tmp_path / "out"), band=BAND)
     shards = Shards(tmp_path / "out")
     assert manifest["samples"] == len(shards) >= 3
     same = 0
@@ -137,12 +143,12 @@ def test_the_route_writes_pairs_of_one_subject(tmp_path: Path) -> None:
 
 def test_going_on_repeats_no_pair_and_embeds_only_new_pictures(tmp_path: Path) -> None:
     pictures = subjects(tmp_path / "in", 3)
-    first = running.cluster(run(pictures, tmp_path / "out"), band=BAND)
+    first = routes.cluster(run(pictures, tmp_path / "out"), band=BAND)
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("shard-*")}
     drawn(8, 128, 112).save(pictures / "0 early.png")
     ImageEnhance.Brightness(drawn(8, 128, 112, shift=8)).enhance(0.7).save(pictures / "8 two.png")
     told: list[tuple[str, int, int]] = []
-    second = running.cluster(
+    second = routes.cluster(
         run(pictures, tmp_path / "out"), band=BAND, progress=lambda *row: told.append(row)
     )
     assert [row for row in told if row[0] == "embedding"] == [("embedding", 6, 8), ("embedding", 8, 8)]
@@ -211,7 +217,7 @@ def test_a_chat_model_that_fails_stops_the_run_and_keeps_what_is_done(tmp_path: 
     answers = iter([AIMessage(json.dumps({"instruction": f"change {{image}}, {k}"})) for k in range(2)])
     failing = ModelWriter("script:ed", make=lambda spec: GenericFakeChatModel(messages=answers))
     with pytest.raises(RouteStopped, match="script:ed failed"):
-        running.cluster(run(pictures, tmp_path / "out"), band=BAND, writer=failing)
+        routes.cluster(run(pictures, tmp_path / "out"), band=BAND, writer=failing)
     shards = Shards(tmp_path / "out")
     assert len(shards) == 2
     assert shards[0].turns[0].instruction.startswith("change {image}")
@@ -219,7 +225,7 @@ def test_a_chat_model_that_fails_stops_the_run_and_keeps_what_is_done(tmp_path: 
     more = ModelWriter(
         "script:ed", make=lambda spec: scripted('{"instruction": "go on, {image}"}').make(spec)
     )  # type: ignore[misc]
-    manifest = running.cluster(run(pictures, tmp_path / "out"), band=BAND, writer=more)
+    manifest = routes.cluster(run(pictures, tmp_path / "out"), band=BAND, writer=more)
     assert manifest["complete"]
     assert [Shards(tmp_path / "out")[k].turns[0].instruction for k in (0, 1)] == [
         shards[k].turns[0].instruction for k in (0, 1)

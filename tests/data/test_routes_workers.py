@@ -17,12 +17,12 @@ from click.testing import CliRunner
 
 from ace_agent.cli import main
 from ace_agent.data.errors import RouteStopped
-from ace_agent.data.routes import running
-from ace_agent.data.routes.crew import crew
-from ace_agent.data.routes.driving import Dropped, carry_out
-from ace_agent.data.routes.ledger import Item, Plan
-from ace_agent.data.routes.running import Run
-from ace_agent.data.routes.sources import Skipped
+from ace_agent.data.pairs_from_images import run as routes
+from ace_agent.data.pairs_from_images.run import Run
+from ace_agent.data.pairs_from_images.run_plan import Item, Plan
+from ace_agent.data.pairs_from_images.shard_jobs import Dropped, carry_out
+from ace_agent.data.pairs_from_images.sources import Skipped
+from ace_agent.data.pairs_from_images.workers import crew
 from ace_agent.data.sample import Sample
 from ace_agent.data.shards import Record, Shards, make_turn
 
@@ -79,8 +79,8 @@ def tones_in(folder: Path) -> list[str]:
 
 def test_two_processes_make_what_one_makes(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 6)
-    running.synthesize(run(pictures, tmp_path / "one"), per_picture=2)
-    running.synthesize(run(pictures, tmp_path / "two", workers=2), per_picture=2)
+    routes.synthesize(run(pictures, tmp_path / "one"), per_picture=2)
+    routes.synthesize(run(pictures, tmp_path / "two", workers=2), per_picture=2)
     assert shards_of(tmp_path / "one") == shards_of(tmp_path / "two")
     assert len(shards_of(tmp_path / "one")) == 6
 
@@ -99,15 +99,15 @@ def test_a_dead_worker_stops_the_run_and_a_second_run_ends_it(tmp_path: Path) ->
 _KILLED = """
 import sys, time
 from pathlib import Path
-from ace_agent.data.routes import running, synthesis
+from ace_agent.data.pairs_from_images import run as routes, synthesis
 
 load = synthesis.load
 def slowly(*args):
     time.sleep(0.05)  # time enough to be killed in
     return load(*args)
 synthesis.load = slowly
-run = running.Run(Path(sys.argv[1]), Path(sys.argv[2]), size=128, per_shard=2)
-running.synthesize(run, per_picture=2)
+run = routes.Run(Path(sys.argv[1]), Path(sys.argv[2]), size=128, per_shard=2)
+routes.synthesize(run, per_picture=2)
 """
 
 
@@ -124,8 +124,8 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
         kills += process.wait() == -signal.SIGKILL
     assert kills == 3
     assert 5 <= len(list(out.glob("shard-*.tar"))) < 7
-    running.synthesize(run(pictures, out), per_picture=2)
-    running.synthesize(run(pictures, tmp_path / "whole"), per_picture=2)
+    routes.synthesize(run(pictures, out), per_picture=2)
+    routes.synthesize(run(pictures, tmp_path / "whole"), per_picture=2)
     assert shards_of(out) == shards_of(tmp_path / "whole")
     keys = [entry.key for entry in Shards(out).entries]
     assert len(keys) == len(set(keys)) == 28
@@ -153,8 +153,8 @@ def test_a_ray_cluster_that_loses_a_worker_loses_no_sample(tmp_path: Path) -> No
         assert sorted(done.number for done in told) == list(range(6))
         assert tones_in(tmp_path / "out") == [f"tone {number}" for number in range(12)]
         pictures = fill(tmp_path / "in", 4)
-        running.synthesize(run(pictures, tmp_path / "ray", ray=cluster.address), per_picture=2)
-        running.synthesize(run(pictures, tmp_path / "here"), per_picture=2)
+        routes.synthesize(run(pictures, tmp_path / "ray", ray=cluster.address), per_picture=2)
+        routes.synthesize(run(pictures, tmp_path / "here"), per_picture=2)
         assert shards_of(tmp_path / "ray") == shards_of(tmp_path / "here")
         linked = ["data", "cluster", str(subjects(tmp_path / "alike")), "--size", "128", "--per-shard", "2"]
         linked += ["--embedder", "classical", "--band", *map(str, BAND)]

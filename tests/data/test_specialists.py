@@ -10,8 +10,8 @@ import pytest
 import torch
 import transformers as hf
 
-from ace_agent.data.routes import specialists
-from ace_agent.data.routes.specialists import Models, available, has_weights
+from ace_agent.data.pairs_from_images import annotators
+from ace_agent.data.pairs_from_images.annotators import Models, available, has_weights
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
 
@@ -106,7 +106,7 @@ def test_poses_of_the_people_that_are_found(tmp_path: Path, monkeypatch: pytest.
     box = {"xmin": 10, "ymin": 5, "xmax": 80, "ymax": 90}
     people = [{"label": "person", "box": box}, {"label": "dog", "box": box}]
     monkeypatch.setitem(models.__dict__, "_detector", _Answers(people, None))
-    monkeypatch.setattr(specialists, "_JOINT", -1.0)  # every joint, however unsure
+    monkeypatch.setattr(annotators, "_JOINT", -1.0)  # every joint, however unsure
     pose = models.pose(IMAGE)
     assert pose is not None and pose.shape == IMAGE.shape and (pose > 0).any()
 
@@ -134,6 +134,6 @@ def test_what_lacks_weights_or_scipy_is_said(tmp_path: Path, monkeypatch: pytest
     found, missing = available({"depth": str(tmp_path), "caption": "none"})
     assert not found and [one.need for one in missing] == ["depth", "caption"]
     assert "hf download" in missing[0].reason
-    monkeypatch.setattr(specialists, "find_spec", lambda name: None)
+    monkeypatch.setattr(annotators, "find_spec", lambda name: None)
     _, (lacking,) = available({"segment": str(tmp_path)})
     assert "pip install 'ace-agent[data]'" in lacking.reason

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from ace_agent.data.sample import Sample
-from ace_agent.engine.packing import REFERENCE_INDICATOR
-from ace_agent.engine.pipeline import ACEPipeline
-from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engines.ace.packing import REFERENCE_INDICATOR
+from ace_agent.engines.mini.pipeline import ACEPipeline
+from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
+from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.evaluation.answering import PipelineAnswerer
 from ace_agent.evaluation.presets import drawn
 from ace_agent.evaluation.suites import Suite

@@ -3,7 +3,7 @@ from pathlib import Path
 import torch
 from pytest import CaptureFixture
 
-from ace_agent.engine.schedule import linear_schedule
+from ace_agent.engines.released.schedule import linear_schedule
 from ace_agent.evaluation.samplers import STEPS, main, measure
 
 

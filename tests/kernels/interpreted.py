@@ -22,7 +22,7 @@ from ace_kernels import (
     range_attention,
     rms_norm_rope,
 )
-from ace_kernels.attention import triton as launch
+from ace_kernels.ops.range_attention import triton as launch
 
 SIZES = (1, 17, 63, 65, 130)
 # Of the reference's largest number; measured: 6e-7 and 7e-4.

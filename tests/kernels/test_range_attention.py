@@ -15,8 +15,8 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 import ace_kernels
 from ace_kernels import ArgumentError, BackendError, RangePlan, Segment, range_attention
-from ace_kernels.attention import cpu
-from ace_kernels.attention.cpu import groups_of
+from ace_kernels.ops.range_attention import cpu
+from ace_kernels.ops.range_attention.cpu import groups_of
 
 UNEVEN = RangePlan.build(
     [

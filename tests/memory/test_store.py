@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ace_agent.engine.lcu import contiguous_history
+from ace_agent.engines.ace.condition_unit import contiguous_history
 from ace_memory import NewImage, Store, StoreError
 from ace_memory.housekeeping import check
 

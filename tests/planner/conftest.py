@@ -9,8 +9,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ace_agent.planner import train as training
-from ace_agent.planner import weights
+from ace_agent.planner.llm import weights
+from ace_agent.training.planner import adapter as training
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ace_memory.housekeeping import check
-from ace_tools.studio import Studio
-from ace_tools.toolkit import AceToolkit
+from ace_tools.langchain.toolkit import AceToolkit
+from ace_tools.sessions import Studio
 from tests.tiny import TinyPipeline
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ace_tools.studio import Studio
+from ace_tools.sessions import Studio
 from tests.tiny import TinyPipeline
 
 

@@ -13,9 +13,9 @@ import mcp.client.stdio  # noqa: F401  (keeps the sys.stderr of its import, whic
 import pytest
 
 from ace_agent.agent import conversations
-from ace_agent.engine.pipeline import ACEPipeline
+from ace_agent.engines.mini.pipeline import ACEPipeline
+from ace_tools.mcp.command import command
 from ace_tools.operations import OPERATIONS
-from ace_tools.server import command
 from tests.tiny import TinyPipeline
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The tiny pipeline in place of the weights, also behind a command called `ace`; rules for a planner."""
     monkeypatch.setattr(ACEPipeline, "from_pretrained", lambda *args, **kwargs: TinyPipeline())
-    monkeypatch.setattr("ace_agent.planner.choice.make_planner", rules)
+    monkeypatch.setattr("ace_agent.planner.factory.make_planner", rules)
     monkeypatch.setattr("ace_tools.worker._shared", {})
     monkeypatch.delenv("ACE_CHAT_MODEL", raising=False)
     roots = [str(ROOT), *(str(ROOT / part) for part in ("kernels", "memory", "tools"))]
@@ -43,7 +43,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def rules(name: str = "auto") -> Any:
-    from ace_agent.planner.rules import RulePlanner
+    from ace_agent.planner.rules.rule_planner import RulePlanner
 
     return RulePlanner()
 

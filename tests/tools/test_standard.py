@@ -12,10 +12,10 @@ from langchain_core.tools import BaseTool
 from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 
+from ace_tools.langchain.toolkit import AceToolkit
+from ace_tools.langchain.tools import AceTool
 from ace_tools.operations import OPERATIONS
-from ace_tools.studio import Studio
-from ace_tools.toolkit import AceToolkit
-from ace_tools.tools import AceTool
+from ace_tools.sessions import Studio
 from tests.tiny import TinyPipeline
 
 EXAMPLES: dict[str, dict[str, Any]] = {

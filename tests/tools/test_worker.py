@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from ace_agent.engine.runtime import Runtime
-from ace_agent.executor import Progress
+from ace_agent.engines.runtime import Runtime
+from ace_agent.execution.executor import Progress
 from ace_memory.housekeeping import check
-from ace_tools.studio import OPEN, Studio
-from ace_tools.toolkit import AceToolkit
+from ace_tools.langchain.toolkit import AceToolkit
+from ace_tools.sessions import OPEN, Studio
 from ace_tools.worker import StoppedError, Worker, shared_worker
 from tests.tiny import TinyPipeline
 

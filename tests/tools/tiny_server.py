@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import ace_tools.studio
-from ace_agent.engine.runtime import Runtime
-from ace_tools.server import command
+import ace_tools.sessions
+from ace_agent.engines.runtime import Runtime
+from ace_tools.mcp.command import command
 from ace_tools.worker import Worker
 from tests.tiny import TinyPipeline
 
@@ -24,5 +24,5 @@ def tiny_worker(model: str | Path, runtime: Runtime) -> Worker:
 
 
 if __name__ == "__main__":
-    ace_tools.studio.shared_worker = tiny_worker
+    ace_tools.sessions.shared_worker = tiny_worker
     command.main(sys.argv[1:], prog_name="ace mcp")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from ace_agent.engine.text import WordTokenizer
+from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.training.stream import SceneStream
 from tests.training.tiny import OPTIONS, WORDS, tiny_trainer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-from ace_agent.engine.pipeline import ACEPipeline
+from ace_agent.engines.mini.pipeline import ACEPipeline
 from tests.training.tiny import tiny_subject
 
 EXAMPLE = Path(__file__).parents[2] / "examples/ten_pairs.py"

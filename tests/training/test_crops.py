@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ace_agent.data.sample import Turn
-from ace_agent.data.world import World
-from ace_agent.engine.text import WordTokenizer
+from ace_agent.data.scenes.world import World
+from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.training.crops import CROP_WEIGHTS, PIXELWISE, STEP, WINDOW, cropped, fits
 from ace_agent.training.stream import SceneStream, StreamOptions, draw
 

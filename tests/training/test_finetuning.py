@@ -10,11 +10,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from ace_agent.data.errors import BadInput, SpritesMissing
-from ace_agent.data.sprites import Sprites
-from ace_agent.engine.packing import rows_of
-from ace_agent.engine.pipeline import ACEPipeline
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engines.ace.packing import rows_of
+from ace_agent.engines.mini.pipeline import ACEPipeline
+from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.errors import InputError
+from ace_agent.references.sprites import Sprites
 from ace_agent.training import finetuning
 from ace_agent.training.errors import TrainingError
 from ace_agent.training.finetuning import FineTuning, Tuning, load_tuned, split_samples

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import torch
 
-from ace_agent.engine import compact
+from ace_agent.engines.mini import quantized_weights
 from ace_agent.training import mini
 from ace_agent.training.mini import export, validation_loss, warm_start
 from tests.training.tiny import tiny_subject, tiny_trainer
 
 
 def test_a_run_starts_from_exported_weights_and_their_samples(tmp_path, monkeypatch):
-    monkeypatch.setattr(compact, "LARGE", 64)
+    monkeypatch.setattr(quantized_weights, "LARGE", 64)
     earlier = tiny_trainer(tmp_path / "earlier")
     earlier.samples, earlier.seconds = 640, 1800.0
     with torch.no_grad():
@@ -25,7 +25,7 @@ def test_a_run_starts_from_exported_weights_and_their_samples(tmp_path, monkeypa
     assert "blocks.0.attn.q.weight" in fresh and "enter.weight" not in fresh
     text = later.subject.networks["encoder"].enter.weight
     kept = earlier.averages["encoder"].values["enter.weight"]
-    assert torch.equal(text, compact.unpacked(*compact.packed({"": kept}))[""])
+    assert torch.equal(text, quantized_weights.unpacked(*quantized_weights.packed({"": kept}))[""])
     assert 0 < (text - kept).norm() < 0.12 * kept.norm()
     assert torch.equal(later.averages["encoder"].values["enter.weight"], text)
     assert (later.step, later.samples, later.seconds) == (0, 640, 1800.0)

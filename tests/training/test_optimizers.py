@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ace_agent.engine.unet import Film, ModulatedBlock
+from ace_agent.engines.mini.conv_unet import Film, ModulatedBlock
 from ace_agent.training.optimizers import Muon, Optimizers, orthogonalize
 from ace_agent.training.processes import Processes
 from tests.training.shared_muon import stepped

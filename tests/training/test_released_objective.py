@@ -2,9 +2,9 @@
 
 import torch
 
-from ace_agent.engine.checkpoints import convert_transformer
-from ace_agent.engine.joint import JointSample, pad_targets
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.released.checkpoints import convert_transformer
+from ace_agent.engines.released.joint_packing import JointSample, pad_targets
 from ace_agent.training.released_objective import drop_prompts, released_loss
 from tests.released_checkpoint import TEXT_WIDTH, dit_tensors
 

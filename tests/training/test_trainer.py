@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ace_agent.engine.text import WordTokenizer
+from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.errors import InputError
 from ace_agent.training.batches import Batch
 from ace_agent.training.errors import TrainingError

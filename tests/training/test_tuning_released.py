@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from ace_agent.engine.convert import convert
-from ace_agent.engine.pipeline import ACEPipeline
-from ace_agent.engine.presets import MANIFEST
-from ace_agent.engine.released import ReleasedPipeline
+from ace_agent.engines.mini.pipeline import ACEPipeline
+from ace_agent.engines.presets import MANIFEST
+from ace_agent.engines.released.convert import convert
+from ace_agent.engines.released.pipeline import ReleasedPipeline
 from ace_agent.training.finetuning import FineTuning, Tuning
 from ace_agent.training.trainer import Limits
 from ace_agent.training.tuning import Method

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from ace_agent.engine.text import MiniTextEncoder, WordTokenizer
-from ace_agent.engine.transformer import ACETransformer
+from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
+from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.training.mini_subject import MiniSubject
 from ace_agent.training.objective import ObjectiveOptions
 from ace_agent.training.processes import Processes

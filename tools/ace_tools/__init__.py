@@ -6,12 +6,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ace_tools.langchain.runnables import AceRunnable, PlannerRunnable
+    from ace_tools.langchain.toolkit import AceToolkit
+    from ace_tools.langchain.tools import AceTool
+    from ace_tools.mcp.server import build_server
     from ace_tools.results import open_pictures
-    from ace_tools.runnables import AceRunnable, PlannerRunnable
-    from ace_tools.serving import build_server
-    from ace_tools.studio import Studio
-    from ace_tools.toolkit import AceToolkit
-    from ace_tools.tools import AceTool
+    from ace_tools.sessions import Studio
 
 __all__ = [
     "AceRunnable",

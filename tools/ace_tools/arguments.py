@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ace_agent.tasks import TASKS
+from ace_agent.plan.tasks import TASKS
 
 PICTURE = "a picture's id (@3), @last, @first, or a path inside the workspace"
 EDITS = [row.id for row in TASKS.values() if row.min_images]

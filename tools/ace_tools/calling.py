@@ -9,10 +9,10 @@ import contextvars
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from ace_agent.executor import Progress, Report
+from ace_agent.execution.executor import Progress, Report
 from ace_tools.operations import Operation
 from ace_tools.results import Result
-from ace_tools.studio import Studio
+from ace_tools.sessions import Studio
 
 
 def call(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from ace_agent.errors import PlanError
 from ace_agent.plan import Plan
+from ace_agent.plan.tasks import TASKS
 from ace_agent.planner import Choice, Context, Planner, Question
-from ace_agent.tasks import TASKS
 
 if TYPE_CHECKING:
-    from ace_tools.studio import Studio
+    from ace_tools.sessions import Studio
 
 
 class Directed:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ace_agent.errors import InputError, PlanError
-from ace_agent.executor import Report
+from ace_agent.execution.executor import Report
 from ace_agent.plan import Plan, parse_reference
 from ace_agent.plan import Region as PlanRegion
-from ace_agent.tasks import TASKS
+from ace_agent.plan.tasks import TASKS
 from ace_tools.arguments import (
     ANALYSES,
     AnalyzeImage,
@@ -28,7 +28,7 @@ from ace_tools.arguments import (
 from ace_tools.directing import task_plan
 from ace_tools.paths import file_in
 from ace_tools.results import Result, of_picture, of_turn, shown
-from ace_tools.studio import Room
+from ace_tools.sessions import Room
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def analyze_image(room: Room, given: AnalyzeImage, report: Report | None) -> Res
 
 
 def run_plan(room: Room, given: RunPlan, report: Report | None) -> Result:
-    from ace_agent.plan_file import MAX_BYTES, PlanFile
+    from ace_agent.plan.yaml_file import MAX_BYTES, PlanFile
 
     if isinstance(given.plan, str) and len(given.plan) > MAX_BYTES:
         raise PlanError(f"the plan has {len(given.plan):,} characters, at most {MAX_BYTES:,} are read")

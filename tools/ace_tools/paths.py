@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ace_agent.errors import InputError
-from ace_agent.pictures import write_png
+from ace_agent.images.files import write_png
 from ace_agent.turns import Picture
 
 FOLDER = "pictures"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ace_agent.turns import Picture, Turn
 from ace_tools.paths import place
-from ace_tools.studio import Room
+from ace_tools.sessions import Room
 
 INLINE_SIDE = 1024
 """Longest side of a picture shown to the calling model, in pixels; what is stored keeps its size."""

@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from ace_agent.engine.runtime import Runtime
-from ace_agent.executor import Progress, Report
-from ace_agent.making import Pipeline
+from ace_agent.engines.runtime import Runtime
+from ace_agent.execution.executor import Progress, Report
+from ace_agent.execution.task_runner import Pipeline
 
 T = TypeVar("T")
 Job = Callable[[Report], T]
@@ -116,7 +116,7 @@ def shared_worker(model: str | Path, runtime: Runtime) -> Worker:
     """The worker of a model; toolkits of one process that want the same one share its weights and queue."""
 
     def load() -> Pipeline:
-        from ace_agent.engine.pipeline import ACEPipeline
+        from ace_agent.engines.mini.pipeline import ACEPipeline
 
         return cast(Pipeline, ACEPipeline.from_pretrained(model, **asdict(runtime)))
 

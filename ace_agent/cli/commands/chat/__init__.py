@@ -1,0 +1,77 @@
+"""`ace chat`: the terminal assistant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ace_agent.cli.ui import options
+from ace_agent.engines.runtime import Runtime
+
+
+@click.command("chat")
+@options.conversation
+@click.option("--new", is_flag=True, help="Start a new conversation; with -c, under that name.")
+@options.model
+@options.runtime
+@options.planner
+@click.option(
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write every picture here too.",
+)
+@options.workspace
+@options.yes
+@click.pass_context
+def command(
+    ctx: click.Context,
+    conversation: str | None,
+    new: bool,
+    model: str,
+    runtime: Runtime,
+    planner: str,
+    output: Path | None,
+    workspace: Path | None,
+    yes: bool,
+) -> None:
+    """Talk in the terminal. /help lists what can be typed besides requests.
+
+    From a pipe, every line is a request or a slash command; the exit status is 1 if one failed.
+    """
+    from ace_agent.cli.commands.chat import slash_commands  # noqa: F401  (fills the registry)
+    from ace_agent.cli.commands.chat.prompt import lines
+    from ace_agent.cli.commands.chat.session import Quit, Session
+    from ace_agent.cli.ui import console as consoles
+    from ace_agent.cli.ui.console import clip
+    from ace_agent.cli.ui.open_agent import open_agent
+    from ace_agent.cli.ui.saving import Destination
+
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        Destination(output).check()
+    agent = open_agent(workspace, conversation, model=model, runtime=runtime, planner=planner, new=new)
+    session = Session(
+        agent, consoles.output(), consoles.notices(),
+        workspace=workspace, model=model, runtime=runtime, planner=planner, yes=yes, output=output,
+    )  # fmt: skip
+    if sys.stdin.isatty():
+        session.tell(f"{agent.conversation}, {model}. /help lists the commands, /quit leaves.")
+        for turn in agent.unfinished()[-1:]:
+            session.tell(f"{clip(turn.request, 60)!r} was not finished: /resume goes on with it.")
+        agent.warm()
+    well = True
+    try:
+        for line in lines(session, agent.workspace / "chat-history"):
+            try:
+                well &= session.line(line)
+            except KeyboardInterrupt:
+                if not sys.stdin.isatty():
+                    raise
+                session.notices.print("stopped; the conversation is as it was", style="red")
+    except Quit:
+        pass
+    ctx.exit(0 if well or sys.stdin.isatty() else 1)

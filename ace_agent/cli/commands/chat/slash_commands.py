@@ -1,0 +1,288 @@
+"""What each slash command does. Importing this module fills the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.table import Table
+from rich.text import Text
+
+from ace_agent.cli.commands.chat.registry import SLASHES, find, slash
+from ace_agent.cli.commands.chat.session import Quit, Session
+from ace_agent.cli.commands.history import history_table
+from ace_agent.cli.commands.show import facts_table
+from ace_agent.cli.ui.compare import side_by_side
+from ace_agent.cli.ui.halfblocks import can_show
+from ace_agent.cli.ui.masks import FORMS, SIDES, parse_mask
+from ace_agent.cli.ui.options import size_from
+from ace_agent.cli.ui.present import draw, picture_line, show_notes, shown, visible
+from ace_agent.cli.ui.saving import Destination
+from ace_agent.cli.ui.terminal_images import rows_for
+from ace_agent.errors import InputError
+from ace_agent.plan import MAX_SEED, Plan, Region, Step
+
+OFF = ("off", "none", "auto")
+
+
+def only(arguments: list[str], what: str) -> str | None:
+    """The one argument, or None; InputError for more."""
+    if len(arguments) > 1:
+        raise InputError(f"this takes one {what}, got {len(arguments)}")
+    return arguments[0] if arguments else None
+
+
+def count(arguments: list[str]) -> int:
+    """How many turns; 1 when not said."""
+    text = only(arguments, "number") or "1"
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"{text!r} is not a number of turns")
+    return int(text)
+
+
+def image_ids(session: Session) -> Iterable[str]:
+    return [image for image, _ in session.images()]
+
+
+def arrive(session: Session) -> None:
+    """Say where the conversation is now."""
+    path = session.agent.turns(limit=1)
+    pictures = path[-1].images if path else []
+    draw(pictures[-1:], session.results)
+    session.results.print(picture_line(pictures[-1]) if pictures else Text("At the beginning."))
+
+
+@slash("help", "[COMMAND]", "List the commands, or explain one.", lambda session: SLASHES)
+def help_(session: Session, arguments: list[str]) -> None:
+    name = only(arguments, "command")
+    commands = [find(name.lstrip("/"))] if name else list(SLASHES.values())
+    table = Table.grid(padding=(0, 2))
+    for command in commands:
+        table.add_row(Text(command.usage, style="cyan"), command.help)
+    session.results.print(table)
+    if not name:
+        session.tell("Anything else is a request. @3 names picture 3. Ctrl-C stops a request, Ctrl-D leaves.")
+
+
+@slash("undo", "[N]", "Go back one turn, or N.")
+def undo(session: Session, arguments: list[str]) -> None:
+    session.agent.undo(count(arguments))
+    arrive(session)
+
+
+@slash("redo", "[N]", "Go forward again after an undo.")
+def redo(session: Session, arguments: list[str]) -> None:
+    session.agent.redo(count(arguments))
+    arrive(session)
+
+
+@slash("goto", "@ID", "Go to the turn that made a picture.", image_ids)
+def goto(session: Session, arguments: list[str]) -> None:
+    picture = only(arguments, "picture")
+    if picture is None:
+        raise InputError("go where?", hint="/goto @3")
+    session.agent.goto(picture)
+    arrive(session)
+
+
+@slash("branch", "NAME [@ID]", "Start another conversation from here, or from a picture, and go on in it.")
+def branch(session: Session, arguments: list[str]) -> None:
+    if not 1 <= len(arguments) <= 2:
+        raise InputError("a branch needs a name", hint="/branch night-version")
+    session.agent = session.agent.branch(arguments[0], at=arguments[1] if len(arguments) == 2 else None)
+    session.tell(f"now in {session.agent.conversation}")
+
+
+@slash("history", "[all]", "What was said and made; all: also what was undone.", lambda session: ("all",))
+def history(session: Session, arguments: list[str]) -> None:
+    everything = only(arguments, "word") == "all"
+    path = session.agent.turns()
+    turns = session.agent.turns(everything=True) if everything else path
+    session.results.print(history_table(turns, frozenset(turn.id for turn in path)))
+
+
+@slash("show", "[@ID]", "Show a picture and how it was made.", image_ids)
+def show(session: Session, arguments: list[str]) -> None:
+    picture = visible(session.agent.show(only(arguments, "picture") or "@last"))
+    draw([picture], session.results)
+    session.results.print(facts_table(picture))
+
+
+@slash("compare", "[@ID] [@ID]", "Two pictures side by side; one: with what it was made from.", image_ids)
+def compare(session: Session, arguments: list[str]) -> None:
+    if len(arguments) > 2:
+        raise InputError(f"this takes two pictures, got {len(arguments)}")
+    after = session.agent.show(arguments[-1] if arguments else "@last")
+    before = session.agent.show(arguments[0]) if len(arguments) == 2 else session.agent.before(after.id)
+    if before is None:
+        raise InputError(f"{after.id} was made from no other picture", hint="name two: /compare @1 @2")
+    if can_show(session.results):
+        pair = [(f"{p.id} {p.caption}".strip(), visible(p).image) for p in (before, after)]
+        session.results.print(side_by_side(pair, session.results.width, rows_for(session.results)))
+    session.results.print(Text.assemble(picture_line(before), "  |  ", picture_line(after)))
+
+
+@slash("seed", "N|off", "Use this seed from now on.", lambda session: ("off",))
+def seed(session: Session, arguments: list[str]) -> None:
+    text = only(arguments, "number")
+    if text is not None and text not in OFF:
+        if not text.isdecimal() or int(text) > MAX_SEED:
+            raise InputError(f"{text!r} is not a seed", hint="a whole number, or off")
+        session.settings.seed = int(text)
+    elif text is not None:
+        session.settings.seed = None
+    current = session.settings.seed
+    session.tell("a new seed for each picture" if current is None else f"seed {current}")
+
+
+@slash(
+    "size", "WxH|off", "Make pictures of this size from now on.", lambda session: ("128", "256x128", "off")
+)
+def size(session: Session, arguments: list[str]) -> None:
+    text = only(arguments, "size")
+    if text is not None:
+        try:
+            session.settings.size = None if text in OFF else size_from(text)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+    current = session.settings.size
+    session.tell("the edited picture's size" if current is None else f"{current[0]} x {current[1]}")
+
+
+def model_names(session: Session) -> Iterable[str]:
+    from ace_agent.cli.commands.models import known_models
+
+    return [model.name for model in known_models()]
+
+
+@slash("model", "[NAME]", "Go on with another model.", model_names)
+def model(session: Session, arguments: list[str]) -> None:
+    name = only(arguments, "model")
+    if name is not None:
+        session.use_model(name)
+    session.tell(f"model {session.model}; there is {', '.join(model_names(session))}, or a folder")
+
+
+@slash(
+    "planner",
+    "[NAME]",
+    "Go on with another planner.",
+    lambda session: ("auto", "rules", "ollama:", "openai:", "anthropic:"),
+)
+def planner(session: Session, arguments: list[str]) -> None:
+    name = only(arguments, "planner")
+    if name is not None:
+        session.use_planner(name)
+    session.tell(f"planner {session.planner}")
+
+
+@slash(
+    "mask",
+    "WORDS|off",
+    f"Where the next request may change: {FORMS}; other words are segmented.",
+    lambda session: (*SIDES, "box", "ellipse", "off", *image_ids(session)),
+)
+def mask(session: Session, arguments: list[str]) -> None:
+    text = " ".join(arguments)
+    if not text:
+        raise InputError("a mask needs words", hint=f"it is {FORMS}; or name what to mask")
+    if text in OFF:
+        session.settings.mask = None
+        session.tell("no mask")
+        return
+    found = parse_mask(text)
+    if isinstance(found, Region):
+        drawn = session.agent.draw_mask(found)
+    elif found.startswith("@"):
+        drawn = session.agent.show(found)
+    elif Path(found).exists():
+        drawn = session.agent.attach(Path(found), kind="mask")
+    else:
+        drawn = session.agent.attach(segmented(session, found), kind="mask")
+    session.settings.mask = drawn.id
+    draw([drawn], session.results)
+    session.results.print(picture_line(drawn).append("  masks the next request"))
+
+
+def segmented(session: Session, what: str) -> Image.Image:
+    """White where the model finds `what` in the latest picture, as a picture of mode L.
+
+    The segmentation is a turn that is left at once, so the conversation stays where it was.
+    """
+    step = Step(task="segment", instruction=f"Segment {what} in {{image}}.", images=("@last",))
+    turn = session.run(Plan(steps=(step,)), f"/mask {what}")
+    session.agent.undo()
+    show_notes(turn.notes, session.notices)
+    levels = np.asarray(turn.images[-1].image.convert("RGB"), dtype=np.int16)
+    corners = levels[[0, 0, -1, -1], [0, -1, 0, -1]]
+    ground = np.median(corners, axis=0)
+    found = np.abs(levels - ground).max(axis=-1) > 48
+    if not found.any():
+        raise InputError(f"no {what} was found in @last", hint="try /mask box 0.2 0.2 0.8 0.8")
+    return Image.fromarray(np.where(found, 255, 0).astype(np.uint8))
+
+
+@slash(
+    "attach", "FILE...", "Take pictures into the conversation; the last one is what the next request edits."
+)
+def attach(session: Session, arguments: list[str]) -> None:
+    if not arguments:
+        raise InputError("attach what?", hint="/attach photo.jpg")
+    from ace_agent.images.files import read_picture
+
+    for path in [Path(name).expanduser() for name in arguments]:
+        show_notes(read_picture(path).notices, session.notices)
+        picture = session.agent.attach(path)
+        draw([picture], session.results)
+        session.results.print(picture_line(picture).append(f"  {path.name}"))
+
+
+@slash("save", "[@ID] [FILE]", "Write a picture to a file; default: ./ace-ID.png.", image_ids)
+def save(session: Session, arguments: list[str]) -> None:
+    ids = [argument for argument in arguments if argument.startswith("@")]
+    files = [argument for argument in arguments if not argument.startswith("@")]
+    if len(ids) > 1 or len(files) > 1:
+        raise InputError("this takes one picture and one file", hint="/save @3 night.png")
+    destination = Destination(Path(files[0]).expanduser() if files else None)
+    destination.check()
+    picture = visible(session.agent.show(ids[0] if ids else "@last"))
+    session.results.print(picture_line(picture, destination.write([picture])[0]), soft_wrap=True)
+
+
+@slash("rerun", "[@ID]", "Make a picture again from its recipe, and compare.", image_ids)
+def rerun(session: Session, arguments: list[str]) -> None:
+    from ace_agent.cli.ui.progress import progress_bar
+
+    picture = session.agent.show(only(arguments, "picture") or "@last")
+    with progress_bar(session.notices) as progress:
+        again = session.agent.rerun(picture.id, progress=progress)
+    show_notes(again.notes, session.notices)
+    verdict = "identical, bit for bit" if again.identical else f"different: {again.differing} pixels differ"
+    session.tell(f"{picture.id}  {verdict}")
+
+
+@slash("export", "FILE", "Write the whole conversation to one file.")
+def export(session: Session, arguments: list[str]) -> None:
+    name = only(arguments, "file")
+    if name is None:
+        raise InputError("export to which file?", hint=f"/export {session.agent.conversation}.ace")
+    path = Path(name).expanduser()
+    if path.exists():
+        raise InputError(f"{path} is there already", hint="choose another name")
+    session.results.print(Text(shown(session.agent.export(path))), soft_wrap=True)
+
+
+@slash("resume", "", "Go on with the newest request that was stopped.")
+def resume(session: Session, arguments: list[str]) -> None:
+    from ace_agent.cli.ui.progress import progress_bar
+
+    with progress_bar(session.notices) as progress:
+        turn = session.agent.resume(progress=progress)
+    session.present(turn)
+
+
+@slash("quit", "", "Leave. Everything is kept.")
+def quit_(session: Session, arguments: list[str]) -> None:
+    raise Quit

@@ -1,0 +1,137 @@
+"""`ace check`, `ace prune` and `ace forget`: looking after what is stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ace_agent.cli.ui import options
+
+if TYPE_CHECKING:
+    from ace_memory import Store
+    from ace_memory.housekeeping import Removed
+
+
+@contextmanager
+def open_store(workspace: Path | None) -> Iterator[Store]:
+    """The store of a workspace. Raises InputError where there is none, MemoryError_ for what it refuses."""
+    from ace_agent.agent import open_store as open_at
+    from ace_agent.agent import workspace_folder
+    from ace_agent.errors import InputError, MemoryError_
+    from ace_memory import StoreError
+
+    folder = workspace_folder(workspace)
+    if not (folder / "memory.db").exists():
+        raise InputError(f"nothing is stored in {folder}", hint="--workspace names another folder")
+    try:
+        with open_at(folder) as store:
+            yield store
+    except StoreError as error:
+        raise MemoryError_(error.message, error.hint) from error
+
+
+def removed_words(removed: Removed) -> str:
+    """`3 turns, 4 pictures, 1.2 MB`."""
+    return f"{removed.turns} turns, {removed.images} pictures, {removed.bytes / 1e6:.1f} MB"
+
+
+@click.command("check")
+@options.workspace
+@options.as_json
+@click.pass_context
+def check(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
+    """Verify every picture and pointer that is stored.
+
+    The exit status is 1 when something is wrong.
+    """
+    from ace_agent.cli.ui.console import print_json
+    from ace_memory import housekeeping
+
+    with open_store(workspace) as store:
+        found = housekeeping.check(store)
+    if as_json:
+        print_json({"problems": found})
+    else:
+        for line in found or ["all is well"]:
+            click.echo(line)
+    ctx.exit(1 if found else 0)
+
+
+@click.command("prune")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@options.workspace
+@options.yes
+@options.as_json
+def prune(dry_run: bool, workspace: Path | None, yes: bool, as_json: bool) -> None:
+    """Remove the turns that no conversation can reach, such as those that were undone and left."""
+    from ace_agent.cli.ui.console import print_json
+    from ace_memory import housekeeping
+
+    with open_store(workspace) as store:
+        removed = housekeeping.prune(store, dry_run=True)
+        if not dry_run and removed.turns:
+            agree(f"Remove {removed_words(removed)}?", yes)
+            removed = housekeeping.prune(store)
+    if as_json:
+        print_json(asdict(removed) | {"dry_run": dry_run})
+    elif removed.turns:
+        click.echo(f"{'would remove' if dry_run else 'removed'} {removed_words(removed)}")
+    else:
+        click.echo("nothing to remove")
+
+
+@click.command("forget")
+@click.argument("what", metavar="CONVERSATION|@ID")
+@options.conversation
+@options.workspace
+@options.yes
+@options.as_json
+def forget(what: str, conversation: str | None, workspace: Path | None, yes: bool, as_json: bool) -> None:
+    """Erase a conversation, or one picture and the words that it came with, for good.
+
+    Files that were written elsewhere are not touched.
+    """
+    from ace_agent.cli.ui.console import print_json
+    from ace_agent.errors import InputError
+    from ace_memory import housekeeping
+
+    with open_store(workspace) as store:
+        if found := re.fullmatch(r"@(\d+)", what):
+            owner = store.latest_conversation() if conversation is None else store.conversation(conversation)
+            if owner is None:
+                raise InputError("there is no conversation yet")
+            store.image(owner.id, int(found[1]))
+            agree(f"Erase {what} of {owner.name} and its words for good?", yes)
+            removed = housekeeping.forget_image(store, owner, int(found[1]))
+        else:
+            owner = store.conversation(what)
+            turns, images = store.counts(owner.id)
+            agree(f"Erase {owner.name}, its {turns} turns and {images} pictures, for good?", yes)
+            removed = housekeeping.forget_conversation(store, owner)
+    if as_json:
+        print_json(asdict(removed))
+        return
+    click.echo(f"erased {removed_words(removed)}")
+    if not removed.complete:
+        click.echo(
+            "old bytes may remain in the file: close other `ace` programs, then run `ace prune`", err=True
+        )
+
+
+def agree(question: str, yes: bool) -> None:
+    """Ask. InputError when the answer is no, and where nobody can be asked and --yes was not given."""
+    from ace_agent.cli.ui.console import interactive
+    from ace_agent.errors import InputError
+
+    if yes:
+        return
+    if not interactive():
+        raise InputError(f"this needs a yes: {question}", hint="add --yes")
+    if not click.confirm(question, err=True):
+        raise InputError("nothing was erased")

@@ -1,0 +1,159 @@
+"""`ace REQUEST [PICTURE]...`: make or edit a picture."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from ace_agent.cli.group import COMMANDS
+from ace_agent.cli.ui import options
+from ace_agent.engines.runtime import Runtime
+
+
+class RequestCommand(click.Command):
+    """The command that has no name of its own; `ace --help` shows its options."""
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage("ace", "[OPTIONS] REQUEST [PICTURE]...")
+
+
+@click.command("request", cls=RequestCommand)
+@click.argument("request")
+@click.argument("pictures", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where to write it; default: ./ace-ID.png.",
+)
+@click.option("--force", is_flag=True, help="Write over the file that -o names.")
+@click.option(
+    "-n",
+    "--variations",
+    type=click.IntRange(1, 16),
+    default=1,
+    metavar="N",
+    help="How many variations, 1 to 16.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="N",
+    help="Repeat a picture exactly; default: a new one.",
+)
+@click.option(
+    "--steps", type=click.IntRange(1, 1000), metavar="N", help="Denoising steps; default: the model's own."
+)
+@click.option(
+    "--size",
+    callback=options.parse_size,
+    metavar="WxH",
+    help="Size in pixels; default: the edited picture's.",
+)
+@click.option(
+    "--guidance", type=click.FloatRange(0, 30), metavar="X", help="How strictly to follow the words."
+)
+@click.option(
+    "--mask",
+    metavar="PICTURE",
+    help="White where the picture may change: a file, @4, or left, right, top, bottom, middle.",
+)
+@options.model
+@options.runtime
+@options.planner
+@options.conversation
+@click.option("--new", is_flag=True, help="Start a new conversation; with -c, under that name.")
+@options.workspace
+@click.option("--no-metadata", is_flag=True, help="Leave the recipe out of the file.")
+@options.yes
+@options.as_json
+def command(
+    request: str,
+    pictures: tuple[Path, ...],
+    output: Path | None,
+    force: bool,
+    variations: int,
+    seed: int | None,
+    steps: int | None,
+    size: tuple[int, int] | None,
+    guidance: float | None,
+    mask: str | None,
+    model: str,
+    runtime: Runtime,
+    planner: str,
+    conversation: str | None,
+    new: bool,
+    workspace: Path | None,
+    no_metadata: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Make a picture, or edit one."""
+    from ace_agent.cli.ui.console import notices, print_json
+    from ace_agent.cli.ui.console import output as results
+    from ace_agent.cli.ui.json_records import turn_record
+    from ace_agent.cli.ui.masks import parse_mask
+    from ace_agent.cli.ui.open_agent import open_agent
+    from ace_agent.cli.ui.plans import Confirm, asker
+    from ace_agent.cli.ui.present import Notes, present
+    from ace_agent.cli.ui.progress import progress_bar
+    from ace_agent.cli.ui.saving import Destination
+
+    refuse_loose_words(request, pictures)
+    destination = Destination(output, force, metadata=not no_metadata)
+    destination.check(variations)
+    agent = open_agent(workspace, conversation, model=model, runtime=runtime, planner=planner, new=new)
+    console = notices()
+    note = Notes(console)
+    began = time.time()
+    with progress_bar(console) as progress, nearest_command(request):
+        turn = agent.say(
+            request,
+            pictures,
+            mask=None if mask is None else parse_mask(mask),
+            seed=seed,
+            variations=variations,
+            steps=steps,
+            guidance=guidance,
+            size=size,
+            confirm=Confirm(console, yes, progress),
+            ask=asker(console, yes, progress),
+            note=None if as_json else note,
+            progress=progress,
+        )
+    # An undo-like request leads back to an earlier turn, whose pictures were written then.
+    paths = destination.write(turn.images) if turn.created >= began else ()
+    if as_json:
+        print_json({"conversation": agent.conversation, **turn_record(turn, paths)})
+    else:
+        present(turn, paths, results(), note)
+
+
+def refuse_loose_words(request: str, pictures: tuple[Path, ...]) -> None:
+    """`ace make it night` without quotes would take `it` and `night` for files."""
+    words = [str(path) for path in pictures if not path.exists()]
+    if words and all(re.fullmatch(r"[\w',!?-]+", word) for word in words):
+        raise click.UsageError(
+            f'{words[0]!r} is no file; if it is part of the request: ace "{request} {" ".join(words)}"'
+        )
+
+
+@contextmanager
+def nearest_command(request: str) -> Iterator[None]:
+    """Where one word means nothing to the planner, it may be a command with a slip in it."""
+    from ace_agent.errors import PlanError
+
+    try:
+        yield
+    except PlanError as error:
+        near = difflib.get_close_matches(request, COMMANDS, n=1, cutoff=0.75)
+        if not near:
+            raise
+        raise PlanError(error.message, f"did you mean: ace {near[0]}") from None

@@ -1,0 +1,90 @@
+"""`ace train-planner`: the planner's adapter, resumable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+@click.command("train-planner")
+@click.option(
+    "-o", "--output", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs/planner"), show_default=True, help="Folder of the adapter and, until done, of the run's state.",
+)  # fmt: skip
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0.001),
+    default=4.0,
+    show_default=True,
+    help="Wall clock over all runs.",
+)
+@click.option(
+    "--rank", type=click.IntRange(1, 64), default=16, show_default=True, help="Rank of the adapter."
+)
+@click.option(
+    "--rate", type=click.FloatRange(min=0), default=1e-3, show_default=True, help="Highest learning rate."
+)
+@click.option("--batch", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests a step.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of the corpus and the first weights.",
+)
+@click.option(
+    "--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True,
+    help="Of the frozen weights; auto: bfloat16 where the CPU has AMX.",
+)  # fmt: skip
+@click.option(
+    "--start", metavar="FOLDER", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Adapter to begin from.  [default: a fresh one]",
+)  # fmt: skip
+@click.option(
+    "--threads", type=click.IntRange(1), default=None, help="CPU threads.  [default: torch's own number]"
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    default=None,
+    help="Stop this run after so many steps; it can be resumed.",
+)
+def command(
+    output: Path,
+    hours: float,
+    rank: int,
+    rate: float,
+    batch: int,
+    seed: int,
+    dtype: str,
+    start: Path | None,
+    threads: int | None,
+    steps: int | None,
+) -> None:
+    """Train the planner's language model on the corpus.
+
+    The same command goes on where it was stopped; Ctrl-C loses at most ten minutes. Copy the finished adapter to
+    ace_agent/weights/planner, and score it with `ace plan --eval`.
+    """
+    from ace_agent.training.planner.adapter import Progress as Told
+    from ace_agent.training.planner.adapter import Settings, train
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        row = bar.add_task("training", total=1.0)
+
+        def tell(told: Told) -> None:
+            bar.update(
+                row, completed=told.fraction, description=f"{told.seen:,} requests, loss {told.loss:.3f}"
+            )
+
+        settings = Settings(hours=hours, rank=rank, rate=rate, batch=batch, seed=seed, dtype=dtype)
+        state = train(output, settings, start=start, threads=threads, most_steps=steps, progress=tell)
+    if state.seconds >= hours * 3600:
+        console.print(f"the adapter is in {output}")
+    else:
+        console.print(f"stopped after {state.steps:,} steps; the same command goes on")

@@ -1,0 +1,1 @@
+"""What commands share: consoles, options, progress, pictures in a terminal."""

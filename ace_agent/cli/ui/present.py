@@ -1,0 +1,85 @@
+"""What a person sees of a turn: notices, the picture, its id and its path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from ace_agent.cli.ui.compare import side_by_side
+from ace_agent.cli.ui.console import plain
+from ace_agent.cli.ui.halfblocks import can_show
+from ace_agent.cli.ui.terminal_images import best, rows_for
+from ace_agent.errors import InputError
+
+if TYPE_CHECKING:
+    from ace_agent.agent import Picture, Turn
+
+
+class Notes:
+    """Lines for the person, each shown once: what is known with the plan at once, the rest after the work."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: set[str] = set()
+
+    def __call__(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            show_notes([line], self._console)
+
+
+def present(turn: Turn, paths: Sequence[Path], results: Console, note: Notes) -> None:
+    """What is left to say to one console; pictures, then a line with the path of each that was written, to the
+    other."""
+    for line in turn.notes:
+        note(line)
+    draw(turn.images, results)
+    for picture, path in zip_longest(turn.images, paths):
+        results.print(picture_line(picture, path), soft_wrap=True)
+
+
+def show_notes(notes: Sequence[str], console: Console) -> None:
+    for note in notes:
+        console.print(Text(plain(note), style="yellow"))
+
+
+def draw(pictures: Sequence[Picture], console: Console) -> None:
+    """The pictures, several in one row; nothing where they could not be seen."""
+    pictures = [picture for picture in pictures if not picture.forgotten]
+    if not pictures or not can_show(console):
+        return
+    if len(pictures) == 1:
+        console.print(best(pictures[0].image, console))
+        return
+    across = max(1, min(4, console.width // 20))
+    for start in range(0, len(pictures), across):
+        row = [(picture.id, picture.image) for picture in pictures[start : start + across]]
+        console.print(side_by_side(row, console.width, rows_for(console)))
+
+
+def visible(picture: Picture) -> Picture:
+    """The picture; InputError for one that was forgotten."""
+    if picture.forgotten:
+        raise InputError(f"{picture.id} was forgotten", hint="it was erased for good; its number stays taken")
+    return picture
+
+
+def picture_line(picture: Picture, path: Path | None = None) -> Text:
+    """`@3  ./ace-3.png  128 x 128  seed 7`."""
+    line = Text(picture.id, style="bold cyan")
+    if path is not None:
+        line.append("  ").append(shown(path), style="default")
+    facts = f"  {picture.size[0]} x {picture.size[1]}"
+    if picture.recipe and picture.recipe.get("seed") is not None:
+        facts += f"  seed {picture.recipe['seed']}"
+    return line.append(facts, style="dim")
+
+
+def shown(path: Path) -> str:
+    """A path that can be copied into a shell: ./ before a bare name."""
+    return str(path) if path.is_absolute() or len(path.parts) > 1 else f"./{path}"

@@ -1,0 +1,262 @@
+"""Depth, segments, poses and captions from transformers models whose weights are on disk.
+
+Nothing is ever downloaded: a model that is not there is left out, with the command that would fetch it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ace_agent.data.pairs_from_images.annotated_image import Segment
+from ace_agent.data.pairs_from_images.sources import clean_caption
+from ace_agent.data.sample import Pixels
+from ace_agent.references import people
+
+MODELS: dict[str, str] = {
+    "depth": "depth-anything/Depth-Anything-V2-Small-hf",
+    "segment": "facebook/mask2former-swin-tiny-coco-panoptic",
+    "detect": "PekingU/rtdetr_r18vd",
+    "pose": "usyd-community/vitpose-base-simple",
+    "caption": "Salesforce/blip-image-captioning-base",
+}
+"""The model of each need, unless another is named. A pose needs ``detect`` too, which finds the people."""
+
+_LEAST_SEGMENT = 0.003  # of the picture
+_SURE = 0.5  # of a person
+_JOINT = 0.3  # confidence of a joint that is drawn
+_COCO = (
+    "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder", "left elbow",
+    "right elbow", "left wrist", "right wrist", "left hip", "right hip", "left knee", "right knee",
+    "left ankle", "right ankle",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A model that is not used, and why."""
+
+    need: str
+    model: str
+    reason: str
+
+
+def available(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[Missing]]:
+    """Which of the models can be used here.
+
+    Args:
+        wanted: a model's name or folder for each need; "none" leaves it out.
+    """
+    found: dict[str, str] = {}
+    missing: list[Missing] = []
+    for need, model in wanted.items():
+        if model == "none":
+            missing.append(Missing(need, model, "not wanted"))
+        elif need == "segment" and find_spec("scipy") is None:
+            missing.append(Missing(need, model, "it needs scipy; pip install 'ace-agent[data]'"))
+        elif has_weights(model):
+            found[need] = model
+        else:
+            missing.append(Missing(need, model, f"its weights are not on disk; hf download {model}"))
+    for need, other in (("pose", "detect"), ("detect", "pose")):
+        if need in found and other not in found:
+            missing.append(Missing(need, found.pop(need), f"it needs the model of {other!r} too"))
+    return found, missing
+
+
+def has_weights(model: str) -> bool:
+    """Whether a model's folder, or its newest snapshot in the Hugging Face cache, holds config and weights."""
+    if Path(model).is_dir():
+        folder = Path(model)
+    else:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+        try:
+            folder = Path(snapshot_download(model, local_files_only=True))
+        except (LocalEntryNotFoundError, HFValidationError):
+            return False
+    weights = any(any(folder.glob(pattern)) for pattern in ("*.safetensors", "pytorch_model*.bin"))
+    return weights and (folder / "config.json").is_file()
+
+
+@lru_cache(maxsize=1)
+def specialists(models: tuple[tuple[str, str], ...]) -> Models:
+    """The models of this process; loaded once, each when first needed."""
+    return Models(dict(models))
+
+
+class Models:
+    """Runs the models.
+
+    Args:
+        models: the name or folder of the model for each need.
+    """
+
+    def __init__(self, models: Mapping[str, str]) -> None:
+        self._models = models
+
+    def _pipeline(self, task: str, need: str) -> Any:
+        from transformers import pipeline
+
+        opened: Any = pipeline  # its overloads do not take a task in a variable
+        return opened(task, model=self._models[need], device=_device(), local_files_only=True)
+
+    # ---- depth
+
+    @cached_property
+    def _depth(self) -> Any:
+        return self._pipeline("depth-estimation", "depth")
+
+    def depth(self, image: Pixels) -> Pixels:
+        from ace_agent.data.errors import Unfit
+
+        if "depth" not in self._models:
+            raise Unfit("no depth model")
+        plane = self._depth(Image.fromarray(image))["depth"]
+        return np.asarray(plane.convert("L").resize(image.shape[1::-1], Image.Resampling.BILINEAR))
+
+    # ---- segments
+
+    @cached_property
+    def _segments(self) -> Any:
+        return self._pipeline("image-segmentation", "segment")
+
+    def segments(self, image: Pixels) -> tuple[Segment, ...]:
+        from ace_agent.data.errors import Unfit
+
+        if "segment" not in self._models:
+            raise Unfit("no segmentation model")
+        names = self._things
+        found = []
+        for row in self._segments(Image.fromarray(image)):
+            mask = np.asarray(row["mask"].convert("L").resize(image.shape[1::-1], Image.Resampling.NEAREST))
+            mask = np.where(mask > 127, np.uint8(255), np.uint8(0))
+            if (mask > 0).mean() >= _LEAST_SEGMENT:
+                name = clean_caption(str(row["label"]).replace("-merged", "").replace("-", " "))
+                found.append(Segment(name, mask, row["label"] in names if names else True))
+        return tuple(found)
+
+    @cached_property
+    def _things(self) -> frozenset[str]:
+        """Labels of countable things: of a COCO model, those before its first kind of stuff."""
+        labels = self._segments.model.config.id2label
+        if labels.get(0) != "person" or len(labels) < 81:
+            return frozenset()
+        return frozenset(labels[k] for k in range(80))
+
+    # ---- poses
+
+    @cached_property
+    def _detector(self) -> Any:
+        return self._pipeline("object-detection", "detect")
+
+    @cached_property
+    def _poser(self) -> tuple[Any, Any]:
+        from transformers import AutoProcessor, VitPoseForPoseEstimation
+
+        name = self._models["pose"]
+        model = VitPoseForPoseEstimation.from_pretrained(name, local_files_only=True)
+        return AutoProcessor.from_pretrained(name, local_files_only=True), _ready(model)
+
+    def pose(self, image: Pixels) -> Pixels | None:
+        import torch
+
+        from ace_agent.data.errors import Unfit
+
+        if "pose" not in self._models:
+            raise Unfit("no pose model")
+        picture = Image.fromarray(image)
+        people_found = [
+            row["box"] for row in self._detector(picture, threshold=_SURE) if row["label"] == "person"
+        ]
+        if not people_found:
+            return None
+        boxes = [
+            [box["xmin"], box["ymin"], box["xmax"] - box["xmin"], box["ymax"] - box["ymin"]]
+            for box in people_found
+        ]
+        processor, model = self._poser
+        inputs = processor(picture, boxes=[boxes], return_tensors="pt").to(model.device)
+        with torch.inference_mode():
+            outputs = model(**inputs)
+        bodies = processor.post_process_pose_estimation(outputs, boxes=[boxes], threshold=_JOINT)[0]
+        return draw_skeletons(
+            [
+                {
+                    _COCO[int(label)]: (float(x), float(y))
+                    for label, (x, y) in zip(body["labels"], body["keypoints"], strict=True)
+                }
+                for body in bodies
+            ],
+            image.shape[1],
+            image.shape[0],
+        )
+
+    # ---- captions
+
+    @cached_property
+    def _captioner(self) -> tuple[Any, Any]:
+        from transformers import AutoModelForImageTextToText, AutoProcessor
+
+        name = self._models["caption"]
+        model = AutoModelForImageTextToText.from_pretrained(name, local_files_only=True)
+        return AutoProcessor.from_pretrained(name, local_files_only=True), _ready(model)
+
+    def caption(self, image: Pixels) -> str:
+        import torch
+
+        if "caption" not in self._models:
+            return ""
+        processor, model = self._captioner
+        inputs = processor(images=Image.fromarray(image), return_tensors="pt").to(model.device)
+        with torch.inference_mode():
+            tokens = model.generate(**inputs, max_new_tokens=30, do_sample=False)
+        return clean_caption(processor.batch_decode(tokens, skip_special_tokens=True)[0])
+
+
+def _ready(model: Any) -> Any:
+    """On the device, and without dropout."""
+    return model.to(_device()).eval()
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def draw_skeletons(bodies: list[dict[str, tuple[float, float]]], width: int, height: int) -> Pixels | None:
+    """Skeletons as the scene world draws them, uint8 [H, W, 3]; None when no bone can be drawn.
+
+    Args:
+        bodies: joints by COCO's names, in pixels; missing ones are not drawn.
+        width: of the picture.
+        height: of the picture.
+    """
+    canvas = Image.new("RGB", (2 * width, 2 * height))
+    pen = ImageDraw.Draw(canvas)
+    side = 2 * min(width, height)
+    drawn = 0
+    for body in bodies:
+        points = {name: (2 * x, 2 * y) for name, (x, y) in body.items()}
+        if "left shoulder" in points and "right shoulder" in points:
+            (ax, ay), (bx, by) = points["left shoulder"], points["right shoulder"]
+            points["neck"] = ((ax + bx) / 2, (ay + by) / 2)
+        if "nose" in points:
+            points["head"] = points["nose"]
+        for (a, b), color in zip(people.BONES, people.BONE_COLORS, strict=True):
+            if a in points and b in points:
+                pen.line([points[a], points[b]], fill=color, width=max(3, round(0.014 * side)))
+                drawn += 1
+        for x, y in points.values():
+            r = 0.009 * side
+            pen.ellipse((x - r, y - r, x + r, y + r), fill=(255, 255, 255))
+    return np.asarray(canvas.reduce(2)) if drawn else None

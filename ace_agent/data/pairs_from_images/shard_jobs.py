@@ -1,0 +1,164 @@
+"""Carrying out a plan, shard by shard, and counting what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ace_agent.data.errors import RouteStopped
+from ace_agent.data.pairs_from_images.run_plan import Item, Plan
+from ace_agent.data.pairs_from_images.sources import Skipped
+from ace_agent.data.pairs_from_images.workers import Each
+from ace_agent.data.shards import (
+    Encoding,
+    Record,
+    ShardIndex,
+    ShardWriter,
+    list_shards,
+    read_index,
+    shard_path,
+    write_whole,
+)
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A sample that was made and not kept, and why: ``no change``, ``blank`` or ``unsaid``."""
+
+    why: str
+
+
+class Maker(Protocol):
+    """Turns one item into samples. It is sent to other processes: heavy parts load when first used."""
+
+    def __call__(self, item: Item) -> Iterable[Record | Dropped | Skipped]: ...
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """One shard to be made."""
+
+    folder: Path
+    number: int
+    items: list[Item]
+    maker: Maker
+    encoding: Encoding
+
+    def run(self) -> ShardDone:
+        """Make the shard.
+
+        Raises:
+            RouteStopped: it cannot be written; nothing of it stays behind.
+        """
+        dropped: Counter[str] = Counter()
+        skipped: list[Skipped] = []
+        samples = 0
+        try:
+            with ShardWriter(self.folder, self.number, self.encoding) as shard:
+                for item in self.items:
+                    for made in self.maker(item):
+                        if isinstance(made, Skipped):
+                            skipped.append(made)
+                        elif isinstance(made, Dropped):
+                            dropped[made.why] += 1
+                        elif shard.add(made):
+                            samples += 1
+                        else:
+                            dropped["duplicate"] += 1
+                shard.notes = {"dropped": dict(dropped), "skipped": [asdict(one) for one in skipped]}
+        except OSError as error:
+            raise RouteStopped(
+                f"shard {self.number} cannot be written to {self.folder}: {error.strerror or error}",
+                "the shards before it are whole; free some space and run the same command again",
+            ) from error
+        return ShardDone(self.number, len(self.items), samples)
+
+
+@dataclass(frozen=True)
+class ShardDone:
+    """A shard that is there now, how many items it took and how many samples it holds."""
+
+    number: int
+    items: int
+    samples: int
+
+
+def run_job(job: ShardJob) -> ShardDone:
+    """Make one shard; one that is there already is not made again.
+
+    On a cluster a worker may die between finishing a shard and saying so.
+    """
+    path = shard_path(job.folder, job.number)
+    if path.exists():
+        return ShardDone(job.number, len(job.items), len(read_index(path).entries))
+    return job.run()
+
+
+def carry_out(
+    plan: Plan, maker: Maker, encoding: Encoding, each: Each, report: Callable[[ShardDone], None]
+) -> None:
+    """Make the shards of a plan that are missing.
+
+    Args:
+        plan: what to make.
+        maker: how.
+        encoding: of pictures.
+        each: who does it.
+        report: told of each shard.
+
+    Raises:
+        RouteStopped: a shard could not be made. All that were finished are kept.
+    """
+    jobs = [ShardJob(plan.folder, n, plan.shards[n], maker, encoding) for n in plan.missing()]
+    if jobs:
+        for done in each(run_job, jobs):
+            report(done)
+
+
+# ---- what came of it
+
+
+def write_manifest(plan: Plan, route: str, left_out: list[Skipped]) -> dict[str, Any]:
+    """Count what the folder holds now, and write it down.
+
+    Args:
+        plan: of the folder.
+        route: ``synthesize`` or ``cluster``.
+        left_out: files that never came into the plan.
+    """
+    from ace_agent import __version__
+
+    made = plan.shards and len(plan.missing()) < len(plan.shards)
+    indexes = [read_index(path) for path in list_shards(plan.folder)] if made else []
+    tasks: Counter[str] = Counter()
+    dropped: Counter[str] = Counter()
+    skipped = [asdict(one) for one in left_out]
+    for index in indexes:
+        tasks.update(entry.tasks[-1] for entry in index.entries)
+        dropped.update(index.notes.get("dropped", {}))
+        skipped += index.notes.get("skipped", [])
+    manifest = {
+        "format": 1,
+        "route": route,
+        "ace-agent": __version__,
+        "settings": plan.settings,
+        "items": sum(map(len, plan.shards)),
+        "samples": sum(tasks.values()),
+        "tasks": dict(sorted(tasks.items())),
+        "dropped": dict(sorted(dropped.items())),
+        "complete": not plan.missing(),
+        "skipped": skipped,
+        "shards": [_row(index) for index in indexes],
+    }
+    write_whole(plan.folder / MANIFEST, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())
+    return manifest
+
+
+def _row(index: ShardIndex) -> dict[str, Any]:
+    return {"file": index.path.name, "bytes": index.size, "samples": len(index.entries)}

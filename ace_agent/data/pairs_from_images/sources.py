@@ -1,0 +1,289 @@
+"""The pictures of a folder: found, looked at once, and told apart.
+
+What was seen of each file is kept in ``scan.jsonl`` of the output folder, so that a run that was stopped
+does not look again; files that changed since are looked at anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ace_agent.data.errors import BadInput
+from ace_agent.data.hashing import NearDuplicates, content_hash, perceptual_hash
+from ace_agent.data.pairs_from_images.workers import Each, here
+from ace_agent.data.sample import Pixels
+from ace_agent.errors import InputError
+from ace_agent.images.files import read_picture
+
+SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
+STEP = 16
+"""Sides of prepared pictures are multiples of this: the patch of ace-mini, and of ACE-0.6B's latents."""
+
+_SCAN = "scan.jsonl"
+_LONGEST_CAPTION = 300
+_BATCH = 16  # files looked at in one job
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that can be used.
+
+    Args:
+        path: within the folder, with forward slashes.
+        sha256: of the file.
+        looks: perceptual hash, in hexadecimal.
+        width: in pixels, upright.
+        height: in pixels.
+        caption: the first line of the .txt beside it, or "".
+    """
+
+    path: str
+    sha256: str
+    looks: str
+    width: int
+    height: int
+    caption: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out.
+
+    Args:
+        path: within the folder.
+        kind: ``unreadable``, ``too small``, ``too narrow``, ``blank``, ``duplicate`` or ``changed``.
+        reason: the same in a sentence.
+    """
+
+    path: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which pictures are fit to train on.
+
+    Args:
+        smallest: shortest side, in pixels.
+        narrowest: longest side by shortest.
+        blank: standard deviation of the grey levels below which a picture shows nothing.
+    """
+
+    smallest: int = 64
+    narrowest: float = 3.0
+    blank: float = 4.0
+
+
+def find(folder: Path, without: Path | None = None) -> list[Path]:
+    """The picture files under ``folder`` in a fixed order, hidden ones and those under ``without`` left out.
+
+    Raises:
+        BadInput: ``folder`` is none, or holds no pictures.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is not a folder", "give a folder of pictures")
+    found = []
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        folders[:] = [f for f in folders if not f.startswith(".") and here / f != without]
+        found += [
+            here / name
+            for name in files
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+        ]
+    if not found:
+        raise BadInput(f"{folder} holds no pictures", f"known endings: {', '.join(sorted(SUFFIXES))}")
+    return sorted(found)
+
+
+def look(folder: Path, path: Path, limits: Limits) -> Picture | Skipped:
+    """Read one file and say what it is worth."""
+    name = path.relative_to(folder).as_posix()
+    try:
+        data = path.read_bytes()
+        image = opaque(read_picture(data).image)
+    except InputError as error:
+        return Skipped(name, "unreadable", error.message.replace("the picture", "the file"))
+    except OSError as error:
+        return Skipped(name, "unreadable", error.strerror or str(error))
+    width, height = image.size
+    if min(image.size) < limits.smallest:
+        return Skipped(name, "too small", f"{width} x {height}, under {limits.smallest} px a side")
+    if max(image.size) > limits.narrowest * min(image.size):
+        return Skipped(name, "too narrow", f"{width} x {height}, more than {limits.narrowest:g} : 1")
+    small = image.convert("L").resize((64, 64), Image.Resampling.BOX)
+    spread = float(np.asarray(small).std())
+    if spread < limits.blank:
+        return Skipped(name, "blank", f"its grey levels vary by {spread:.1f} only")
+    looks = f"{perceptual_hash(image):032x}"
+    return Picture(name, content_hash(data), looks, width, height, caption_beside(path))
+
+
+def caption_beside(path: Path) -> str:
+    """The first line of the .txt file beside a picture, or ""."""
+    try:
+        lines = path.with_suffix(".txt").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return clean_caption(lines[0] if lines else "")
+
+
+def clean_caption(text: str) -> str:
+    """A caption that can stand in an instruction: one line, no braces (which name pictures), no double quotes."""
+    plain = re.sub(r"[{}<>\x00-\x1f\x7f]", " ", text).replace('"', "'")
+    return " ".join(plain.split())[:_LONGEST_CAPTION].rstrip(" .")
+
+
+def scan(
+    folder: Path,
+    out: Path,
+    limits: Limits,
+    each: Each = here,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[Picture], list[Skipped]]:
+    """Look at every picture of a folder that has not been looked at yet.
+
+    Args:
+        folder: of the pictures.
+        out: where ``scan.jsonl`` is kept.
+        limits: what is fit.
+        each: who does it.
+        progress: told how many of how many files were looked at.
+
+    Returns:
+        what can be used and what cannot, each in the order of `find`.
+
+    Raises:
+        BadInput: ``folder`` holds no pictures.
+    """
+    paths = find(folder, out)
+    known = dict(_read_scan(out / _SCAN, limits))
+    stamps = {path.relative_to(folder).as_posix(): _stamp(path) for path in paths}
+    fresh = [name for name, stamp in stamps.items() if known.get(name, (None,))[0] != stamp]
+    done = len(paths) - len(fresh)
+    progress(done, len(paths))
+    batches = [fresh[at : at + _BATCH] for at in range(0, len(fresh), _BATCH)]
+    with (out / _SCAN).open("a", encoding="utf-8") as stream:
+        # The last line may have been cut by a kill; a line of its own keeps what follows readable.
+        stream.write("\n")
+        for batch in each(partial(_look_at, folder, limits), batches):
+            for seen in batch:
+                known[seen.path] = (stamps[seen.path], seen)
+                row = {"stamp": stamps[seen.path], "limits": asdict(limits), "kind": type(seen).__name__}
+                stream.write(json.dumps({**row, "seen": asdict(seen)}, ensure_ascii=False) + "\n")
+            done += len(batch)
+            progress(done, len(paths))
+    looked = [known[name][1] for name in stamps]
+    return (
+        [seen for seen in looked if isinstance(seen, Picture)],
+        [seen for seen in looked if isinstance(seen, Skipped)],
+    )
+
+
+def _look_at(folder: Path, limits: Limits, names: list[str]) -> list[Picture | Skipped]:
+    return [look(folder, folder / name, limits) for name in names]
+
+
+def _stamp(path: Path) -> list[int]:
+    """Length, time of change, and the time of the caption's change."""
+    beside = path.with_suffix(".txt")
+    try:
+        status = path.stat()
+        caption = beside.stat().st_mtime_ns if beside.exists() else 0
+    except OSError:
+        return [0, 0, 0]
+    return [status.st_size, status.st_mtime_ns, caption]
+
+
+def _read_scan(path: Path, limits: Limits) -> Iterator[tuple[str, tuple[list[int], Picture | Skipped]]]:
+    if not path.exists():
+        return
+    kinds: Mapping[str, Callable[..., Picture | Skipped]] = {"Picture": Picture, "Skipped": Skipped}
+    with path.open(encoding="utf-8") as stream:
+        for line in stream:
+            try:
+                row: dict[str, Any] = json.loads(line)
+            except ValueError:  # cut by a kill: that file is looked at again
+                continue
+            if row["limits"] == asdict(limits):
+                seen = kinds[row["kind"]](**row["seen"])
+                yield seen.path, (row["stamp"], seen)
+
+
+def distinct(
+    pictures: Iterable[Picture], earlier: Iterable[Picture] = ()
+) -> tuple[list[Picture], list[Skipped]]:
+    """Leave out copies: the same bytes, or the same looks (`NEAR`). ``earlier`` pictures win over later ones."""
+    known: list[Picture] = []
+    by_bytes: dict[str, Picture] = {}
+    near = NearDuplicates()
+    kept: list[Picture] = []
+    skipped: list[Skipped] = []
+    for picture, old in [*((p, True) for p in earlier), *((p, False) for p in pictures)]:
+        same = by_bytes.get(picture.sha256)
+        if same is None:
+            number = near.add(int(picture.looks, 16))
+            same = known[number] if number is not None else None
+        if same is None:
+            known.append(picture)
+            by_bytes[picture.sha256] = picture
+            if not old:
+                kept.append(picture)
+        elif not old and same.path != picture.path:
+            kind = "is a copy of" if same.sha256 == picture.sha256 else "looks the same as"
+            skipped.append(Skipped(picture.path, "duplicate", f"{kind} {same.path}"))
+    return kept, skipped
+
+
+def counted(skipped: Iterable[Skipped]) -> dict[str, int]:
+    """How many files were left out, by kind."""
+    return dict(Counter(one.kind for one in skipped))
+
+
+def load(folder: Path, picture: Picture, size: int) -> Pixels | Skipped:
+    """A picture prepared for training: upright RGB, at most ``size`` pixels a side, on white where transparent.
+
+    It is never enlarged. Up to 15 px are cropped from each axis, so that sides are multiples of `STEP`.
+    """
+    try:
+        data = (folder / picture.path).read_bytes()
+        if content_hash(data) != picture.sha256:
+            return Skipped(picture.path, "changed", "the file is not what it was when the run was planned")
+        image = opaque(read_picture(data).image)
+    except InputError as error:
+        return Skipped(picture.path, "unreadable", error.message)
+    except OSError as error:
+        return Skipped(picture.path, "unreadable", error.strerror or str(error))
+    return fitted(image, size)
+
+
+def fitted(image: Image.Image, size: int) -> Pixels:
+    """An RGB picture with sides of multiples of `STEP`, at most ``size``."""
+    scale = min(1.0, size / max(image.size))
+    width, height = (max(STEP, round(side * scale)) for side in image.size)
+    if scale < 1:
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    wide, high = width - width % STEP, height - height % STEP
+    left, top = (width - wide) // 2, (height - high) // 2
+    return np.array(image.crop((left, top, left + wide, top + high)))
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    """RGB; what was transparent becomes white."""
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    ground = Image.new("RGB", image.size, "white")
+    ground.paste(image, mask=image.getchannel("A"))
+    return ground

@@ -1,0 +1,1 @@
+"""The scene world: drawn scenes whose every edit has an exact answer."""

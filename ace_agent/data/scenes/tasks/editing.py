@@ -1,0 +1,79 @@
+"""Semantic and element editing: a scene, an edit, the edited scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ace_agent.data.errors import Unfit
+from ace_agent.data.sample import Frame, Turn
+from ace_agent.data.scenes import masks
+from ace_agent.data.scenes.captions import facts
+from ace_agent.data.scenes.edits import EDITS, Change
+from ace_agent.data.scenes.render import Picture
+from ace_agent.data.scenes.scene import Scene
+from ace_agent.data.scenes.scene_sampler import Studio, noun_of
+
+_MASKED = 0.2  # share of local edits that come with a mask
+_PARTLY = 0.15  # share of edits of the whole picture that are asked of a marked part
+_TURNED = frozenset({"mirrored", "upside down"})  # what would stand in a part of it is elsewhere now
+_LEAST = 0.003  # share of pixels that an edit must change; less is a no-op to the eye
+
+
+def edit(task: str) -> Callable[[Studio], Turn]:
+    """A generator of an editing task."""
+    ways = EDITS[task]
+    weights = [way.weight for way in ways]
+
+    def generate(studio: Studio) -> Turn:
+        way = studio.rng.choices(ways, weights)[0]
+        scene = way.start(studio)
+        change = way.apply(studio, scene)
+        whole = change.exact and not change.local and not _TURNED & {*change.after.adjust}
+        return edit_turn(
+            studio, studio.render(scene), change, masked=_PARTLY if whole else _MASKED, partly=whole
+        )
+
+    return generate
+
+
+def edit_turn(
+    studio: Studio, before: Picture, change: Change, *, masked: float = _MASKED, partly: bool = False
+) -> Turn:
+    """The turn that asks for ``change`` of ``before``.
+
+    Args:
+        studio: draws it.
+        before: the picture that is edited.
+        change: what becomes of it.
+        masked: how often it comes with a mask.
+        partly: a change of the whole picture may be asked of a marked part, the rest staying.
+
+    Raises:
+        Unfit: the edit changes nothing that can be seen.
+    """
+    after = studio.render(change.after)
+    target, mask = after.image, None
+    if partly and studio.chance(masked):
+        mask = masks.anywhere(studio.rng, after.size)
+        target = masks.composite(mask, target, before.image)
+    region = masks.difference(before.image, target)
+    if (region > 0).mean() < _LEAST:
+        raise Unfit("a no-op")
+    if change.local and studio.chance(masked):
+        mask = masks.around(studio.rng, region)
+    return Turn(
+        task=change.task,
+        instruction=studio.say(change.kind, change.slots, masked=mask is not None and studio.chance(0.5)),
+        frames=(Frame(before.image, mask, before.placements),),
+        target=target,
+        base=0,
+        region=region,
+        placements=after.placements,
+        judge={**facts(change.after, exact=change.exact), "gone": _gone(before.scene, change.after)},
+    )
+
+
+def _gone(before: Scene, after: Scene) -> list[str]:
+    """Nouns of what an edit takes out of the scene."""
+    left = {noun_of(thing) for thing in after.objects}
+    return sorted({noun_of(thing) for thing in before.objects} - left)

@@ -1,0 +1,95 @@
+"""Repainting: inpainting and outpainting."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from ace_agent.data.errors import Unfit
+from ace_agent.data.sample import Frame, Pixels, Placement, Turn
+from ace_agent.data.scenes import masks
+from ace_agent.data.scenes.captions import caption, facts
+from ace_agent.data.scenes.render import Picture
+from ace_agent.data.scenes.scene_sampler import Studio
+
+_BLANK = 128  # what stands where a picture is to be repainted
+
+
+def inpaint(studio: Studio) -> Turn:
+    """A hole, over an object or anywhere, to fill; half of the time with a caption."""
+    picture = studio.render(studio.scene())
+    if studio.chance(0.5):
+        obj = studio.pick(picture.scene.objects)
+        mask = masks.around(studio.rng, np.where(picture.mask(obj) > 32, np.uint8(255), np.uint8(0)))
+        kind = "inpaint_caption"
+    else:
+        mask = masks.anywhere(studio.rng, picture.size)
+        # Without words only what still shows can be completed.
+        guessable = _guessable(picture, mask)
+        kind = studio.pick(("inpaint", "inpaint_caption")) if guessable else "inpaint_caption"
+    slots = {"caption": caption(studio.rng, picture.scene)} if kind == "inpaint_caption" else {}
+    return _repaint(studio, "inpaint", kind, slots, picture, mask)
+
+
+def outpaint(studio: Studio) -> Turn:
+    """The picture on a larger canvas whose surroundings are to be painted."""
+    picture = studio.render(studio.scene())
+    side = picture.size
+    mask = np.full((side, side), 255, np.uint8)
+    ends = []
+    for _ in range(2):
+        kept = studio.rng.uniform(0.5, 0.8) if studio.chance(0.8) else 1.0
+        start = studio.rng.uniform(0, 1 - kept)
+        ends.append((round(start * side), round((start + kept) * side)))
+    if ends == [(0, side), (0, side)]:
+        ends[0] = (round(0.2 * side), round(0.8 * side))
+    (left, right), (top, bottom) = ends
+    mask[top:bottom, left:right] = 0
+    if not _guessable(picture, mask):
+        raise Unfit("something is wholly outside")
+    return _repaint(studio, "outpaint", "outpaint", {}, picture, mask)
+
+
+def _repaint(
+    studio: Studio, task: str, kind: str, slots: dict[str, str], picture: Picture, mask: Pixels
+) -> Turn:
+    holed = masks.composite(mask, np.full_like(picture.image, _BLANK), picture.image)
+    return Turn(
+        task=task,
+        instruction=studio.say(kind, slots),
+        frames=(Frame(holed, mask, visible(picture.placements, mask)),),
+        target=picture.image,
+        base=0,
+        region=masks.difference(holed, picture.image),
+        placements=picture.placements,
+        judge=facts(picture.scene, exact=False),
+    )
+
+
+def _guessable(picture: Picture, mask: Pixels) -> bool:
+    """Whether every object shows enough of itself beside the hole."""
+    return len(visible(picture.placements, mask)) == len(picture.placements)
+
+
+def visible(placements: tuple[Placement, ...], mask: Pixels) -> tuple[Placement, ...]:
+    """Placements that a hole leaves mostly in sight."""
+    share = Image.fromarray(mask)
+    kept = []
+    for placement in placements:
+        box = (
+            placement.x * share.width,
+            placement.y * share.height,
+            (placement.x + placement.w) * share.width,
+            (placement.y + placement.h) * share.height,
+        )
+        hidden = np.asarray(share.resize((1, 1), Image.Resampling.BOX, box=_within(box, share.size)))
+        if hidden.item() < 128:
+            kept.append(placement)
+    return tuple(kept)
+
+
+def _within(
+    box: tuple[float, float, float, float], size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    left, top, right, bottom = box
+    return max(0.0, left), max(0.0, top), min(float(size[0]), right), min(float(size[1]), bottom)

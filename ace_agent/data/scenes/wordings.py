@@ -1,0 +1,182 @@
+"""How people ask: whole wordings for every kind of request, kept apart by split.
+
+In a wording, ``<slot>`` is filled in; ``~`` stands for the picture as an object ("{image}", "it",
+"the picture") and ``@`` for an optional place (" in {image}"),
+and ``^`` for the name of what was just spoken of ("the depth map^"). The last three of a list are held
+out, the three before them validate, the rest train.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+
+from ace_agent.data.sample import Split
+from ace_agent.data.scenes.wording_tables import TABLES
+from ace_agent.references.vocabulary import NOUNS
+
+_APART = 3  # wordings kept for validation, and as many held out
+
+# "%" is the request. A tuple of its own for each split, so that whole sentences never cross over.
+_MANNERS: dict[Split, tuple[str, ...]] = {
+    "train": (
+        "%", "%", "%", "%", "%", "%.", "%.", "%!", "please %", "please %.", "%, please", "%, please.",
+        "can you %?", "could you %", "could you please %?", "now %", "i want you to %", "try to %",
+    ),
+    "validation": ("%", "%.", "would you %?", "kindly %.", "next, %"),
+    "held-out": ("%", "%.", "i'd like you to %.", "go ahead and %", "%, would you?"),
+}  # fmt: skip
+_SENTENCE = re.compile(r"=|given |from |with |i |following |now |first |both |how ")
+_PICTURES = ("it", "it", "this", "the picture", "the image", "this picture", "this image", "the photo")
+
+
+@dataclass(frozen=True)
+class Wordings:
+    """The wordings of one kind of request, by split."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+    def of(self, split: Split) -> tuple[str, ...]:
+        return {"train": self.train, "validation": self.validation, "held-out": self.held_out}[split]
+
+
+@cache
+def wordings(kind: str) -> Wordings:
+    """The wordings of a kind of request; KeyError when there is none of that name."""
+    lines = tuple(line.strip() for line in TABLES[kind].strip().splitlines())
+    return Wordings(lines[: -2 * _APART], lines[-2 * _APART : -_APART], lines[-_APART:])
+
+
+_OTHERS: ContextVar[Mapping[str, tuple[str, ...]] | None] = ContextVar("others", default=None)
+
+
+@contextmanager
+def using(instructions: Mapping[str, tuple[str, ...]]) -> Iterator[None]:
+    """Ask with someone else's whole instructions, by kind of request, while the context lasts.
+
+    They hold ``{image}``, ``{image1}`` ... and ``<slot>``; kinds without any keep the wordings of here.
+    """
+    token = _OTHERS.set(instructions)
+    try:
+        yield
+    finally:
+        _OTHERS.reset(token)
+
+
+def compose(
+    rng: random.Random, split: Split, kind: str, slots: Mapping[str, str], *, masked: bool = False
+) -> str:
+    """A whole instruction of a kind of request.
+
+    Args:
+        rng: source of randomness.
+        split: which wordings may be used.
+        kind: key of the wording tables.
+        slots: what fills ``<slot>``.
+        masked: say that the change belongs to the marked region.
+    """
+    others = (_OTHERS.get() or {}).get(kind)
+    if others:
+        return _filled(rng.choice(others), slots)
+    core = rng.choice(wordings(kind).of(split))
+    # A whole sentence takes no manners: "please given the map" is nobody's wording.
+    bare = bool(_SENTENCE.match(core))
+    core = core.removeprefix("=")
+    prefix = ""
+    if any(mark in core for mark in "~@^"):
+        named = rng.random() < 0.5
+        if named and not bare and rng.random() < 0.25:
+            prefix, named = rng.choice(("{image}, ", "{image} ", "{image}: ")), False
+        core = _mention(rng, core, named, bool(prefix))
+    core = _filled(core, slots)
+    if masked:
+        core += rng.choice(
+            (" in the masked area", " within the mask", " inside the mask", " in the marked region")
+        )
+    sentence = core if bare else rng.choice(_MANNERS[split]).replace("%", core)
+    return prefix + _typed(rng, sentence, starts=not prefix)
+
+
+def _filled(wording: str, slots: Mapping[str, str]) -> str:
+    for slot, value in slots.items():
+        wording = wording.replace(f"<{slot}>", value)
+    return wording
+
+
+def _mention(rng: random.Random, core: str, named: bool, prefixed: bool) -> str:
+    core = core.replace("^", " {image}" if named else "", 1)
+    if named:
+        first, place = "{image}", rng.choice((" in {image}", " in {image}", " of {image}"))
+        if " of" in place and "~" not in core:
+            place = " in {image}"
+        core = core.replace("~", first, 1).replace("~", "it")
+        return core.replace("@", place if "{image}" not in core else "", 1).replace("@", "")
+    if prefixed:
+        return core.replace("~", "it").replace("@", "")
+    core = core.replace("~", rng.choice(_PICTURES), 1).replace("~", "it")
+    where = (
+        rng.choice(("", "", "", "", " in the picture", " in this picture", " here"))
+        if "picture" not in core
+        else ""
+    )
+    return core.replace("@", where, 1).replace("@", "")
+
+
+def _typed(rng: random.Random, sentence: str, *, starts: bool) -> str:
+    """As a person types it: often with a capital, often not."""
+    sentence = re.sub(r"\s+", " ", sentence).strip()
+    if starts and not sentence.startswith(("{", '"')) and rng.random() < 0.4:
+        return sentence[0].upper() + sentence[1:]
+    return sentence
+
+
+# ---- small grammar
+
+_UNCOUNTED = ("popcorn", "bread", "cheese", "corn", "broccoli", "santa")
+_VOWEL_SOUNDS = re.compile(r"^(?!uni|one|ufo|euro|used)[aeiou]|^(hour|honest)", re.IGNORECASE)
+
+
+def article(phrase: str, *, plural: bool = False) -> str:
+    """``phrase`` with "a" or "an", or bare when it is plural or not counted."""
+    head = phrase.split(" with ")[0].split(" wearing ")[0].split(" made of ")[0].split(" in ")[0]
+    if plural or head.split()[-1] in _UNCOUNTED:
+        return phrase
+    return ("an " if _VOWEL_SOUNDS.match(phrase) else "a ") + phrase
+
+
+_IRREGULAR = {"man": "men", "woman": "women", "mouse": "mice", "sheep": "sheep", "fish": "fish",
+    "dice": "dice",
+              "tropical fish": "tropical fish", "deer": "deer", "wolf": "wolves", "scarf": "scarves",
+              "person": "people", "snowman": "snowmen", "old man": "old men", "old woman": "old women",
+              "maple leaf": "maple leaves",
+              "goose": "geese", "cactus": "cacti", "octopus": "octopuses", "santa": "santas"}  # fmt: skip
+
+
+def countable(noun: str) -> bool:
+    """Whether one can have two of it: not of bread, nor of jeans."""
+    return noun not in _UNCOUNTED and not (noun in NOUNS and NOUNS[noun].plural)
+
+
+def plural(noun: str) -> str:
+    """The plural of a singular noun."""
+    if noun in _IRREGULAR:
+        return _IRREGULAR[noun]
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return noun + "es"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    if noun in ("tomato", "potato", "mango"):
+        return noun + "es"
+    return noun + "s"
+
+
+def listed(parts: list[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]

@@ -1,1 +1,0 @@
-"""ACE itself: condition units, packing, the transformer, samplers and the pipeline."""

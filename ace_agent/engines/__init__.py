@@ -1,0 +1,1 @@
+"""Who makes a picture: one interface, and the models behind it."""

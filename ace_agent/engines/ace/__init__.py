@@ -1,0 +1,1 @@
+"""What both ACE models share: condition units, packing and layers."""

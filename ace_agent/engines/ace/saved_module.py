@@ -1,0 +1,104 @@
+"""Networks that are kept with what they were made with, in diffusers' layout of a folder: `config.json` and
+`diffusion_pytorch_model.safetensors`.
+
+Not diffusers' own mixins: importing them loads transformers, peft and torch's compiler, which took longer than the
+whole of a first picture takes without (docs/design.md).
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import nn
+
+from ace_agent.engines.mini import quantized_weights
+
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "diffusion_pytorch_model.safetensors"
+LARGE = 2**28
+"""Bytes of weights from which a model is built without memory of its own, to be in memory once. Smaller ones are not:
+torch loads its compiler for that, which takes longer than to initialise them."""
+
+
+def configured(init: Callable[..., None]) -> Callable[..., None]:
+    """Decorates a model's `__init__`: its arguments, given or not, become the model's `config`."""
+    signature = inspect.signature(init)
+
+    @wraps(init)
+    def noted(self: Any, *given: Any, **named: Any) -> None:
+        bound = signature.bind(self, *given, **named)
+        bound.apply_defaults()
+        init(self, *given, **named)
+        self.config = {name: value for name, value in bound.arguments.items() if name != "self"}
+
+    return noted
+
+
+class Model(nn.Module):
+    """A network that can be written to a folder and read again; its `__init__` is `configured`."""
+
+    config: dict[str, Any]
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of its parameters."""
+        return next(self.parameters()).dtype
+
+    def save_config(self, folder: str | Path) -> None:
+        """Write what the model was made with, without its weights."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        facts = {"_class_name": type(self).__name__, **self.config}
+        (Path(folder) / CONFIG_FILE).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model as it is, in its own dtype."""
+        self.save_config(folder)
+        state = {name: value.contiguous() for name, value in self.state_dict().items()}
+        save_file(state, Path(folder) / WEIGHTS_FILE, {"format": "pt"})
+
+    def save_compact(self, folder: str | Path) -> None:
+        """Write the model with its large matrices as small integers (`compact.py`)."""
+        self.save_config(folder)
+        quantized_weights.write_state(self.state_dict(), Path(folder) / WEIGHTS_FILE)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A new model; names that begin with an underscore are notes."""
+        return cls(**{name: value for name, value in config.items() if not name.startswith("_")})
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """The model of a folder, which `save_pretrained` or `save_compact` made, for inference and in float32.
+
+        Raises:
+            OSError: a file is not there.
+            ValueError: a file is damaged, of an earlier version, or of a model with other parameters.
+        """
+        file, described = Path(folder) / WEIGHTS_FILE, Path(folder) / CONFIG_FILE
+        place = "meta" if file.stat().st_size > LARGE else "cpu"
+        try:
+            with torch.device(place):
+                model = cls.from_config(json.loads(described.read_text()))
+            state = quantized_weights.read_state(file)
+        except TypeError as error:
+            raise ValueError(f"{described}: {error}") from error
+        except (SafetensorError, RuntimeError) as error:
+            raise ValueError(f"{file}: {str(error).splitlines()[0]}") from error
+        wanted = {name: value.shape for name, value in model.state_dict().items()}
+        if other := wanted.items() ^ {(name, value.shape) for name, value in state.items()}:
+            name = min(name for name, _ in other)
+            raise ValueError(f"{file} is not of the model that its {CONFIG_FILE} describes, by {name}")
+        model.load_state_dict(state, assign=True)
+        return model.eval()

@@ -1,0 +1,1 @@
+"""ace-mini, the small model in the package."""

@@ -1,0 +1,77 @@
+"""Rows of a conversation's turns, kept from one request to the next.
+
+The rows of a turn depend on its frames, those of earlier turns, and the weights alone (docs/design.md), so a request
+that goes on with a conversation finds those of its history here, the same bits that it would compute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+
+from ace_agent.engines.ace.packing import FrameSlot, pack_turn, rows_of
+from ace_agent.engines.mini.request_tensors import PreparedUnit, frame_pictures
+from ace_agent.engines.mini.states import PrefixState
+from ace_agent.engines.mini.transformer import ACETransformer
+
+TURNS = 64
+"""Turns that are kept: 50 MB of ace-mini's, and several conversations of the longest history that it reads."""
+
+Turn = tuple[PreparedUnit, tuple[FrameSlot, ...]]
+
+
+class Prefixes:
+    """Turns' rows by all that they depend on; those that were not used for longest go first.
+
+    Args:
+        turns: how many are kept; 0 keeps none.
+    """
+
+    def __init__(self, turns: int = TURNS) -> None:
+        self.turns = turns
+        self._kept: OrderedDict[bytes, PrefixState] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def encode(self, model: ACETransformer, turns: Sequence[Turn]) -> PrefixState | None:
+        """Rows of all turns, end to end; None without any. Each turn has a call of its own, so that they are the same
+        bits whatever else is asked for, and stay what they were when a turn is appended."""
+        states: list[PrefixState] = []
+        key = _weights(model) if self.turns else b""
+        rows = 0
+        for unit, slots in turns:
+            if self.turns:
+                key = _followed(key, unit, slots)
+            own = self._kept.pop(key, None)
+            if own is None:
+                pictures = [one.to(model.device, model.dtype) for one in frame_pictures(unit.frames)]
+                packed = pack_turn(slots, rows).to(model.device)
+                own = model.encode_prefix(pictures, packed, PrefixState.join(states) if states else None)
+            if self.turns:
+                self._kept[key] = own
+            states.append(own)
+            rows += sum(rows_of(slot.grid) for slot in slots)
+        while len(self._kept) > self.turns:
+            self._kept.popitem(last=False)
+        return PrefixState.join(states) if states else None
+
+
+def _weights(model: ACETransformer) -> bytes:
+    """Changes with every change of a weight in place, and with what the rows are computed in. Weights that were loaded
+    for inference alone are not counted, and cannot be trained."""
+    changes = [parameter._version for parameter in model.parameters() if not parameter.is_inference()]
+    autocast = torch.is_autocast_enabled(model.device.type)
+    return hashlib.blake2b(repr((id(model), model.device, model.dtype, autocast, changes)).encode()).digest()
+
+
+def _followed(key: bytes, unit: PreparedUnit, slots: tuple[FrameSlot, ...]) -> bytes:
+    """The key of a turn after the turns of `key`."""
+    digest = hashlib.blake2b(key)
+    digest.update(repr(slots).encode())
+    for picture in frame_pictures(unit.frames):
+        digest.update(picture.numpy().tobytes())
+    return digest.digest()

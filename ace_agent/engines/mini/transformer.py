@@ -1,0 +1,435 @@
+"""ACETransformer: the diffusion transformer of ACE over packed frames (arXiv 2410.00086).
+
+Letters: S samples, T targets, R requests, N packed rows, C width, H heads, D head width, P patch side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ace_agent.engines.ace.layers import MLP, Block, KeyValues, PatchEmbedding, TimestepEmbedder
+from ace_agent.engines.ace.packing import PackedFrames, PackedTargets
+from ace_agent.engines.ace.saved_module import Model, configured
+from ace_agent.engines.mini.conv_unet import FINE, Encoder, Features, Film, Matte
+from ace_agent.engines.mini.copy_head import CopyHead, HeadGroup, Mixture, input_scale
+from ace_agent.engines.mini.pointer import PREFERENCE, Pointing, warp
+from ace_agent.engines.mini.states import Denoised, PrefixState, Seen, TargetInputs, TextState
+from ace_agent.errors import ModelError
+from ace_kernels import RopeTable
+
+if TYPE_CHECKING:
+    from ace_agent.engines.released.joint_packing import JointPack
+
+TARGET_INDICATOR = 16
+TURN_TAGS = 8
+TASK_VECTORS = 64
+"""Numbers of tasks that have a vector; the catalogue has 44, and 0, which nobody named, is not used."""
+SIDES = 16
+"""Rows and columns of tokens with a vector of their own; further ones share the last."""
+
+
+def patchify(pixels: Tensor, patch: int) -> Tensor:
+    """[..., c, h, w] -> [..., N, c * P * P], tokens row-major, channel first within a token."""
+    return F.pixel_unshuffle(pixels, patch).flatten(-2).transpose(-1, -2)
+
+
+def unpatchify(tokens: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
+    """[..., N, c * P * P] -> [..., c, h, w]."""
+    return F.pixel_shuffle(tokens.transpose(-1, -2).unflatten(-1, grid), patch)
+
+
+class ACETransformer(Model):
+    """ACE's diffusion transformer in one of two layouts (docs/design.md): `turn_causal` with the copy head, or `joint`,
+    which the released weights have."""
+
+    @configured
+    def __init__(
+        self,
+        layout: str = "turn_causal",
+        channels: int = 3,  # of a frame, without its mask
+        patch: int = 16,
+        width: int = 256,
+        depth: int = 6,
+        heads: int = 4,
+        mlp_ratio: float = 4.0,
+        text_width: int = 256,
+        qk_norm: bool = True,
+        shared_qk_norm: bool = False,  # the released weights norm keys with the queries' weight
+        rope_theta: float = 100.0,  # grids here are 8 to 12 tokens a side
+        levels: Sequence[int] = (48, 96, 160),  # channels of ace-mini's convolutions, finest first
+        out_channels: int = 0,  # of the `joint` head: the noise, and a variance that nobody reads
+    ) -> None:
+        super().__init__()
+        self.patch = patch
+        self.channels = channels
+        self.heads = heads
+        pixels = patch * patch
+        self.t_embedder = TimestepEmbedder(width, released=layout == "joint")
+        self.y_embedder = MLP(text_width, width, width)
+        self.t_block = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
+        if layout == "joint":
+            self.x_embedder = PatchEmbedding((channels + 1) * pixels, width)
+        else:
+            reached = FINE * 2 ** len(levels)
+            if patch != reached:
+                raise ModelError(
+                    f"levels {tuple(levels)} halve pictures to patches of {reached} pixels, not {patch}",
+                    "give a level for every power of two between",
+                )
+            self.encoder = Encoder(width, levels, TASK_VECTORS)
+            self.matte = Matte(width, levels)
+            self.pooled = nn.Linear(width, width)
+            self.said = nn.Linear(width, width)
+            self.base_embedder = nn.Linear(width, width)
+            self.indicator = nn.Embedding(TARGET_INDICATOR + 1, width)
+            self.turn_tag = nn.Embedding(TURN_TAGS, width)
+            self.task = nn.Embedding(TASK_VECTORS, width)
+            self.places = nn.ModuleList(nn.Embedding(SIDES, width) for _ in range(2))
+        self.blocks = nn.ModuleList(
+            Block(width, heads, mlp_ratio, norm=qk_norm, shared_norm=shared_qk_norm) for _ in range(depth)
+        )
+        self.final_table = nn.Parameter(torch.randn(2, width) / width**0.5)
+        if layout == "joint":
+            self.output = nn.Linear(width, pixels * out_channels)
+        else:
+            self.head = CopyHead(width, levels, TASK_VECTORS)
+        self._initialise(layout)
+
+    def _initialise(self, layout: str) -> None:
+        for block in self.trunk:
+            for attention in (block.attn, block.cross_attn):
+                for layer in (attention.q, attention.k, attention.v, attention.o):
+                    nn.init.xavier_uniform_(layer.weight)
+                    nn.init.zeros_(layer.bias)
+            nn.init.zeros_(block.cross_attn.o.weight)
+            for layer in (block.mlp.fc1, block.mlp.fc2):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+        modulation = cast(nn.Linear, self.t_block[1])
+        nn.init.normal_(modulation.weight, std=0.02)
+        nn.init.zeros_(modulation.bias)
+        if layout == "joint":
+            self._initialise_joint()
+            return
+        for layer in (self.pooled, self.said, self.base_embedder):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.indicator.weight, std=0.02)
+        nn.init.normal_(self.turn_tag.weight, std=0.02)
+        nn.init.normal_(self.task.weight, std=0.1)
+        for places in self.places:
+            nn.init.normal_(cast(nn.Embedding, places).weight, std=0.02)
+
+    def _initialise_joint(self) -> None:
+        """As the released training starts: what PixArt leaves at torch's default here is Xavier or normal."""
+        nn.init.xavier_uniform_(self.x_embedder.proj.weight)
+        nn.init.zeros_(self.x_embedder.proj.bias)
+        for layer in (
+            *cast(nn.Sequential, self.t_embedder.mlp[::2]),
+            self.y_embedder.fc1,
+            self.y_embedder.fc2,
+        ):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    @property
+    def trunk(self) -> list[Block]:
+        return cast(list[Block], list(self.blocks))
+
+    def rope(self, positions: Tensor) -> RopeTable:
+        """Angles of packed rows; positions int64 [N, 3]. Built once per request, shared by all blocks."""
+        head_width = self.config["width"] // self.heads
+        return RopeTable.build(positions, head_width, theta=self.config["rope_theta"])
+
+    def _placed(self, x: Tensor, positions: Tensor) -> Tensor:
+        """Rows with a vector of their row and column added; positions int64 [N, 3].
+
+        RoPE tells distances alone: without this, after 48,000 samples, pictures made of noise had no sky above and
+        no ground below.
+        """
+        for places, axis in zip(self.places, positions[:, 1:].unbind(1), strict=True):
+            x = x + places(axis.clamp_max(SIDES - 1))
+        return x
+
+    def _blocks(
+        self,
+        x: Tensor,
+        modulation: Tensor,
+        frames: PackedFrames,
+        rope: RopeTable,
+        earlier: list[KeyValues] | None,
+        text: list[KeyValues] | None,
+        targets: PackedTargets | None,
+    ) -> tuple[Tensor, list[KeyValues]]:
+        kept = []
+        dtype = (
+            torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+        )
+        x, modulation = x.to(dtype), modulation.to(dtype)
+        for number, block in enumerate(self.trunk):
+            x, own = block(
+                x,
+                modulation,
+                frames.sample,
+                rope,
+                frames.plan,
+                earlier[number] if earlier is not None else None,
+                text[number] if text is not None else None,
+                targets.cross_plan if targets is not None else None,
+            )
+            kept.append(own)
+        return x, kept
+
+    def _frame_rows(
+        self, pictures: Sequence[Tensor], embedded: Tensor
+    ) -> tuple[Tensor, list[tuple[list[int], Features]]]:
+        """What the convolutions make of conditioning frames [4, h, w], packed [N, C]; those of one size go together,
+        and are returned with their numbers."""
+        numbers: dict[torch.Size, list[int]] = {}
+        for number, picture in enumerate(pictures):
+            numbers.setdefault(picture.shape, []).append(number)
+        rows: dict[int, Tensor] = {}
+        seen = []
+        for own in numbers.values():
+            frames = torch.stack([pictures[number] for number in own])
+            noise, known = torch.zeros_like(frames[:, :3]), torch.ones_like(frames[:, :1])
+            unnamed = torch.zeros(len(own), dtype=torch.long, device=frames.device)
+            film = Film(embedded.expand(len(own), -1), unnamed)
+            made = self.encoder(torch.cat([noise, frames, known], dim=1), film)
+            rows |= dict(zip(own, made.tokens.unbind(), strict=True))
+            seen.append((own, made))
+        return torch.cat([rows[number] for number in range(len(pictures))]), seen
+
+    def _mattes(
+        self, rows: Tensor, pictures: Sequence[Tensor], seen: Sequence[tuple[list[int], Features]]
+    ) -> tuple[Tensor, ...]:
+        """Mattes of frames, each [1, h, w], by their packed rows [N, C]."""
+        grids = [(one.shape[1] // self.patch, one.shape[2] // self.patch) for one in pictures]
+        tokens = F.layer_norm(rows, rows.shape[-1:], eps=1e-6).split([h * w for h, w in grids])
+        mattes: dict[int, Tensor] = {}
+        for own, features in seen:
+            made = self.matte(torch.stack([tokens[number] for number in own]), grids[own[0]], features.levels)
+            mattes |= dict(zip(own, made.unbind(), strict=True))
+        return tuple(mattes[number] for number in range(len(pictures)))
+
+    def encode_prefix(
+        self, pictures: Sequence[Tensor], frames: PackedFrames, earlier: PrefixState | None = None
+    ) -> PrefixState:
+        """Conditioning rows at timestep 0; pictures [4, h, w] of pixels in -1..1 and a mask in 0..1.
+
+        `earlier` are rows of earlier turns that the plan of `frames` counts first.
+        """
+        embedded = self.t_embedder(torch.zeros(1, device=pictures[0].device))
+        rows, seen = self._frame_rows(pictures, embedded)
+        x = self._placed(rows + self.indicator(frames.indicators), frames.positions)
+        modulation = self.t_block(embedded).unflatten(-1, (6, -1))
+        x, kept = self._blocks(
+            x,
+            modulation,
+            frames,
+            self.rope(frames.positions),
+            earlier.key_values if earlier else None,
+            None,
+            None,
+        )
+        return PrefixState(kept, x, self._mattes(x, pictures, seen))
+
+    def encode_text(
+        self, states: Tensor, indicators: Tensor, tags: Tensor, current: Tensor, tasks: Tensor
+    ) -> TextState:
+        """Text rows of all runs: states [N, text width] from the text encoder, indicators int64 [N] (-1: none), tags
+        int64 [N] (turns ago), current float [runs, N] (averages the current turn's rows of a run), tasks int64 [runs]
+        (the current turn's, 0: unknown)."""
+        x = self.y_embedder(states)
+        # At its start the embedder shrinks the states to a twentieth, and the text is read so much later.
+        x = F.layer_norm(x, x.shape[-1:], eps=1e-6)
+        named = self.indicator(indicators.clamp_min(0)) * (indicators >= 0)[:, None]
+        x = x + named + self.turn_tag(tags.clamp_max(TURN_TAGS - 1))
+        # Where the task is known its words are not asked for it: unusual ones were taken for another task's. What else
+        # they say, colours, times of day, goes straight to every block beside attention.
+        mean = current @ x
+        asked = torch.where((tasks > 0)[:, None], self.task(tasks), self.pooled(mean)) + self.said(mean)
+        return TextState([block.cross_attn.key_values(x) for block in self.trunk], asked, tasks)
+
+    def target_rows(self, frames: PackedFrames, inputs: TargetInputs, prefix: PrefixState | None) -> Tensor:
+        """What targets are apart from noise and mask, [N, C]: their vector, their places, and what the trunk made of
+        the base image at the same place, which attention need not find then."""
+        x = self._placed(
+            self.indicator.weight[TARGET_INDICATOR].expand(len(frames.positions), -1), frames.positions
+        )
+        if prefix is None:
+            return x
+        base = F.embedding(inputs.base_rows, prefix.hidden)
+        base = self.base_embedder(F.layer_norm(base, base.shape[-1:], eps=1e-6))
+        return x + base * inputs.has_base[frames.sample][:, None]
+
+    def denoise(
+        self,
+        noisy: Tensor,
+        t: Tensor,
+        targets: PackedTargets,
+        rope: RopeTable,
+        known: Tensor,
+        text: TextState,
+        prefix: PrefixState | None,
+        inputs: TargetInputs,
+        groups: Sequence[HeadGroup],
+    ) -> Denoised:
+        """Clean estimate of every target. noisy [N, 3*P*P] packed rows; t float [T] in 0..1 (1 = noise);
+        `rope` are the angles of the targets' positions and `known` their `target_rows`, built once per request."""
+        frames = targets.frames
+        embedded = self.t_embedder(t * 1000) + text.pooled[targets.runs]
+        tasks = text.tasks[targets.runs]
+        x = torch.zeros_like(known)
+        seen = []
+        for group in groups:
+            seen.append(self._seen(noisy, t, embedded, tasks, inputs, group))
+            rows = seen[-1].features.tokens.flatten(0, 1).to(x.dtype)
+            x = x.index_copy(0, group.rows.flatten(), rows)
+        x = x + known
+        modulation = self.t_block(embedded).unflatten(-1, (6, -1))
+        x, prefix = self._read(x, modulation, targets, rope, text, prefix)
+        shift, scale = (self.final_table + embedded[:, None]).unbind(1)
+        x = F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale[frames.sample]) + shift[frames.sample]
+        clean = torch.empty_like(noisy)
+        mixtures, pointing = [], []
+        for group, own in zip(groups, seen, strict=True):
+            picture, mixture, pointed = self._head(x[group.rows], own, t, inputs, prefix, group)
+            clean = clean.index_copy(0, group.rows.flatten(), patchify(picture, self.patch).flatten(0, 1))
+            mixtures.append(mixture)
+            pointing.append(pointed)
+        return Denoised(clean, x, mixtures, pointing)
+
+    def _read(
+        self,
+        x: Tensor,
+        modulation: Tensor,
+        targets: PackedTargets,
+        rope: RopeTable,
+        text: TextState,
+        prefix: PrefixState | None,
+    ) -> tuple[Tensor, PrefixState | None]:
+        """Targets through the trunk, where they read the prefix, themselves and their texts. Returns their rows, and
+        the prefix as the pointer is to see it."""
+        earlier = prefix.key_values if prefix is not None else None
+        x, _ = self._blocks(x, modulation, targets.frames, rope, earlier, text.key_values, targets)
+        return x, prefix
+
+    def _seen(
+        self,
+        noisy: Tensor,
+        t: Tensor,
+        embedded: Tensor,
+        tasks: Tensor,
+        inputs: TargetInputs,
+        group: HeadGroup,
+    ) -> Seen:
+        def pixels(packed: Tensor) -> Tensor:
+            return unpatchify(packed[group.rows], group.grid, self.patch)
+
+        noise, base, mask = pixels(noisy), pixels(inputs.base), pixels(inputs.mask)
+        film = Film(embedded[group.members], tasks[group.members])
+        known = inputs.has_base[group.members][:, None, None, None].to(mask).expand_as(mask)
+        shown = noise * input_scale(t[group.members])[:, None, None, None]
+        features = self.encoder(torch.cat([shown, base, mask, known], dim=1), film)
+        return Seen(noise, base, mask, film, features)
+
+    def _head(
+        self,
+        tokens: Tensor,
+        seen: Seen,
+        t: Tensor,
+        inputs: TargetInputs,
+        prefix: PrefixState | None,
+        group: HeadGroup,
+    ) -> tuple[Tensor, Mixture, Pointing | None]:
+        pointed = None
+        warped = torch.zeros_like(seen.base)
+        mass = matte = torch.zeros_like(seen.base[:, :1])
+        if prefix is not None and group.table is not None:
+            # Places in a picture need more digits than bfloat16 has.
+            with torch.autocast(tokens.device.type, enabled=False):
+                pointed = self.head.pointer(
+                    tokens.float(), prefix.hidden.float(), group.prefix, group.prefix_valid, group.turns
+                )
+                warped, mass, matte = warp(
+                    pointed,
+                    group.table,
+                    prefix.mattes,
+                    group.grid,
+                    self.patch,
+                    len(tokens),
+                    1.0 if self.training else PREFERENCE,
+                )
+        clean, mixture = self.head(
+            tokens,
+            seen.features.levels,
+            seen.film,
+            t[group.members],
+            seen.noise,
+            seen.base,
+            seen.mask,
+            group.recalls,
+            inputs.has_base[group.members],
+            warped,
+            mass,
+            matte,
+            group.grid,
+        )
+        return clean, mixture, pointed
+
+    def joint_text(self, states: Tensor, added: Tensor | None) -> list[KeyValues]:
+        """Keys and values per block of the frames' texts, `joint` layout: states [N, text width] packed frame after
+        frame, `added` [N, C] each row's frame indicator."""
+        x = self.y_embedder(states)
+        if added is not None:
+            x = x + added
+        return [block.cross_attn.key_values(x) for block in self.trunk]
+
+    def predict_noise(
+        self,
+        tokens: Tensor,
+        t: Tensor,
+        pack: JointPack,
+        rope: RopeTable,
+        text: list[KeyValues],
+        added: Tensor | None,
+    ) -> Tensor:
+        """Noise in the targets, `joint` layout: every frame sees every other of its sample, and reads its own text.
+
+        tokens [N, (c+1)*P*P] of all frames, the targets' noisy; t [S] in 0..999, which modulates conditioning frames
+        too; added [N, C] each row's indicator. Returns [target rows, P*P*out_channels], channel last.
+        """
+        frames = pack.frames
+        x = self.x_embedder(tokens)
+        if added is not None:
+            x = x + added
+        embedded = self.t_embedder(t.float())
+        modulation = self.t_block(embedded).unflatten(-1, (6, -1))
+        *trunk, last = self.trunk
+        for block, read in zip(trunk, text[:-1], strict=True):
+            x, _ = block(x, modulation, frames.sample, rope, frames.plan, None, read, pack.cross_plan)
+        # Nobody reads what the last block makes of conditioning frames.
+        x, _ = last(
+            x,
+            modulation,
+            frames.sample,
+            rope,
+            pack.target_plan,
+            None,
+            text[-1],
+            pack.target_cross_plan,
+            pack.targets,
+        )
+        shift, scale = (self.final_table + embedded[:, None]).unbind(1)
+        sample = frames.sample[pack.targets]
+        x = F.layer_norm(x, x.shape[-1:], eps=1e-6)
+        out: Tensor = self.output(x * (1 + scale[sample]) + shift[sample])
+        return out

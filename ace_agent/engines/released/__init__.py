@@ -1,0 +1,1 @@
+"""ACE-0.6B, the released model."""

@@ -1,0 +1,366 @@
+"""ReleasedPipeline: ACE-0.6B behind the same call as ace-mini, part by part so that it fits small machines.
+
+The text encoder runs first and is let go; then the first stage reads the pictures, the transformer denoises, the first
+stage draws. `faithful=True` does what the released code does, oddities included; the default mends what hurts a
+user: the result is sized like the current image, everything is seeded, and a turn of several images may have history.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ace_agent.engines.ace.condition_unit import MAX_IMAGES, ConditionUnit, Reference
+from ace_agent.engines.memory_budget import ModelSizes, Work, sizes_of
+from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.presets import model_folder, text_cache_home
+from ace_agent.engines.released.autoencoder import Autoencoder, FirstStage, to_picture
+from ace_agent.engines.released.converted_folder import TRANSFORMER_WEIGHTS, read_manifest, verify
+from ace_agent.engines.released.frame_texts import frame_texts, null_prompts
+from ace_agent.engines.released.joint_packing import JointDenoiser, JointSample, pad_targets, unpad_target
+from ace_agent.engines.released.memory_check import Room
+from ace_agent.engines.released.model_parts import Parts
+from ace_agent.engines.released.preprocess import check_mask
+from ace_agent.engines.released.request import (
+    FaithfulRequest,
+    PipelineOutput,
+    ProductRequest,
+    Settings,
+)
+from ace_agent.engines.released.sampling import (
+    Denoiser,
+    Sampler,
+    StepCallback,
+    guided,
+    sample_ddim,
+    sampler_named,
+)
+from ace_agent.engines.released.schedule import linear_schedule
+from ace_agent.engines.released.t5 import INDICATORS, T5TextEncoder, TextCache, TextEncoder
+from ace_agent.engines.runtime import Runtime
+from ace_agent.errors import InputError, ModelError
+
+POSTERIOR_SEED = 0
+"""Conditioning latents are drawn with a seed of their own, so that a picture depends on its seed and not on its place
+among variations."""
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """A request as the model reads it: one prompt per image (or one alone), conditioning latents [4, h, w] with their
+    masks [1, h, w], and the target's latent size and mask."""
+
+    prompts: tuple[str, ...]
+    latents: tuple[Tensor, ...]
+    masks: tuple[Tensor | None, ...]
+    shape: tuple[int, int]
+    mask: Tensor | None
+
+    def sample(self, texts: Sequence[Tensor]) -> JointSample:
+        """With one text per prompt, spread over the frames."""
+        spread = tuple(frame_texts(texts, len(self.latents)))
+        return JointSample(self.shape, self.mask, self.latents, self.masks, spread)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """States [n, C] of the prompts and of the null branch's prompts, and the indicator vectors [10, C]."""
+
+    prompts: list[Tensor]
+    null: list[Tensor]
+    indicators: Tensor
+
+    @classmethod
+    def encode(cls, encoder: TextEncoder, prompts: Sequence[str], negative: str) -> Texts:
+        """All in one call, so that the encoder is loaded once."""
+        null = null_prompts(prompts, negative)
+        states = encoder.encode([*prompts, *null, *INDICATORS])
+        count = len(prompts)
+        named = torch.stack([state[0] for state in states[2 * count :]]).float()
+        return cls(states[:count], states[count : 2 * count], named)
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """How to denoise."""
+
+    steps: int
+    guidance: float
+    rescale: float = 0.5
+    sampler: str = "ddim"
+    faithful: bool = False
+
+
+def denoise(
+    model: ACETransformer,
+    request: Conditioning,
+    texts: Texts,
+    noise: Tensor,
+    how: Denoising,
+    callback: StepCallback | None = None,
+) -> Tensor:
+    """Latents [4, h, w] of the target from noise [4, h, w]."""
+
+    def branch(states: list[Tensor]) -> Denoiser:
+        return JointDenoiser(model, [request.sample(states)], texts.indicators)
+
+    conditional = branch(texts.prompts)
+    unconditional = conditional if how.guidance == 1 else branch(texts.null)
+    predict = guided(conditional, unconditional, how.guidance, how.rescale)
+    sampler: Sampler = sampler_named(how.sampler)
+    if how.faithful:
+        sampler = partial(sample_ddim, faithful=True)
+    clean = sampler(predict, pad_targets([noise]), how.steps, schedule=linear_schedule(), callback=callback)
+    return unpad_target(clean[0], request.shape)
+
+
+class ReleasedPipeline:
+    """The released model. The parts come as functions that load them when they are first needed."""
+
+    def __init__(
+        self,
+        transformer: Callable[[], ACETransformer],
+        first_stage: Callable[[], FirstStage],
+        text_encoder: TextEncoder,
+        settings: Settings,
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        offload: bool = False,
+        weights_sha256: str = "",
+        sizes: ModelSizes | None = None,
+        vae_tiling: bool = False,
+    ) -> None:
+        """`dtype` other than float32 is autocast to, with float32 weights, as released. `sizes` None skips the check
+        of memory."""
+        self.parts = Parts(transformer, first_stage, device, offload)
+        self.text_encoder = text_encoder
+        self.settings = settings
+        self.device = device
+        self.dtype = dtype
+        self.vae_tiling = vae_tiling
+        self.weights_sha256 = weights_sha256
+        self._room = None if sizes is None else Room(sizes, device, offload=offload, tiling=vae_tiling)
+        self.name = settings.name
+        self.native_size = settings.native_size
+        self.default_steps = settings.steps
+        self.default_guidance = settings.guidance
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        offload: bool = False,
+        vae_tiling: bool = False,
+        text_cache: Path | None = None,
+    ) -> Self:
+        """A preset by name, or a folder that `ace models convert` made. Nothing heavy is loaded yet.
+
+        `device`, `dtype`, `offload` and `vae_tiling` are those of `Runtime`. Raises ModelError if the folder is
+        missing, of another model or has lost files, or the machine lacks the device; InputError for a bad name.
+        """
+        folder = model_folder(model)
+        settings = Settings.read(folder)
+        manifest = read_manifest(folder)
+        damaged = verify(folder, deep=False)
+        if damaged:
+            raise ModelError(
+                f"{folder} is not whole: {', '.join(damaged[:3])} missing or cut short",
+                "convert the model again",
+            )
+        runtime = Runtime(device, dtype, offload, vae_tiling)
+        found = runtime.torch_device()
+        place = str(found)
+        precision = runtime.torch_dtype(found)
+        encoder_hash = "".join(
+            noted["sha256"]
+            for path, noted in sorted(manifest.items())
+            if path.startswith(("text_enc", "tokenizer"))
+        )
+        sizes = sizes_of(folder)
+        encoder = T5TextEncoder(
+            folder / "text_encoder",
+            folder / "tokenizer",
+            cache=TextCache(text_cache or text_cache_home(), encoder_hash),
+            device=place,
+            offload=offload,
+        )
+
+        def transformer() -> ACETransformer:
+            loaded = ACETransformer.from_pretrained(folder / "transformer")
+            return loaded.requires_grad_(False).to("cpu" if offload else place)
+
+        def first_stage() -> FirstStage:
+            return Autoencoder.from_pretrained(
+                folder / "vae", device="cpu" if offload else place, tiling=vae_tiling
+            )
+
+        return cls(
+            transformer,
+            first_stage,
+            encoder,
+            settings,
+            device=place,
+            dtype=precision,
+            offload=offload,
+            weights_sha256=manifest[TRANSFORMER_WEIGHTS]["sha256"],
+            sizes=sizes,
+            vae_tiling=vae_tiling,
+        )
+
+    def __call__(
+        self,
+        prompt: str,
+        image: Sequence[Image.Image] = (),
+        mask: Sequence[Image.Image | None] | None = None,
+        *,
+        task: str | None = None,
+        history: Sequence[ConditionUnit] = (),
+        height: int | None = None,
+        width: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        guidance_rescale: float | None = None,
+        negative_prompt: str = "",
+        num_images_per_prompt: int = 1,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        references: Sequence[Reference] | None = None,
+        callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], Any] | None = None,
+        output_type: str = "pil",
+        sampler: str = "ddim",
+        faithful: bool = False,
+    ) -> PipelineOutput:
+        """Make or edit a picture.
+
+        Args:
+            prompt: one ACE instruction; `{image}`, `{image1}` ... name the pictures in order.
+            image: conditioning pictures of this turn, nine with the history's at most; the first is the base image if
+                the task has one.
+            mask: one per picture or None; white = region to regenerate.
+            task: catalogue id; without it, a request with pictures has a base image. Under `faithful`, a task name of
+                the released code.
+            history: condition units of earlier turns, oldest first; what goes over nine pictures is left out, the
+                oldest first.
+            height: of the output in pixels; default: the base image's, else the model's own. `width` likewise.
+            num_inference_steps: default `default_steps`. guidance_scale: 1 switches guidance off.
+            guidance_rescale: share of the conditional prediction's spread, 0 to 1.
+            negative_prompt: stands for the last prompt in the null branch.
+            num_images_per_prompt: variations, one after the other; variation k uses the seed `seed + k`.
+            seed: drawn if None, from `generator` when there is one.
+            references: ignored; the released model knows no reference pictures of objects.
+            callback_on_step_end: called as `f(pipeline, step, steps, {})` after each step, steps counted from 1.
+            output_type: "pil" is all there is.
+            sampler: "ddim", "dpm++" or "unipc".
+            faithful: as the released code does it.
+
+        Raises:
+            InputError: an argument out of its range.
+            ModelError: the machine has too little memory; said before anything is loaded.
+        """
+        steps = self.default_steps if num_inference_steps is None else num_inference_steps
+        guidance = self.default_guidance if guidance_scale is None else guidance_scale
+        rescale = self.settings.guidance_rescale if guidance_rescale is None else guidance_rescale
+        _check_arguments(output_type, steps, guidance, rescale, num_images_per_prompt, sampler)
+        masks = tuple(mask) if mask is not None else (None,) * len(image)
+        if len(image) > MAX_IMAGES:
+            raise InputError(
+                f"the model takes {MAX_IMAGES} pictures at most, not {len(image)}", "leave some out"
+            )
+        if len(masks) != len(image):
+            raise InputError(f"wanted one mask (or None) per picture, {len(image)}, got {len(masks)}")
+        for picture, drawn in zip(image, masks, strict=True):
+            check_mask(picture, drawn)
+        current = ConditionUnit(prompt, tuple(image), masks)
+        if seed is None:
+            seed = secrets.randbelow(2**31) if generator is None else _drawn(generator)
+        request = (
+            FaithfulRequest(self.settings, current, history, task, height, width)
+            if faithful
+            else ProductRequest(self.settings, current, history, task, height, width)
+        )
+        if self._room is not None:
+            read = [*request.prompts, *null_prompts(request.prompts, negative_prompt), *INDICATORS]
+            work = Work.on([request.target, *(picture.size for picture in request.pictures)])
+            self._room.check(work, self.text_encoder, read, self.parts)
+
+        texts = Texts.encode(self.text_encoder, request.prompts, negative_prompt)
+        with self.parts.first_stage.at_work() as stage:
+            posterior = None if faithful else torch.Generator().manual_seed(POSTERIOR_SEED)
+            latents = tuple(stage.encode(picture.pixels, posterior) for picture in request.pictures)
+        conditioning = Conditioning(
+            request.prompts,
+            latents,
+            tuple(picture.latent_mask for picture in request.pictures),
+            (request.target[1] // 8, request.target[0] // 8),
+            request.target_mask,
+        )
+        how = Denoising(steps, guidance, rescale, sampler, faithful)
+
+        def report(step: int, timestep: float, x: Tensor) -> None:
+            if callback_on_step_end is not None:
+                callback_on_step_end(self, step, steps, {})
+
+        with self.parts.transformer.at_work() as model, self._inference():
+            cleans = [
+                denoise(
+                    model,
+                    conditioning,
+                    texts,
+                    self._noise(conditioning.shape, seed + k, faithful),
+                    how,
+                    report,
+                )
+                for k in range(num_images_per_prompt)
+            ]
+        with self.parts.first_stage.at_work() as stage:
+            decoded = [stage.decode(clean.float()) for clean in cleans]
+        return request.output([to_picture(pixels, truncate=faithful) for pixels in decoded])
+
+    def _noise(self, shape: tuple[int, int], seed: int, faithful: bool) -> Tensor:
+        """Start noise [4, h, w]; drawn on the CPU, except that the released code draws on the device."""
+        place = self.device if faithful else "cpu"
+        generator = torch.Generator(place).manual_seed(seed)
+        return (
+            torch.randn(1, 4, shape[0] * shape[1], generator=generator, device=place)[0]
+            .unflatten(1, shape)
+            .to(self.device)
+        )
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        kind = torch.device(self.device).type
+        with torch.inference_mode(), torch.autocast(kind, self.dtype, enabled=self.dtype != torch.float32):
+            yield
+
+
+def _check_arguments(
+    output_type: str, steps: int, guidance: float, rescale: float, variations: int, sampler: str
+) -> None:
+    if output_type != "pil":
+        raise InputError(f"output_type: wanted 'pil', got {output_type!r}")
+    if not 1 <= steps <= 1000:
+        raise InputError(f"steps: wanted 1 to 1000, got {steps}")
+    if not 0 <= guidance <= 30:
+        raise InputError(f"guidance: wanted 0 to 30, got {guidance}")
+    if not 0 <= rescale <= 1:
+        raise InputError(f"guidance_rescale: wanted 0 to 1, got {rescale}")
+    if not 1 <= variations <= 16:
+        raise InputError(f"variations: wanted 1 to 16, got {variations}")
+    sampler_named(sampler)
+
+
+def _drawn(generator: torch.Generator) -> int:
+    return int(torch.randint(2**31, (), generator=generator, device=generator.device))

@@ -1,0 +1,1 @@
+"""Scoring planners on requests whose right plans are known."""

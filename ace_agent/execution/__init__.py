@@ -1,0 +1,1 @@
+"""From a plan to pictures: steps in order, history, fidelity, recipes."""

@@ -1,0 +1,162 @@
+"""What comes with a request or a plan: pictures handed over, files named, a mask. Read before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ace_agent.errors import InputError, PlanError
+from ace_agent.images.files import encode_png, read_mask, read_picture
+from ace_agent.plan import MAX_SEED, Plan, Region, Step, allowed_file, parse_reference
+from ace_memory import NewImage
+
+Handed = str | PathLike[str] | Image.Image
+MaskInput = Region | str | PathLike[str] | Image.Image
+MAX_INPUTS = 9
+
+
+@dataclass
+class Inputs:
+    """Pictures to be stored with the turn, by the reference that a plan has for each; `notices` for the user."""
+
+    pictures: dict[str, Image.Image] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many of `input`, `input1` ... there are, the mask among them."""
+        return sum(parse_reference(name).kind == "input" for name in self.pictures)
+
+    def add(self, name: str, source: Handed, kind: str = "image") -> None:
+        if kind == "mask":
+            self.pictures[name] = read_mask(_readable(source))
+        else:
+            read = read_picture(_readable(source))
+            self.pictures[name] = read.image
+            self.notices += [note for note in read.notices if note not in self.notices]
+        self.kinds[name] = kind
+        self.sources[name] = "" if isinstance(source, Image.Image) else Path(source).name
+
+    def new_images(self) -> list[NewImage]:
+        """In the order of `pictures`."""
+        return [
+            NewImage(encode_png(image), *image.size, kind=self.kinds[name], source=self.sources[name])
+            for name, image in self.pictures.items()
+        ]
+
+
+def hand_over(images: Sequence[Handed]) -> Inputs:
+    """`input`, `input1` ... in order. Raises InputError for one that cannot be read."""
+    if len(images) > MAX_INPUTS:
+        raise InputError(f"at most {MAX_INPUTS} pictures at once, got {len(images)}", "ask in several turns")
+    inputs = Inputs()
+    for number, source in enumerate(images):
+        inputs.add(f"input{number or ''}", source)
+    return inputs
+
+
+def add_files(inputs: Inputs, plan: Plan, folder: Path, allow: Iterable[Path]) -> None:
+    """The files that a plan names, inside `folder` or `allow`. One that is only ever a mask is read as a
+    mask."""
+    masks = {step.mask for step in plan.steps if isinstance(step.mask, str)}
+    pictures = {text for step in plan.steps for text in step.images}
+    allow = list(allow)
+    for text in plan.files():
+        path = allowed_file(text, folder, allow)
+        inputs.add(text, path, "mask" if text in masks - pictures else "image")
+
+
+def with_mask(plan: Plan, mask: MaskInput, inputs: Inputs) -> Plan:
+    """The plan with the user's mask on its first step that takes one: a region, `@4`, a file or a picture."""
+    wanting = [
+        index
+        for index, step in enumerate(plan.steps)
+        if step.images and step.row.mask != "none" and step.mask is None
+    ]
+    if not wanting:
+        raise InputError(
+            "this request has no picture for the mask to lie on", "name a picture, or leave the mask out"
+        )
+    value: str | Region
+    if isinstance(mask, Region) or (isinstance(mask, str) and mask.startswith("@")):
+        value = mask
+    else:
+        count = inputs.count
+        value = f"input{count or ''}"
+        inputs.add(value, mask, "mask")
+    index = wanting[0]
+    return replaced_step(plan, index, mask=value)
+
+
+def replaced_step(plan: Plan, index: int, **fields: object) -> Plan:
+    """The plan with fields of one step changed, checked anew."""
+    steps: list[Step | dict[str, object]] = list(plan.steps)
+    steps[index] = {**plan.steps[index].model_dump(), **fields}
+    return Plan.parse(
+        {**plan.model_dump(), "steps": [s if isinstance(s, dict) else s.model_dump() for s in steps]}
+    )
+
+
+def overridden(
+    plan: Plan,
+    seed: int | None,
+    variations: int,
+    steps: int | None,
+    guidance: float | None,
+    size: tuple[int, int] | None,
+) -> Plan:
+    """The user's settings where the plan leaves them open: variations and size on the results, the rest on
+    all."""
+    if not plan.steps:
+        return plan
+    outputs = plan.outputs()
+    for index, step in enumerate(plan.steps):
+        fields: dict[str, object] = {}
+        if seed is not None and step.seed is None:
+            fields["seed"] = min(seed + index, MAX_SEED)
+        if steps is not None:
+            fields["steps"] = steps
+        if guidance is not None:
+            fields["guidance"] = guidance
+        if index in outputs and variations > 1:
+            fields["variations"] = variations
+        if index in outputs and size is not None:
+            fields["size"] = size
+        if fields:
+            plan = replaced_step(plan, index, **fields)
+    return plan
+
+
+def clean_request(request: str, limit: int = 4000) -> str:
+    """One line without control characters. Raises InputError for an empty or very long request."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in request).split())
+    if not text:
+        raise InputError("the request is empty", 'say what to make: ace "a red car in a meadow"')
+    if len(text) > limit:
+        raise InputError(
+            f"the request has {len(text):,} characters, at most {limit:,} can be read", "shorten it"
+        )
+    return text
+
+
+def looks_like_a_photograph(image: Image.Image) -> bool:
+    """Whether nearly every one of its pixels has a colour of its own, as in no drawn scene."""
+    small = image.convert("RGB").resize((96, 96), Image.Resampling.NEAREST)
+    colours = np.unique(np.asarray(small).reshape(-1, 3), axis=0)
+    return len(colours) > 0.75 * 96 * 96
+
+
+def _readable(source: Handed) -> Path | Image.Image:
+    if isinstance(source, Image.Image):
+        return source
+    text = str(source)
+    if "\0" in text:
+        raise PlanError(f"{text!r} is no file name")
+    return Path(text).expanduser()

@@ -1,0 +1,135 @@
+"""Recipes: everything that made a picture, as JSON (format 1 of docs/design.md), and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+import ace_agent
+from ace_agent.errors import InputError
+from ace_agent.execution.task_runner import Call, Composite, Earlier, Pipeline
+from ace_agent.plan import MAX_SEED
+from ace_agent.plan.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class Hashes:
+    """The stored pictures of a call by their SHA-256: its own, its mask, and those of each earlier step."""
+
+    images: tuple[str, ...] = ()
+    mask: str | None = None
+    history: tuple[tuple[tuple[str, ...], str | None], ...] = ()
+
+
+def recipe_of(
+    pipeline: Pipeline, call: Call, hashes: Hashes, size: tuple[int, int], composite: Composite
+) -> dict[str, Any]:
+    """The recipe of a call's pictures, without the `variation` that each adds to it."""
+    return {
+        "format": 1,
+        "model": pipeline.name,
+        "weights_sha256": pipeline.weights_sha256,
+        "task": call.task,
+        "instruction": call.instruction,
+        "images": list(hashes.images),
+        "mask": hashes.mask,
+        "history": [
+            {
+                "task": earlier.task,
+                "instruction": earlier.instruction,
+                "images": list(images),
+                "masks": [mask],
+            }
+            for earlier, (images, mask) in zip(call.history, hashes.history, strict=True)
+        ],
+        "size": list(size),
+        "asked_size": None if call.size is None else list(call.size),
+        "seed": call.seed,
+        "steps": call.steps,
+        "guidance": call.guidance,
+        "batch": {"variations": call.variations},
+        **surroundings(pipeline),
+        "composite": composite,
+    }
+
+
+def surroundings(pipeline: Pipeline) -> dict[str, Any]:
+    """What else the bits depend on: threads, device, dtype, versions, and whether the released model's first stage
+    draws in tiles."""
+    import torch
+
+    inner = getattr(pipeline, "transformer", None)
+    tiling = getattr(pipeline, "vae_tiling", None)
+    return {
+        **({} if tiling is None else {"vae_tiling": bool(tiling)}),
+        "threads": torch.get_num_threads(),
+        "device": str(getattr(pipeline, "device", None) or getattr(inner, "device", None) or "cpu"),
+        "dtype": str(getattr(pipeline, "dtype", None) or getattr(inner, "dtype", None) or "float32"),
+        "versions": {"ace-agent": ace_agent.__version__, "torch": str(torch.__version__)},
+    }
+
+
+def call_of(recipe: Mapping[str, Any], picture: Callable[[str], Image.Image]) -> tuple[Call, int]:
+    """The call that a recipe records, and which of its variations (from 1) the recipe's picture is.
+
+    `picture` finds a stored picture by its hash. Raises InputError for a recipe that is no recipe.
+    """
+    try:
+        asked = recipe.get("asked_size")
+        call = Call(
+            task=str(recipe["task"]),
+            instruction=str(recipe["instruction"]),
+            images=tuple(picture(str(digest)) for digest in recipe["images"]),
+            mask=None if recipe["mask"] is None else picture(str(recipe["mask"])).convert("L"),
+            history=tuple(_earlier(unit, picture) for unit in recipe["history"]),
+            size=None if asked is None else (int(asked[0]), int(asked[1])),
+            seed=int(recipe["seed"]),
+            steps=int(recipe["steps"]),
+            guidance=float(recipe["guidance"]),
+            variations=int(recipe["batch"]["variations"]),
+        )
+        variation = int(recipe.get("variation", 1))
+        int(recipe["threads"])
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(f"the recipe is incomplete or damaged: {error}") from None
+    sane = (
+        call.task in TASKS
+        and 1 <= variation <= call.variations <= 16
+        and 1 <= call.steps <= 1000
+        and 0 <= call.guidance <= 100
+        and 0 <= call.seed <= MAX_SEED
+        and (call.size is None or all(16 <= side <= 10_000 for side in call.size))
+    )
+    if not sane:
+        raise InputError(
+            "the recipe asks for what no recipe of ours does", "it was changed by another program"
+        )
+    return call, variation
+
+
+def _earlier(unit: Mapping[str, Any], picture: Callable[[str], Image.Image]) -> Earlier:
+    masks: Sequence[Any] = unit["masks"]
+    mask = masks[0] if masks else None
+    return Earlier(
+        task=str(unit.get("task", "")),
+        instruction=str(unit["instruction"]),
+        images=tuple(picture(str(digest)) for digest in unit["images"]),
+        mask=None if mask is None else picture(str(mask)).convert("L"),
+    )
+
+
+@contextmanager
+def recorded_threads(recipe: Mapping[str, Any]) -> Iterator[None]:
+    """Sums over several threads are split among them, so the last bits depend on their number."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(max(int(recipe["threads"]), 1), 1024))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

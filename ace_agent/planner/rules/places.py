@@ -1,0 +1,209 @@
+"""Which picture goes where: the order of a step's images, and the side that a widened picture grows on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ace_agent.planner.rules.mentions import IT, OTHER
+from ace_agent.planner.rules.tables import wordset
+from ace_agent.planner.rules.tokens import Token
+
+if TYPE_CHECKING:
+    from ace_agent.plan import Region
+
+_INTO = frozenset({"on", "onto", "to", "into", "for", "over", "upon"})
+_FROM = frozenset({"from", "of", "in"})
+
+
+class _Draft(Protocol):
+    task: str
+    base: str | None
+
+
+def arrange(
+    task: str,
+    tokens: Sequence[Token],
+    base: str | None,
+    named: Sequence[str],
+    chosen: str | None,
+    drafts: Sequence[_Draft],
+    other: str | None = None,
+) -> tuple[str, ...]:
+    """The images of a step that takes several, in the catalogue's order.
+
+    Args:
+        task: catalogue id.
+        tokens: the clause.
+        base: the picture the clause works on.
+        named: the pictures it names, in order of speaking.
+        chosen: the picture that a clause before it chose.
+        drafts: the steps before it.
+        other: the newest picture that the clause does not name.
+    """
+    spoken: list[str] = []
+    for token in tokens:
+        if not token.has("IMG"):
+            continue
+        for image in token.images:
+            real = (
+                base
+                if image == IT
+                else next((n for n in named if n not in spoken), None)
+                if image == OTHER
+                else image
+            )
+            if real and real not in spoken and (real in named or real == base):
+                spoken.append(real)
+    if task == "style_reference":
+        return _style(tokens, spoken, base, other)
+    if len(spoken) < 2 and chosen and chosen not in spoken:
+        spoken.insert(0, chosen)
+    if len(spoken) < 2 and task in ("fuse_layers", "multi_control") and not named and len(drafts) >= 2:
+        return f"${len(drafts) - 1}", f"${len(drafts)}"
+    if len(spoken) == 1 and not drafts and other and task == "fuse_layers":
+        spoken.insert(0, other)
+    if len(spoken) == 1 and drafts and f"${len(drafts)}" not in spoken:
+        spoken.insert(0, f"${len(drafts)}")
+    if len(spoken) < 2 and base and base not in spoken:
+        spoken.insert(0, base)
+    if task == "try_on" and len(spoken) >= 2:
+        return _pair(tokens, spoken, base, _garment_first(tokens, spoken, base))
+    if task == "face_swap" and len(spoken) >= 2:
+        return _pair(tokens, spoken, base, _face_first(tokens, spoken, base))
+    return tuple(spoken)
+
+
+def _style(
+    tokens: Sequence[Token], spoken: list[str], base: str | None, other: str | None
+) -> tuple[str, ...]:
+    """Content, then style; the style alone when a new picture is described."""
+    if len(spoken) == 1:
+        only = spoken[0]
+        created = _creates(tokens)
+        if base and base != only and not created:
+            return base, only
+        if other and other != only and not created:
+            return other, only
+        return (only,)
+    if len(spoken) < 2:
+        return (base,) if base else ()
+    places = {s: i for i, t in enumerate(tokens) if t.has("IMG") for s in _real(t, base)}
+    giving = next(
+        (
+            i
+            for i, t in enumerate(tokens)
+            if t.has("STYLEWORD")
+            and i + 1 < len(tokens)
+            and any(x.text in _FROM or x.text in ("used", "as", "like") for x in tokens[i + 1 : i + 3])
+        ),
+        None,
+    )
+    first, second = spoken[0], spoken[1]
+    if giving is not None:
+        after = [s for s in spoken if places.get(s, -1) > giving]
+        if after:
+            style = after[0]
+            return next(s for s in spoken if s != style), style
+    lead = [t.text for t in tokens[: places.get(first, 0)]]
+    between = [t.text for t in tokens[places.get(first, 0) : places.get(second, 0)]]
+    if lead and lead[0] in wordset("style-givers") and any(w in wordset("style-takers") for w in between):
+        if lead[0] == "give" and "of" not in between[:3] and "'s" not in between:
+            return first, second
+        return second, first
+    if (
+        tokens
+        and tokens[0].text in ("in", "like", "following", "matching", "with")
+        and places.get(first, 9) <= 4
+        and tokens[0].text != "give"
+    ):
+        return second, first
+    return first, second
+
+
+def _creates(tokens: Sequence[Token]) -> bool:
+    """Whether a clause describes something new to draw, rather than a picture to redo."""
+    for at, token in enumerate(tokens):
+        if token.text in ("a", "an", "some", "two", "three"):
+            before = tokens[at - 1] if at else None
+            return before is None or before.has("VCREATE") or before.text in ("me", "of")
+        if token.has("PRON") and not any(t.text in (",", "draw") for t in tokens[at:]):
+            break
+    return any(t.has("QUOTE") for t in tokens)
+
+
+def _real(token: Token, base: str | None) -> list[str]:
+    return [base if i == IT and base else i for i in token.images]
+
+
+def _pair(tokens: Sequence[Token], spoken: list[str], base: str | None, flipped: bool) -> tuple[str, ...]:
+    return (spoken[1], spoken[0]) if flipped else (spoken[0], spoken[1])
+
+
+def _spot(tokens: Sequence[Token], image: str, base: str | None) -> int:
+    return next((i for i, t in enumerate(tokens) if t.has("IMG") and image in _real(t, base)), -1)
+
+
+def _garment_first(tokens: Sequence[Token], spoken: Sequence[str], base: str | None) -> bool:
+    """Whether the first picture spoken of is the garment's."""
+    one, two = (_spot(tokens, s, base) for s in spoken[:2])
+    if one < 0 or two < 0:
+        return False
+    before = tokens[:one]
+    between = tokens[one + 1 : two]
+    a, b = tokens[one], tokens[two]
+    if (
+        before
+        and before[0].text in ("change", "replace", "swap", "switch", "exchange")
+        and any(t.has("GARMENT") for t in before)
+    ):
+        return False
+    said_person = any(
+        t.has("PERSON") or t.text in ("wear", "wearing", "wears", "dress", "model") for t in before
+    )
+    said_garment = any(t.has("GARMENT") for t in before)
+    if said_garment and not said_person and (any(t.text in _INTO or t.has("PERSON") for t in between)):
+        return True
+    if said_person and not said_garment:
+        return False
+    if a.has("KGARMENT") and not a.has("KPERSON") and b.has("KPERSON"):
+        return True
+    if b.has("KGARMENT") and not b.has("KPERSON") and a.has("KPERSON"):
+        return False
+    return bool(before and before[0].text in wordset("garment-movers")) and any(
+        t.text in _INTO for t in between
+    )
+
+
+def _face_first(tokens: Sequence[Token], spoken: Sequence[str], base: str | None) -> bool:
+    """Whether the first picture spoken of gives the face."""
+    one, two = (_spot(tokens, s, base) for s in spoken[:2])
+    if one < 0 or two < 0:
+        return False
+    before = [t.text for t in tokens[:one]]
+    between = [t.text for t in tokens[one + 1 : two]]
+    if any(t.has("FACESWAP") for t in tokens):
+        return any(w in _INTO for w in between) and any(w in ("from", "of") for w in before[-2:])
+    if any(w in wordset("face-swappers") for w in before):
+        return False
+    moves = any(w in wordset("face-movers") for w in before)
+    return (
+        moves
+        and any(w in ("face", "head", "faces") for w in (*before, *between))
+        and any(w in _INTO or w in ("in", "and") for w in between)
+    )
+
+
+def outpaint_region(tokens: Sequence[Token]) -> Region:
+    """The side on which a picture is to grow; ``middle`` stands for every side."""
+    from ace_agent.plan import Region
+
+    sides: dict[str, Literal["left", "right", "top", "bottom"]] = {
+        "left": "left", "leftwards": "left", "left hand": "left", "right": "right", "rightwards": "right",
+        "right hand": "right", "top": "top", "up": "top", "upward": "top", "upwards": "top", "above": "top",
+        "sky": "top", "more sky": "top", "bottom": "bottom", "down": "bottom", "downward": "bottom",
+        "downwards": "bottom", "below": "bottom", "ground": "bottom", "far left": "left",
+        "far right": "right", "headroom": "top", "more headroom": "top",
+    }  # fmt: skip
+    named = list(dict.fromkeys(sides[t.text] for t in tokens if t.text in sides))
+    return Region(side=named[0] if len(named) == 1 else "middle")

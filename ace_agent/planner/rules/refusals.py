@@ -1,0 +1,89 @@
+"""Requests that no plan can serve: empty, endless, unreadable, or about something other than pictures."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+from ace_agent.errors import PlanError
+from ace_agent.planner.rules import spelling
+from ace_agent.planner.rules.lexicon import single_words, slang
+from ace_agent.planner.rules.tables import rows, wordset
+from ace_agent.planner.rules.tokens import LONGEST_REQUEST, plain
+
+_WAY_OUT = "say what to draw or what to change, for example: make the sky pink"
+
+
+def check_text(request: str) -> str:
+    """The request in plain form.
+
+    Raises PlanError when it is empty, longer than :data:`LONGEST_REQUEST`, or holds no words.
+    """
+    text = plain(request)
+    if not text:
+        raise PlanError("the request is empty", _WAY_OUT)
+    if len(text) > LONGEST_REQUEST:
+        raise PlanError(
+            f"the request has {len(text):,} characters, more than {LONGEST_REQUEST:,}",
+            "say it in a few sentences",
+        )
+    letters = [c for c in text if c.isalpha()]
+    if not letters and not re.search(r"@\d", text):
+        raise PlanError("there are no words in the request", _WAY_OUT)
+    foreign = [c for c in letters if not unicodedata.name(c, "").startswith("LATIN")]
+    if letters and len(foreign) > len(letters) / 2:
+        raise PlanError("the request is in a script this planner cannot read", "say it in English")
+    return text
+
+
+_START = (
+    r"^(?:\W*(?:please|can|could|would|will|you|hey|hi|kindly|now|then|ok|okay|so|i want you to|i need you to|"
+    r"i'd like you to|i would like you to|just|also|and|quickly|go|help me)\b\W*)*"
+)
+
+
+@cache
+def _elsewhere() -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(row.replace("<start>", _START), re.IGNORECASE) for row in rows("elsewhere"))
+
+
+def check_purpose(text: str) -> None:
+    """Raises PlanError when a request wants something that has nothing to do with making pictures."""
+    bare = re.sub(r'"[^"]*"', '""', text)
+    if gibberish(bare) and not re.search(r"@\d|\"", bare):
+        raise PlanError("the request makes no sense to this planner", _WAY_OUT)
+    if re.fullmatch(rf"(?:{'|'.join(rows('talk'))})[\s!.?,]*", bare, re.IGNORECASE):
+        raise PlanError("that asks for no picture", _WAY_OUT)
+    if any(pattern.search(bare) for pattern in _elsewhere()):
+        raise PlanError("only pictures can be made and edited here", _WAY_OUT)
+
+
+def gibberish(text: str) -> bool:
+    """Whether most words of a text are no words that the planner knows, nor slips of any."""
+    words = re.findall(r"[^\W\d_]+", re.sub(r'"[^"]*"', "", text).lower())
+    if not words:
+        return True
+    long = [w for w in words if len(w) > 2]
+    good = sum(_worded(w) for w in long)
+    short = any(w in wordset("short-words") for w in words if len(w) <= 2)
+    return len(long) - good > good or (good == 0 and not short)
+
+
+def _worded(word: str) -> bool:
+    known = (
+        word in spelling.ranks()
+        or spelling.stem(word) in spelling.ranks()
+        or word in single_words()
+        or word in slang()
+    )
+    if known or not re.search("[aeiouy]", word):
+        return known
+    return len(word) > 3 and spelling.mend(word, single_words()) != word
+
+
+def refuse(text: str) -> PlanError:
+    """The refusal of a request in which nothing to do was found."""
+    if gibberish(text):
+        return PlanError("the request makes no sense to this planner", _WAY_OUT)
+    return PlanError("the request names nothing to make or change", _WAY_OUT)

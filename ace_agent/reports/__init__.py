@@ -1,0 +1,1 @@
+"""Pages and sheets for people to look at: HTML exports and contact sheets."""

@@ -1,0 +1,187 @@
+"""A conversation as one self-contained HTML page: its tree of turns, plans, before and after, recipes."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from ace_agent.conversation import Dialogue
+from ace_agent.errors import InputError
+from ace_agent.images.files import encode_png
+from ace_agent.plan import Plan
+from ace_agent.turns import Picture, Turn
+
+MAX_SIDE = 512
+"""Larger pictures are embedded smaller; the page is for looking."""
+SHOWN = 320
+"""Widest that a picture is shown; the same as in the style below."""
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8885; --soft: #8881; --mark: #c2410c; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 70rem; padding: 2rem 1rem; }
+h1 { margin: 0; } header p, time, figcaption, .note { color: color-mix(in srgb, currentColor 65%, transparent); }
+article { border: 1px solid var(--line); border-radius: .75rem; margin: 1rem 0; padding: 1rem; }
+article.tip { border-color: var(--mark); box-shadow: 0 0 0 1px var(--mark); }
+article.off { background: var(--soft); }
+h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; } h2 small { font-weight: normal; }
+.branch { border-left: 3px solid var(--line); margin-left: .5rem; padding-left: 1rem; }
+.branch .branch .branch { margin-left: 0; padding-left: .25rem; }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center; margin: .75rem 0; }
+figure { margin: 0; max-width: 100%; } figcaption { font-size: .85rem; }
+img { display: block; border-radius: .4rem; max-width: min(100%, 20rem); min-width: 8rem; height: auto;
+  background: repeating-conic-gradient(#8883 0 25%, transparent 0 50%) 0 0 / 16px 16px; }
+.arrow { font-size: 1.5rem; } .status { color: var(--mark); }
+details { margin-top: .4rem; } summary { cursor: pointer; }
+pre { background: var(--soft); border-radius: .4rem; font-size: .8rem; overflow-x: auto; padding: .6rem; }
+"""
+
+
+def write_gallery(dialogue: Dialogue, path: Path, force: bool = False) -> Path:
+    """Write the page whole; never over another file unless `force`. Raises InputError where it cannot be
+    written."""
+    path = Path(path)
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already", "choose another name, or --force to write over it")
+    text = page(dialogue)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}", "choose another folder") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}", "free some space") from None
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def page(dialogue: Dialogue) -> str:
+    """The page's HTML: no script, and nothing fetched from anywhere."""
+    turns = dialogue.turns(everything=True)
+    name = html.escape(dialogue.conversation)
+    on_path = [turn.id for turn in dialogue.turns()]
+    children: dict[int | None, list[Turn]] = {}
+    for turn in turns:
+        children.setdefault(turn.parent, []).append(turn)
+    count = sum(len(turn.made) for turn in turns)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{name}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header><h1>{name}</h1><p>{len(turns)} turns, {count} pictures made</p></header>
+<main>
+{_tree(dialogue, children, on_path)}
+</main>
+</body>
+</html>
+"""
+
+
+def _tree(dialogue: Dialogue, children: dict[int | None, list[Turn]], on_path: list[int]) -> str:
+    """Every turn after the one it followed. At a fork the way to the tip (else the youngest) goes on at the same
+    depth, after the others, which are set in. No recursion: one can fork at every turn."""
+    parts: list[str] = []
+    todo: list[Turn | str] = _below(children.get(None, []), on_path)
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            parts.append(item)
+        else:
+            parts.append(_turn(dialogue, item, on_path))
+            todo += _below(children.get(item.id, []), on_path)
+    return "\n".join(parts)
+
+
+def _below(turns: list[Turn], on_path: list[int]) -> list[Turn | str]:
+    """The turns after one, the last to be shown first."""
+    if not turns:
+        return []
+    main = next((turn for turn in turns if turn.id in on_path), turns[-1])
+    shown: list[Turn | str] = [main]
+    for turn in reversed([turn for turn in turns if turn is not main]):
+        shown += ["</section>", turn, '<section class="branch">']
+    return shown
+
+
+def _turn(dialogue: Dialogue, turn: Turn, on_path: list[int]) -> str:
+    kind = "tip" if on_path and turn.id == on_path[-1] else "on" if turn.id in on_path else "off"
+    status = "" if turn.status == "done" else f' <span class="status">{html.escape(turn.status)}</span>'
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(turn.created))
+    notes = "".join(f'<p class="note">{html.escape(note)}</p>' for note in turn.notes)
+    return f"""<article class="{kind}" id="turn-{turn.number}">
+<h2>{turn.number}. {html.escape(turn.request)}{status} <small><time>{when}</time></small></h2>
+{_pictures(dialogue, turn)}{notes}
+{_details("plan", _plan_text(turn.plan)) if turn.plan.steps else ""}
+</article>"""
+
+
+def _pictures(dialogue: Dialogue, turn: Turn) -> str:
+    """What came with the turn, then each result after the picture it was made from."""
+    parts = []
+    shown = set()
+    last = ""
+    for picture in turn.made:
+        before = None if picture.forgotten else dialogue.before(picture.id)
+        if before is not None and before.id not in shown:
+            parts.append(_figure(before))
+            shown.add(before.id)
+            last = before.id
+        if before is not None and before.id == last:
+            parts.append('<span class="arrow" aria-hidden="true">→</span>')
+        parts.append(_figure(picture))
+        shown.add(picture.id)
+        last = picture.id
+    parts = [_figure(picture) for picture in turn.attached if picture.id not in shown] + parts
+    return f'<div class="pictures">{"".join(parts)}</div>' if parts else ""
+
+
+def _figure(picture: Picture) -> str:
+    told = f"{picture.id}, {picture.size[0]} x {picture.size[1]}"
+    told += ", mask" if picture.kind == "mask" else f", {picture.source}" if picture.source else ""
+    if picture.forgotten:
+        return f"<figure><figcaption>{html.escape(told)}, forgotten</figcaption></figure>"
+    recipe = ""
+    if picture.recipe is not None:
+        recipe = _details("recipe", json.dumps(picture.recipe, indent=1, ensure_ascii=False))
+    alt = html.escape(picture.caption or picture.source or picture.kind, quote=True)
+    image = f'<img src="{_data_uri(picture.image)}" alt="{alt}" width="{min(picture.size[0], SHOWN)}">'
+    return f"<figure>{image}<figcaption>{html.escape(told)}</figcaption>{recipe}</figure>"
+
+
+def _data_uri(image: Image.Image) -> str:
+    if max(image.size) <= MAX_SIDE:
+        return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode()
+    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    if image.mode == "RGBA":
+        return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode()
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=90)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def _plan_text(plan: Plan) -> str:
+    from ace_agent.plan.yaml_file import PlanFile
+
+    return PlanFile.new(plan).text()
+
+
+def _details(title: str, text: str) -> str:
+    return f"<details><summary>{title}</summary><pre>{html.escape(text)}</pre></details>"

@@ -1,0 +1,1 @@
+"""One folder an operation: `api` checks and chooses, `reference` is the oracle, `triton` and `cpu` are fast."""

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from ace_agent.data.sample import Split
+from ace_agent.data.scenes.wording_tables import TABLES
+from ace_agent.data.scenes.wordings import article, compose, listed, plural, wordings
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_every_request_has_enough_wordings_and_no_two_splits_share_one(kind: str) -> None:
+    found = wordings(kind)
+    assert len(found.train) >= 8
+    assert len(found.validation) == len(found.held_out) == 3
+    together = [*found.train, *found.validation, *found.held_out]
+    distinct = set(together) - ({"=<caption>", "=<caption>."} if kind == "text_to_image" else set())
+    assert len(distinct) >= 14
+    assert not set(found.train) & {*found.validation, *found.held_out}
+    assert not set(found.validation) & set(found.held_out)
+
+
+def test_wordings_of_a_split_stay_in_it() -> None:
+    """A held-out instruction has never been seen whole, whatever manners it came with."""
+    slots = {"the": "the dog"}
+    said: dict[Split, set[str]] = {}
+    splits: tuple[Split, ...] = ("train", "validation", "held-out")
+    for split in splits:
+        rng = random.Random(1)
+        said[split] = {compose(rng, split, "remove", slots).lower() for _ in range(600)}
+    assert not said["train"] & said["validation"]
+    assert not said["train"] & said["held-out"]
+    assert not said["validation"] & said["held-out"]
+
+
+def test_a_picture_is_mentioned_at_most_once_and_often_not() -> None:
+    rng = random.Random(0)
+    said = [compose(rng, "train", "remove", {"the": "the dog", "thing": "dog"}) for _ in range(400)]
+    assert all(text.count("{image}") <= 1 for text in said)
+    share = sum("{image}" in text for text in said) / len(said)
+    assert 0.2 < share < 0.7
+    assert not any(mark in text for text in said for mark in "<>~@^=%")
+
+
+def test_a_maps_name_needs_no_pronoun() -> None:
+    """ "turn the contour it into ..." was once an instruction."""
+    rng = random.Random(0)
+    for _ in range(300):
+        text = compose(rng, "train", "contour_to_image", {"caption": "a dog"})
+        assert not any(
+            f"{word} {pronoun} " in text for word in ("contour", "outline") for pronoun in ("it", "this")
+        )
+
+
+@pytest.mark.parametrize(
+    ("phrase", "expected"),
+    [
+        ("dog", "a dog"),
+        ("owl", "an owl"),
+        ("unicorn", "a unicorn"),
+        ("ufo", "a ufo"),
+        ("orange car", "an orange car"),
+        ("umbrella", "an umbrella"),
+        ("hourglass", "an hourglass"),
+        ("bread", "bread"),
+        ("santa", "santa"),
+        ("car made of bread", "a car made of bread"),
+    ],
+)
+def test_article(phrase: str, expected: str) -> None:
+    assert article(phrase) == expected
+
+
+def test_plurals_take_no_article() -> None:
+    assert article("red cherries", plural=True) == "red cherries"
+
+
+@pytest.mark.parametrize(
+    ("noun", "expected"),
+    [
+        ("dog", "dogs"),
+        ("fox", "foxes"),
+        ("bus", "buses"),
+        ("mouse", "mice"),
+        ("police officer", "police officers"),
+        ("butterfly", "butterflies"),
+        ("monkey", "monkeys"),
+        ("tomato", "tomatoes"),
+        ("sheep", "sheep"),
+        ("church", "churches"),
+        ("woman", "women"),
+    ],
+)
+def test_plural(noun: str, expected: str) -> None:
+    assert plural(noun) == expected
+
+
+def test_lists() -> None:
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c"]) == "a, b and c"

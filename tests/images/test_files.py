@@ -1,0 +1,199 @@
+"""Pictures that break programs, and files that must not be lost."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ace_agent.errors import InputError
+from ace_agent.images.files import (
+    MAX_PIXELS,
+    embed_recipe,
+    encode_png,
+    read_mask,
+    read_picture,
+    read_recipe,
+    side_by_side,
+    write_png,
+)
+
+
+def noise(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds next to nothing."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(b"\0"))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_an_opaque_picture_comes_back_as_it_is(tmp_path: Path) -> None:
+    pixels = noise(20, 30, 3)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    read = read_picture(tmp_path / "a.png")
+    assert read.notices == ()
+    assert read.image.mode == "RGB"
+    assert np.array_equal(np.asarray(read.image), pixels)
+
+
+def test_alpha_palette_and_grey_are_kept_as_colour(tmp_path: Path) -> None:
+    pixels = noise(20, 20, 4)
+    Image.fromarray(pixels).save(tmp_path / "rgba.png")
+    assert np.array_equal(np.asarray(read_picture(tmp_path / "rgba.png").image), pixels)
+    Image.fromarray(noise(20, 20, 3)).quantize(16).save(tmp_path / "palette.png")
+    assert read_picture(tmp_path / "palette.png").image.mode == "RGB"
+    Image.fromarray(noise(20, 20, 3)).quantize(16).save(tmp_path / "clear.gif", transparency=0)
+    assert read_picture(tmp_path / "clear.gif").image.mode == "RGBA"
+    Image.fromarray(noise(20, 20)).save(tmp_path / "grey.png")
+    assert read_picture(tmp_path / "grey.png").image.mode == "RGB"
+    Image.fromarray(noise(20, 20, 4)).convert("LA").save(tmp_path / "la.png")
+    assert read_picture(tmp_path / "la.png").image.mode == "RGBA"
+    Image.fromarray(noise(20, 20, 4), "CMYK").save(tmp_path / "print.jpg")
+    assert read_picture(tmp_path / "print.jpg").image.mode == "RGB"
+
+
+def test_sixteen_bits_become_eight_with_a_notice(tmp_path: Path) -> None:
+    values = np.linspace(0, 65535, 400).astype(np.uint16).reshape(20, 20)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    read = read_picture(tmp_path / "deep.png")
+    assert "8 bits" in read.notices[0]
+    assert np.array_equal(np.asarray(read.image)[..., 0], np.round(values / 257))
+
+
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
+    image = Image.fromarray(noise(20, 40, 3))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.png", exif=exif)
+    read = read_picture(tmp_path / "turned.png").image
+    assert read.size == (20, 40)
+    assert np.array_equal(np.asarray(read), np.rot90(np.asarray(image), -1))
+
+
+def test_a_huge_picture_is_refused_before_decoding(tmp_path: Path) -> None:
+    (tmp_path / "huge.png").write_bytes(png_header(20_000, 20_000))
+    start = time.perf_counter()
+    with pytest.raises(InputError, match=r"huge\.png"):
+        read_picture(tmp_path / "huge.png")
+    assert time.perf_counter() - start < 1
+    (tmp_path / "large.png").write_bytes(png_header(MAX_PIXELS // 1000 + 1, 1000))
+    with pytest.raises(InputError, match=r"megapixels.*smaller"):
+        read_picture(tmp_path / "large.png")
+
+
+@pytest.mark.parametrize(
+    "case", ["missing", "empty", "text", "cut", "folder", "tiny", "header", "nul", "wrong"]
+)
+def test_what_is_no_picture_is_one_line(tmp_path: Path, case: str) -> None:
+    whole = encode_png(Image.fromarray(noise(40, 40, 3)))
+    data = {
+        "empty": b"",
+        "text": b"hello there, this is text\n" * 9,
+        "cut": whole[: len(whole) // 2],
+        "tiny": encode_png(Image.new("RGB", (7, 7))),
+        "header": whole[:20],
+        "wrong": png_header(64, 64),
+    }
+    path = tmp_path / "nul\0.png" if case == "nul" else tmp_path / f"{case}.png"
+    if case == "folder":
+        path.mkdir()
+    elif case in data:
+        path.write_bytes(data[case])
+    with pytest.raises(InputError) as error:
+        read_picture(path)
+    assert "\n" not in str(error.value)
+    assert case == "nul" or case in str(error.value)
+
+
+def test_a_mask_is_brightness_or_what_was_erased(tmp_path: Path) -> None:
+    assert read_mask(Image.new("RGB", (20, 20), "white")).getextrema() == (255, 255)
+    erased = Image.new("RGBA", (20, 20), (0, 0, 0, 255))
+    erased.paste((0, 0, 0, 0), (0, 0, 10, 20))
+    assert read_mask(erased).getpixel((5, 5)) == 255
+    assert read_mask(erased).getpixel((15, 5)) == 0
+
+
+def test_a_recipe_goes_in_and_comes_out_with_the_same_pixels(tmp_path: Path) -> None:
+    image = Image.fromarray(noise(20, 20, 4))
+    recipe = {"format": 1, "instruction": "ein Füchslein 🦊", "seed": 2**62}
+    path = write_png(tmp_path / "a.png", encode_png(image, recipe))
+    assert read_recipe(path) == recipe
+    assert np.array_equal(np.asarray(Image.open(path)), np.asarray(image))
+    assert Image.open(path).text["ace-recipe"]  # type: ignore[attr-defined]
+    assert embed_recipe(encode_png(image), recipe) == encode_png(image, recipe)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encode_png(Image.new("RGB", (20, 20))),
+        b"",
+        b"text",
+        encode_png(Image.new("RGB", (20, 20)), {"format": 2}),
+    ],
+)
+def test_a_picture_without_a_recipe_says_so(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(InputError) as error:
+        read_recipe(tmp_path / "a.png")
+    assert "\n" not in str(error.value)
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    png = encode_png(Image.new("RGB", (20, 20)))
+    path = write_png(tmp_path / "new" / "a.png", png)
+    assert path.read_bytes() == png
+    with pytest.raises(InputError, match="exists already"):
+        write_png(path, b"other")
+    assert path.read_bytes() == png
+    assert write_png(path, b"other", force=True).read_bytes() == b"other"
+    assert [item.name for item in path.parent.iterdir()] == ["a.png"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    with pytest.raises(InputError, match="is a folder"):
+        write_png(tmp_path, png)
+    with pytest.raises(InputError, match="cannot be written"):
+        write_png(path / "b.png", png)
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two commands write to one name at once: the second one must not win silently."""
+    path = tmp_path / "a.png"
+    link = os.link
+
+    def late(source: Path, target: Path) -> None:
+        path.write_bytes(b"theirs")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(InputError, match="exists already"):
+        write_png(path, b"mine")
+    assert path.read_bytes() == b"theirs"
+
+
+def test_side_by_side_keeps_both(tmp_path: Path) -> None:
+    left, right = Image.new("RGB", (20, 40), "red"), Image.new("RGBA", (30, 20), "blue")
+    sheet = side_by_side(left, right)
+    assert sheet.size == (20 + 8 + 60, 40)
+    assert sheet.getpixel((5, 5)) == (255, 0, 0)
+    assert sheet.getpixel((60, 20)) == (0, 0, 255)
+    assert BytesIO(encode_png(sheet)).read(4) == b"\x89PNG"

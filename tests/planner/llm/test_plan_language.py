@@ -1,0 +1,73 @@
+"""The plan language: what is written can be read, and the grammar lets nothing else be written."""
+
+from __future__ import annotations
+
+import llguidance
+import pytest
+
+from ace_agent.plan.tasks import TASKS
+from ace_agent.planner import Context, KnownImage
+from ace_agent.planner.instructions import phrase
+from ace_agent.planner.llm.plan_language import Line, Script, grammar, parse, prompt
+
+SCRIPT = Script(
+    (
+        Line("edit_color", ("@1",), None, "make the sky pink"),
+        Line("inpaint", ("$1",), "@2", "a pond"),
+        Line("grayscale", ("$2",)),
+    )
+)
+
+
+def accepts(lark: str, text: str) -> bool:
+    tokenizer = llguidance.LLTokenizer("byte")
+    matcher = llguidance.LLMatcher(tokenizer, lark)
+    assert not matcher.get_error()
+    for token in text.encode():
+        if not matcher.consume_token(token):
+            return False
+    return bool(matcher.is_accepting())
+
+
+def test_a_script_reads_back_as_it_was_written() -> None:
+    assert str(SCRIPT) == "edit_color @1: make the sky pink\ninpaint $1 mask @2: a pond\ngrayscale $2:"
+    assert parse(str(SCRIPT)) == SCRIPT
+    assert parse("goto @3") == Script(goto="@3")
+    assert parse(str(Script())) == Script()
+
+
+@pytest.mark.parametrize("text", ["", "sure, here is your plan", "fly @1: away", "edit_color @0: x", "{}"])
+def test_nonsense_is_a_refusal(text: str) -> None:
+    assert parse(text) == Script()
+
+
+def test_the_grammar_takes_every_script_and_only_pictures_that_are_there() -> None:
+    lark = grammar(images=2)
+    assert accepts(lark, str(SCRIPT))
+    assert accepts(lark, "refuse")
+    assert accepts(lark, "goto @2")
+    assert not accepts(lark, "goto @3")
+    assert not accepts(lark, "edit_color @3: make it red")
+    assert not accepts(lark, "hello")
+    assert accepts(grammar(images=0), "text_to_image: a fox")
+    assert not accepts(grammar(images=0), "goto @1")
+    assert accepts(grammar(images=0, inputs=1), "grayscale input:")
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_every_task_has_wording_with_and_without_words(task: str) -> None:
+    row = TASKS[task]
+    said = phrase(task, "a red hat", max(row.min_images, 1))
+    assert "a red hat" in said.lower()
+    bare = phrase(task, "", row.max_images)
+    for text in (said, bare):
+        assert "{text}" not in text
+        assert "{image1}" not in text or row.max_images > 1
+
+
+def test_the_prompt_shows_pictures_and_request() -> None:
+    known = Context((KnownImage("@1", "image", "a fox", 1),), "@1", ("@1",), inputs=1)
+    text = prompt("make it blue", known)
+    assert "@1 a fox" in text
+    assert "request: make it blue" in text
+    assert "input" in text

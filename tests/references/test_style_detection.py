@@ -1,0 +1,85 @@
+"""Reference pictures come in the drawing style that things have in the person's pictures."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ace_agent.data.scenes.render import Renderer
+from ace_agent.data.scenes.scene import Background, Object, Scene
+from ace_agent.engines.ace.condition_unit import ConditionUnit
+from ace_agent.engines.mini.pipeline import ACEPipeline
+from ace_agent.references.library import Look, ReferenceLibrary, library
+from ace_agent.references.sprites import Sprites
+from ace_agent.references.style_detection import DrawnStyles
+from ace_agent.references.vocabulary import STYLES
+
+RENDERER = Renderer(Sprites.load(), 128)
+
+
+def scene(name: str, style: str, color: str = "") -> Image.Image:
+    thing = Object(name, style, x=0.6, y=0.9, size=0.4, color=color)
+    return Image.fromarray(RENDERER.render(Scene(Background("forest", seed=2), (thing,))).image)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> ReferenceLibrary:
+    return library()
+
+
+@pytest.fixture(scope="module")
+def styles(pictures: ReferenceLibrary) -> DrawnStyles:
+    return DrawnStyles(pictures)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_things_style_is_seen_whatever_its_colour_and_the_pictures_size(
+    styles: DrawnStyles, style: str
+) -> None:
+    picture = scene("tent", style, "purple").resize((300, 300))
+    wide = Image.new("RGB", (600, 300), "teal")
+    wide.paste(picture, (200, 0))
+    assert styles.seen(picture, ["tent"]) == styles.seen(wide, ["tent"]) == style
+
+
+def test_what_is_not_there_has_no_style(styles: DrawnStyles) -> None:
+    assert styles.seen(scene("tent", "flat"), ["cat", "banana"]) is None
+    assert styles.seen(scene("tent", "flat"), ["nothing of ours"]) is None
+    assert styles.seen(Image.new("RGB", (128, 128), "teal"), ["tent"]) is None
+
+
+def test_an_edit_keeps_the_style_of_the_thing_and_says_nothing_of_others(styles: DrawnStyles) -> None:
+    style_of = styles.asked("cover the tent with moss and add a cat", [scene("tent", "fluent")], ())
+    assert (style_of("tent"), style_of("cat")) == ("fluent", None)
+
+
+def test_a_new_picture_has_the_style_of_the_last_one_only_if_asked(styles: DrawnStyles) -> None:
+    """The picture of a turn shows what it names, or what the turn before made; a later picture counts before an
+    earlier one."""
+    first = ConditionUnit("turn the tent gray", (scene("tent", "flat"),), (None,))
+    second = ConditionUnit("make it bigger", (scene("guitar", "blob"),), (None,))
+    swapped = ConditionUnit("swap the tent for a guitar", (scene("tent", "flat"),), (None,))
+
+    def style(prompt: str, *history: ConditionUnit) -> str | None:
+        return styles.asked(prompt, (), history)("key")
+
+    assert style("a key by the sea, keep the style", first) == "flat"
+    assert style("a key by the sea", first) is None
+    assert style("a key in the same style", swapped, second) == "blob"
+    assert style("a key in the same style") is None
+
+
+def test_the_pipeline_looks_things_up_as_they_are_drawn(pictures: ReferenceLibrary) -> None:
+    """Words that name a style win over the picture."""
+    pipeline = ACEPipeline.from_pretrained("ace-mini")
+    picture = scene("tent", "fluent")
+
+    def reference(prompt: str, *image: Image.Image) -> Image.Image:
+        (found,) = pipeline.find_references(prompt, image)
+        return found.image
+
+    def of(style: str, color: str) -> np.ndarray:
+        return pictures._frame(Look("tent", style, color)).image
+
+    assert np.array_equal(reference("dye the tent red", picture), of("fluent", "red"))
+    assert np.array_equal(reference("dye the tent red"), of("noto", "red"))
+    assert np.array_equal(reference("dye the flat tent red", picture), of("flat", "red"))

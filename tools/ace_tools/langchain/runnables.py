@@ -1,0 +1,278 @@
+"""The planner and the whole agent as LangChain runnables, and so as nodes of a graph."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import queue
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
+from PIL import Image
+
+from ace_agent.errors import InputError
+from ace_agent.execution.executor import Report
+from ace_agent.images.files import read_picture
+from ace_agent.plan import Plan
+from ace_tools.langchain.progress import announcer, relay
+from ace_tools.paths import file_in
+from ace_tools.results import of_turn
+from ace_tools.sessions import Room, Studio
+
+SETTINGS = ("seed", "variations", "steps", "guidance", "size")
+"""What a request given as a mapping may set, with the meaning that `Agent.say` gives it."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request as it was given: words or a plan, pictures that came with it, settings."""
+
+    request: str = ""
+    plan: Plan | None = None
+    images: Sequence[Any] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    messages: bool = False
+
+
+class PlannerRunnable(Runnable[Any, Plan]):
+    """From a request to a plan; nothing is stored or made.
+
+    Takes words, a mapping with `request` and perhaps `images`, or a graph's state with `messages`.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Plan:
+        return self._call_with_config(self._plan, input, config, run_type="chain")
+
+    def _plan(self, input: Any, run_manager: Any, config: RunnableConfig) -> Plan:
+        asked = read_ask(input)
+        if asked.plan is not None:
+            return asked.plan
+        with self.studio.room(_conversation(self.studio, config)) as room:
+            return self.studio.worker.run(lambda tick: _propose(room, asked))
+
+
+class AceRunnable(Runnable[Any, dict[str, Any]]):
+    """A request in, pictures out, as a turn of the conversation of the config's thread id.
+
+    Takes words; a Plan; a mapping with `request` (or `plan`), `images` and settings; or a graph's state with
+    `messages`, which it answers with a message. The result is plain data, as a tool's artifact is. Streaming
+    yields `{"progress": {...}}` and then the result. A batch runs in order: each is a turn after the other.
+    Raises an AceError for what cannot be done.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        return self._call_with_config(self._say, input, config, run_type="chain")
+
+    async def ainvoke(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        return await self._acall_with_config(self._asay, input, config, run_type="chain")
+
+    def stream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[dict[str, Any]]:
+        def work(inputs: Iterator[Any], run_manager: Any, config: RunnableConfig) -> Iterator[dict[str, Any]]:
+            yield from self._streamed(next(inputs), config)
+
+        yield from self._transform_stream_with_config(iter([input]), work, config, run_type="chain")
+
+    async def astream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        async def given() -> AsyncIterator[Any]:
+            yield input
+
+        async def work(
+            inputs: AsyncIterator[Any], run_manager: Any, config: RunnableConfig
+        ) -> AsyncIterator[dict[str, Any]]:
+            async for one in inputs:
+                async for chunk in self._astreamed(one, config):
+                    yield chunk
+
+        async for chunk in self._atransform_stream_with_config(given(), work, config, run_type="chain"):
+            yield chunk
+
+    def batch(
+        self,
+        inputs: list[Any],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any | None,
+    ) -> list[Any]:
+        results: list[Any] = []
+        for one, its in zip(inputs, _configs(config, len(inputs)), strict=True):
+            try:
+                results.append(self.invoke(one, its))
+            except Exception as error:
+                if not return_exceptions:
+                    raise
+                results.append(error)
+        return results
+
+    async def abatch(
+        self,
+        inputs: list[Any],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any | None,
+    ) -> list[Any]:
+        results: list[Any] = []
+        for one, its in zip(inputs, _configs(config, len(inputs)), strict=True):
+            try:
+                results.append(await self.ainvoke(one, its))
+            except Exception as error:
+                if not return_exceptions:
+                    raise
+                results.append(error)
+        return results
+
+    def _say(self, input: Any, run_manager: Any, config: RunnableConfig) -> dict[str, Any]:
+        asked = read_ask(input)
+        conversation = _conversation(self.studio, config)
+        report = announcer(bool(run_manager.handlers))
+        return self.studio.worker.run(lambda tick: _carry_out(self.studio, conversation, asked, tick), report)
+
+    async def _asay(self, input: Any, run_manager: Any, config: RunnableConfig) -> dict[str, Any]:
+        asked = read_ask(input)
+        conversation = _conversation(self.studio, config)
+        progress, report = relay(bool(run_manager.handlers))
+        result = await self.studio.worker.arun(
+            lambda tick: _carry_out(self.studio, conversation, asked, tick), report
+        )
+        await progress.finished()
+        return result
+
+    def _streamed(self, input: Any, config: RunnableConfig) -> Iterator[dict[str, Any]]:
+        """Progress as it comes. A consumer who leaves early stops the work."""
+        asked = read_ask(input)
+        conversation = _conversation(self.studio, config)
+        told: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        job = self.studio.worker.start(
+            lambda tick: _carry_out(self.studio, conversation, asked, tick),
+            lambda progress: told.put({"progress": asdict(progress)}),
+        )
+        job.future.add_done_callback(lambda _: told.put(None))
+        try:
+            while (chunk := told.get()) is not None:
+                yield chunk
+            yield job.future.result()
+        finally:
+            job.stop()
+
+    async def _astreamed(self, input: Any, config: RunnableConfig) -> AsyncIterator[dict[str, Any]]:
+        asked = read_ask(input)
+        conversation = _conversation(self.studio, config)
+        told: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def tell(chunk: dict[str, Any] | None) -> None:
+            loop.call_soon_threadsafe(told.put_nowait, chunk)
+
+        job = self.studio.worker.start(
+            lambda tick: _carry_out(self.studio, conversation, asked, tick),
+            lambda progress: tell({"progress": asdict(progress)}),
+        )
+        job.future.add_done_callback(lambda _: tell(None))
+        try:
+            while (chunk := await told.get()) is not None:
+                yield chunk
+            yield job.future.result()
+        finally:
+            job.stop()
+
+
+def read_ask(given: Any) -> Ask:
+    """What was asked, from any of the forms that the runnables take. Raises InputError for another."""
+    if isinstance(given, str):
+        return Ask(given)
+    if isinstance(given, Plan):
+        return Ask(plan=given)
+    if isinstance(given, Mapping) and given.get("messages"):
+        return _read_message(given["messages"][-1])
+    if isinstance(given, Mapping) and ("request" in given or "plan" in given):
+        unknown = set(given) - {"request", "plan", "images", *SETTINGS}
+        if unknown:
+            raise InputError(
+                f"a request has no {sorted(unknown)[0]!r}", f"it may have images, {', '.join(SETTINGS)}"
+            )
+        plan = given.get("plan")
+        if isinstance(plan, Mapping):
+            plan = Plan.parse(plan)
+        settings = {key: given[key] for key in SETTINGS if given.get(key) is not None}
+        if plan is not None and settings:
+            raise InputError("a plan has its settings in its steps", f"leave out {', '.join(settings)}")
+        return Ask(given.get("request", ""), plan, tuple(given.get("images", ())), settings)
+    raise InputError(
+        f"a request is words, a plan or a mapping, got {type(given).__name__}",
+        'give "a red fox", {"request": "make it night"} or {"messages": [...]}',
+    )
+
+
+def _read_message(message: BaseMessage | Mapping[str, Any] | tuple[str, Any]) -> Ask:
+    from langchain_core.messages import convert_to_messages
+
+    [plain] = convert_to_messages([cast(Any, message)])
+    pictures: list[Image.Image] = []
+    for block in plain.content_blocks:
+        if block["type"] == "image":
+            try:
+                data = base64.b64decode(block.get("base64", ""), validate=True)
+            except binascii.Error:
+                data = b""
+            if not data:
+                raise InputError("a picture of the message has no data", "give it as base64")
+            pictures.append(read_picture(data).image)
+    return Ask(str(plain.text), images=tuple(pictures), messages=True)
+
+
+def _carry_out(studio: Studio, conversation: str, asked: Ask, tick: Report) -> dict[str, Any]:
+    with studio.room(conversation) as room:
+        handed = _handed(room, asked.images)
+        room.directed.reset()
+        if asked.plan is not None:
+            for text in asked.plan.files():
+                file_in(room.workspace, text)
+            turn = room.agent.run(
+                asked.plan, handed, request=asked.request, folder=room.workspace, progress=tick
+            )
+        else:
+            turn = room.agent.say(asked.request, handed, progress=tick, **asked.settings)
+        result = of_turn(room, turn)
+    if asked.messages:
+        answer = AIMessage(result.text, name="ace", additional_kwargs={"artifact": result.artifact()})
+        return {"messages": [answer]}
+    return result.artifact()
+
+
+def _propose(room: Room, asked: Ask) -> Plan:
+    room.directed.reset()
+    return room.agent.propose(asked.request, _handed(room, asked.images))
+
+
+def _handed(room: Room, images: Sequence[Any]) -> list[Any]:
+    """Pictures as they are, files by their path from the workspace."""
+    return [
+        image if isinstance(image, Image.Image) else file_in(room.workspace, str(image)) for image in images
+    ]
+
+
+def _conversation(studio: Studio, config: RunnableConfig) -> str:
+    return studio.conversation(config.get("configurable", {}).get("thread_id"))
+
+
+def _configs(config: RunnableConfig | list[RunnableConfig] | None, count: int) -> list[RunnableConfig]:
+    if isinstance(config, list):
+        return [ensure_config(one) for one in config]
+    return [ensure_config(config) for _ in range(count)]
