@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from ace_agent.data.sample import Frame, Pixels, Split
+from ace_agent.data.sample import Split
 from ace_agent.data.scenes.world import World
 from ace_agent.data.shards import make_turn
 from ace_agent.engines.mini.pipeline import ACEPipeline
@@ -31,6 +31,8 @@ from ace_agent.evaluation.answering import PipelineAnswerer
 from ace_agent.evaluation.benchmark import run
 from ace_agent.evaluation.presets import UNSEEN_FILTERS
 from ace_agent.evaluation.suites import Drawn, Suite, draw
+from ace_agent.images.types import Pixels
+from ace_agent.references.types import Frame
 
 OWN_TASKS = ("grayscale", "edge", "edit_color", "remove")
 

@@ -7,10 +7,6 @@ class DataError(Exception):
     """Root of everything this package raises."""
 
 
-class SpritesMissing(DataError):
-    """No sprite file was found; the message names the command that builds one."""
-
-
 class UnknownTask(DataError, KeyError):
     """A task id that the world has no generator for."""
 

@@ -13,7 +13,8 @@ from collections import defaultdict
 import numpy as np
 from PIL import Image
 
-from ace_agent.data.sample import Pixels, Sample
+from ace_agent.data.sample import Sample
+from ace_agent.images.types import Pixels
 
 NEAR = 7
 """Pictures whose hashes differ in at most so many of 128 bits count as the same one."""

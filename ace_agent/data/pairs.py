@@ -29,12 +29,14 @@ import numpy as np
 
 from ace_agent.data.errors import BadInput
 from ace_agent.data.pairs_from_images.sources import fitted, opaque
-from ace_agent.data.sample import Frame, Pixels, Sample
+from ace_agent.data.sample import Sample
 from ace_agent.data.scenes.tasks.table import FAMILY_OF
 from ace_agent.data.shards import Shards, make_turn
 from ace_agent.errors import InputError
 from ace_agent.images.files import read_mask, read_picture
+from ace_agent.images.types import Pixels
 from ace_agent.plan.tasks import MAX_IMAGES, TASKS
+from ace_agent.references.types import Frame
 
 REQUIRED = ("source", "instruction", "target")
 COLUMNS = (*REQUIRED, "mask", "task")

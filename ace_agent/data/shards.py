@@ -38,8 +38,10 @@ from PIL import Image
 
 from ace_agent.data.errors import BadInput
 from ace_agent.data.hashing import sample_hash
-from ace_agent.data.sample import Frame, Pixels, Sample, Turn
+from ace_agent.data.sample import Sample, Turn
 from ace_agent.data.scenes import masks
+from ace_agent.images.types import Pixels
+from ace_agent.references.types import Frame
 
 FORMAT = 1
 Encoding = Literal["png", "webp"]

@@ -8,10 +8,11 @@ from typing import Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from ace_agent.data.sample import Frame, Turn
+from ace_agent.data.sample import Turn
 from ace_agent.engines.ace.condition_unit import ConditionUnit, LongContextConditionUnit, Reference
 from ace_agent.evaluation import baselines, metrics
 from ace_agent.plan.tasks import TASKS
+from ace_agent.references.types import Frame
 
 References = Literal["library", "given", "none"]
 """Where reference pictures of named objects come from: looked up as for a user, the sample's, nowhere."""

@@ -9,7 +9,6 @@ from itertools import islice
 
 from PIL import Image
 
-from ace_agent.data.sample import Frame
 from ace_agent.evaluation.answering import Answerer, mask_image
 from ace_agent.evaluation.dump import Dump
 from ace_agent.evaluation.grading import Answered
@@ -17,6 +16,7 @@ from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.records import Record, results
 from ace_agent.evaluation.report import Report, rows
 from ace_agent.evaluation.suites import Drawn, Suite
+from ace_agent.references.types import Frame
 
 NO_READER = "The scene reader has no weights: tasks with many right answers are left out."
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Frame, Named, Pixels, Split, Turn
+from ace_agent.data.sample import Split, Turn
 from ace_agent.data.scenes import captions, edits, masks
 from ace_agent.data.scenes.captions import facts, is_plural, the
 from ace_agent.data.scenes.render import Renderer
@@ -19,7 +19,6 @@ from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import Catalogue, Studio, noun_of
 from ace_agent.data.scenes.tasks.editing import edit_turn
 from ace_agent.data.scenes.tasks.generation import picture_turn
-from ace_agent.data.scenes.wordings import article
 from ace_agent.data.scenes.world import World
 from ace_agent.data.shards import make_turn
 from ace_agent.evaluation.answering import References
@@ -28,9 +27,12 @@ from ace_agent.evaluation.errors import EvaluationError
 from ace_agent.evaluation.report import UNSEEN_GIVEN
 from ace_agent.evaluation.suites import DEFAULT_TASKS, Drawn, Suite, draw, draw_rows, sample_seed
 from ace_agent.images import operators
+from ace_agent.images.types import Pixels
 from ace_agent.references import library
 from ace_agent.references.colors import TINTS
+from ace_agent.references.grammar import article
 from ace_agent.references.sprites import Sprites
+from ace_agent.references.types import Frame, Named
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, STYLES
 
 Generator = Callable[[Studio], Sequence[Turn]]

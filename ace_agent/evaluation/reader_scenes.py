@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Split
 from ace_agent.data.scenes.render import Picture, Renderer
-from ace_agent.data.scenes.scene import PLACES, TIMES, WEATHERS, Background, Lettering, Object, Scene
+from ace_agent.data.scenes.scene import PLACES, TIMES, WEATHERS, Background, Lettering, Scene
 from ace_agent.data.scenes.scene_sampler import Catalogue, Studio, noun_of
 from ace_agent.evaluation.reader import SIDE, Words, grid_cell
 from ace_agent.images.operators import FILTERS
 from ace_agent.references.colors import TEXTURES, TINTS
+from ace_agent.references.objects import Object
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, NOUNS, STYLES
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from ace_agent.data.sample import Pixels
 from ace_agent.images import rank_filters
+from ace_agent.images.types import Pixels
 
 Floats = npt.NDArray[np.floating]
 

@@ -10,7 +10,7 @@ from functools import reduce
 
 import numpy as np
 
-from ace_agent.data.sample import Pixels
+from ace_agent.images.types import Pixels
 
 
 def maximum(image: Pixels, side: int) -> Pixels:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ace_agent.data.sample import Placement
-from ace_agent.data.scenes.scene import Object, Person
 from ace_agent.references import people
 from ace_agent.references.colors import RGB
+from ace_agent.references.objects import Object, Person
+from ace_agent.references.types import Placement
 
 NOUN = "person"
 

@@ -10,9 +10,9 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ace_agent.data.sample import Frame, Named, Placement
 from ace_agent.quotes import QUOTED, is_caption
 from ace_agent.references.colors import RGB
+from ace_agent.references.types import Frame, Named, Placement
 
 INKS = ("white", "black", "red", "yellow", "blue", "green", "orange", "pink", "purple")
 PLAIN = "white"

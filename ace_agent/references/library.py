@@ -20,14 +20,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ace_agent.data.errors import DataError
-from ace_agent.data.sample import Frame, Named, Pixels, Placement
-from ace_agent.data.scenes.scene import Object
-from ace_agent.data.scenes.wordings import plural
 from ace_agent.errors import InputError
+from ace_agent.images.types import Pixels
 from ace_agent.references import figures, lettering, people
 from ace_agent.references.colors import TEXTURES, TINTS, dressed
+from ace_agent.references.errors import LibraryError
+from ace_agent.references.grammar import plural
+from ace_agent.references.objects import Object
 from ace_agent.references.sprites import SIZE, Sprites, fit
+from ace_agent.references.types import Frame, Named, Placement
 from ace_agent.references.vocabulary import FACE_WORDS, HAIRY, NOUNS, STYLE_WORDS, STYLES
 
 SIDE = 64
@@ -291,14 +292,14 @@ class ReferenceLibrary:
         """Read the packaged library, or the one at ``path``.
 
         Raises:
-            DataError: the file is missing or is no reference library.
+            LibraryError: the file is missing or is no reference library.
         """
         place = Path(path) if path else packaged()
         try:
             with np.load(place, allow_pickle=False) as file:
                 keys, sheet = file["keys"].tolist(), file["pictures"]
         except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"{place} is no reference library; build it: {_BUILD}") from error
+            raise LibraryError(f"{place} is no reference library", f"build it with {_BUILD}") from error
         return cls(dict(zip(keys, sheet, strict=True)), own)
 
     def names(self) -> list[str]:
@@ -343,12 +344,12 @@ def own_pictures(folder: str | os.PathLike[str] | None) -> dict[str, Path]:
     """Pictures in a folder by what they show: "my_dog.png" is what "my dog" means; none without a folder.
 
     Raises:
-        DataError: it is no folder.
+        LibraryError: it is no folder.
     """
     if folder is None:
         return {}
     if not Path(folder).is_dir():
-        raise DataError(f"{folder} is not a folder of pictures")
+        raise LibraryError(f"{folder} is not a folder of pictures")
     kinds = (".png", ".jpg", ".jpeg", ".webp")
     found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in kinds)
     return {path.stem.replace("_", " ").lower(): path for path in found}

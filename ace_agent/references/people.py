@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from PIL import Image, ImageDraw
 
-from ace_agent.data.scenes.scene import Person
 from ace_agent.references.colors import RGB
+from ace_agent.references.objects import Person
 
 Color = tuple[int, int, int]
 Point = tuple[float, float]

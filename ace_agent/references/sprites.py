@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ace_agent.data.errors import DataError, SpritesMissing
 from ace_agent.references import colors
+from ace_agent.references.errors import LibraryError, SpritesMissing
 from ace_agent.references.vocabulary import HAIR, HAIRY, NOUNS, STYLES, Noun
 
 PACKAGES = {
@@ -55,12 +55,12 @@ class Sprites:
 
         Raises:
             SpritesMissing: there is none.
-            DataError: the file is not a sprite file.
+            LibraryError: the file is not a sprite file.
         """
         for place in [Path(path)] if path else _places():
             if place.is_file():
                 return cls(_read(place))
-        raise SpritesMissing(f"No sprites found; build them with: {_BUILD} -o {_places()[-1]}")
+        raise SpritesMissing("there is no sprite file", f"run {_BUILD} -o {_places()[-1]}")
 
     def has(self, name: str, style: str) -> bool:
         return (name, style) in self._encoded
@@ -101,7 +101,7 @@ def _read(path: Path) -> dict[tuple[str, str], bytes]:
         with np.load(path, allow_pickle=False) as file:
             keys, ends, stream = file["keys"], file["ends"], file["png"].tobytes()
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} is not a sprite file; build it anew with: {_BUILD}") from error
+        raise LibraryError(f"{path} is not a sprite file", f"build it again with {_BUILD}") from error
     starts = [0, *ends[:-1]]
     return {
         (name, style): stream[start:end]
@@ -163,7 +163,7 @@ def _icons(folder: Path, package: str) -> dict[str, Any]:
     for file in (folder / _folder(package)).rglob("icons.json"):
         icons: dict[str, Any] = json.loads(file.read_text())
         return icons
-    raise DataError(f"{folder} has no {_folder(package)}/icons.json; leave the folder out to fetch it")
+    raise LibraryError(f"{folder} has no {_folder(package)}/icons.json", "leave the folder out to fetch it")
 
 
 def _draw_style(icons: dict[str, Any], style: str) -> Iterator[tuple[str, Image.Image]]:

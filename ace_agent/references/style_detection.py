@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ from ace_agent.references.template_matching import DrawingMatcher
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ace_agent.engines.ace.condition_unit import ConditionUnit
     from ace_agent.references.library import ReferenceLibrary
 
 SURE = 0.7
@@ -25,6 +24,16 @@ styles were seen (.21)."""
 
 _SIDE = 128  # of the square whose area pictures are compared at, in pixels
 _KEPT = re.compile(r"\bstyle\b", re.IGNORECASE)
+
+
+class EarlierTurn(Protocol):
+    """What counts of a turn of the history."""
+
+    @property
+    def instruction(self) -> str: ...
+
+    @property
+    def images(self) -> Sequence[Image.Image]: ...
 
 
 class DrawnStyles:
@@ -49,7 +58,7 @@ class DrawnStyles:
         return looks[best][1] if cosines[best] > SURE else None
 
     def asked(
-        self, prompt: str, images: Sequence[Image.Image], history: Sequence[ConditionUnit]
+        self, prompt: str, images: Sequence[Image.Image], history: Sequence[EarlierTurn]
     ) -> Callable[[str], str | None]:
         """What `ReferenceLibrary.find` wants to know of styles that the words of a request do not say.
 
@@ -63,7 +72,7 @@ class DrawnStyles:
         style = self._earlier(history)
         return lambda name: style
 
-    def _earlier(self, history: Sequence[ConditionUnit]) -> str | None:
+    def _earlier(self, history: Sequence[EarlierTurn]) -> str | None:
         """The style of the latest picture in which what its turn names, or the turn before, is seen."""
         for number in range(len(history) - 1, -1, -1):
             said = " , ".join(unit.instruction for unit in history[max(0, number - 1) : number + 1])

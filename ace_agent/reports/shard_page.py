@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ace_agent.data.sample import Frame, Pixels, Turn
+from ace_agent.data.sample import Turn
 from ace_agent.data.shards import Record, Shards, write_whole
+from ace_agent.images.types import Pixels
+from ace_agent.references.types import Frame
 
 _SIDE = 192  # of a thumbnail, in pixels
 _MOST_SKIPPED = 200

@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ace_agent.data.sample import Pixels, Placement, Turn
+from ace_agent.data.sample import Turn
+from ace_agent.images.types import Pixels
+from ace_agent.references.types import Placement
 
 WINDOW = 64
 """Side of a window in pixels."""

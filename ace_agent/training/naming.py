@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ace_agent.data.sample import Frame, Placement
 from ace_agent.engines.mini.text_encoder import WordTokenizer, pad_tokens
 from ace_agent.references.colors import TINTS
+from ace_agent.references.types import Frame, Placement
 from ace_agent.references.vocabulary import NOUNS
 
 UNKNOWN, NOTHING = -1, 0

@@ -16,13 +16,15 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ace_agent.data.errors import DataError
-from ace_agent.data.sample import Frame, Pixels, Placement, Sample, Turn
+from ace_agent.data.sample import Sample, Turn
 from ace_agent.data.scenes.world import World
 from ace_agent.engines.ace.packing import MAX_REFERENCES, REFERENCE_INDICATOR
 from ace_agent.engines.mini.request_tensors import PreparedFrame, PreparedRequest, PreparedUnit
 from ace_agent.engines.mini.text_encoder import WordTokenizer
+from ace_agent.images.types import Pixels
 from ace_agent.plan.tasks import TASKS
 from ace_agent.references.colors import TEXTURES
+from ace_agent.references.types import Frame, Placement
 from ace_agent.training.batches import Batch, part_of
 from ace_agent.training.crops import CROP_WEIGHTS, WINDOW, cropped, fits
 from ace_agent.training.naming import all_shown, shown

@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ace_agent.data.errors import SpritesMissing
-from ace_agent.data.sample import Frame, Pixels, Sample, Turn
+from ace_agent.data.sample import Sample, Turn
 from ace_agent.engines.ace.packing import MAX_REFERENCES, rows_of
 from ace_agent.engines.mini.pipeline import REFERENCE_SIDE, ACEPipeline
 from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.errors import InputError
+from ace_agent.images.types import Pixels
+from ace_agent.references.errors import SpritesMissing
 from ace_agent.references.library import ReferenceLibrary, library
 from ace_agent.references.sprites import Sprites
+from ace_agent.references.types import Frame
 from ace_agent.training.lora import add_lora
 from ace_agent.training.mini_subject import MiniSubject
 from ace_agent.training.objective import ObjectiveOptions
@@ -116,7 +118,7 @@ class TunedMini:
             Sprites.load()
         except SpritesMissing as error:
             if self.method.rehearse is not None:
-                raise InputError(str(error), "or leave out --rehearse") from error
+                raise InputError(error.message, f"{error.hint}, or leave out --rehearse") from error
             return False
         return True
 

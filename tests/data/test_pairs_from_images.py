@@ -18,9 +18,9 @@ from ace_agent.data.pairs_from_images.annotated_image import Segment, Subject
 from ace_agent.data.pairs_from_images.run import Run
 from ace_agent.data.pairs_from_images.run_plan import sole_writer
 from ace_agent.data.pairs_from_images.sources import Limits, Picture, clean_caption, distinct, find, scan
-from ace_agent.data.sample import Pixels
 from ace_agent.data.shards import Shards
 from ace_agent.images import operators
+from ace_agent.images.types import Pixels
 from ace_agent.plan.tasks import TASKS
 
 from .pictures import drawn, fill, spoil

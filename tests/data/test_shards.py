@@ -15,8 +15,9 @@ from PIL import Image
 
 from ace_agent.data.errors import BadInput
 from ace_agent.data.hashing import NEAR, NearDuplicates, perceptual_hash, sample_hash
-from ace_agent.data.sample import Frame, Sample
+from ace_agent.data.sample import Sample
 from ace_agent.data.shards import Encoding, Record, Shards, ShardWriter, make_turn, shard_path
+from ace_agent.references.types import Frame
 
 from .pictures import drawn
 

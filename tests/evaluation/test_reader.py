@@ -8,12 +8,13 @@ import torch
 from PIL import Image
 
 from ace_agent.data.sample import Split
-from ace_agent.data.scenes.scene import Background, Object, Scene
+from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.evaluation.errors import EvaluationError, ReaderMissing
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork, Readings
 from ace_agent.evaluation.reader_scenes import Scenes, label, scene_words
 from ace_agent.evaluation.reader_training import Training, loss
+from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import STYLES
 
 WORDS = scene_words()

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ace_agent.data.sample import Named
 from ace_agent.data.scenes import captions
-from ace_agent.data.scenes.scene import Object, Person
 from ace_agent.references import figures, people
 from ace_agent.references.library import Matcher, figure_frame, references, spellings
+from ace_agent.references.objects import Object, Person
+from ace_agent.references.types import Named
 
 USUAL = Person(trousers=people.USUAL_TROUSERS)
 

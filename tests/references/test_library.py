@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ace_agent.data.errors import DataError
 from ace_agent.data.sample import Turn
 from ace_agent.data.scenes.world import World
 from ace_agent.errors import InputError
 from ace_agent.planner.rules.vocabulary import known_nouns
 from ace_agent.references import library as library_module
+from ace_agent.references.errors import LibraryError
 from ace_agent.references.library import (
     OWN,
     SIDE,
@@ -200,9 +200,9 @@ def test_a_users_pictures_win(tmp_path: Path) -> None:
 
 
 def test_a_missing_library_or_folder_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no reference library"):
+    with pytest.raises(LibraryError, match="no reference library"):
         ReferenceLibrary.load(tmp_path / "none.npz")
-    with pytest.raises(DataError, match="not a folder"):
+    with pytest.raises(LibraryError, match="not a folder"):
         ReferenceLibrary.load(own=tmp_path / "none")
 
 

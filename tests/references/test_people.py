@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ace_agent.data.scenes.scene import Person
 from ace_agent.references import people
+from ace_agent.references.objects import Person
 
 
 @pytest.mark.parametrize("pose", people.POSES)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ace_agent.data.errors import DataError, SpritesMissing
 from ace_agent.references import sprites
+from ace_agent.references.errors import LibraryError, SpritesMissing
 from ace_agent.references.sprites import SIZE, Sprites
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, NOUNS
 
@@ -43,7 +43,7 @@ def test_a_missing_file_names_the_command_that_builds_it(tmp_path: Path) -> None
 
 def test_a_broken_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.npz").write_bytes(b"not a zip")
-    with pytest.raises(DataError, match="not a sprite file"):
+    with pytest.raises(LibraryError, match="not a sprite file"):
         Sprites.load(tmp_path / "s.npz")
 
 

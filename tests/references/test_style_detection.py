@@ -5,10 +5,11 @@ import pytest
 from PIL import Image
 
 from ace_agent.data.scenes.render import Renderer
-from ace_agent.data.scenes.scene import Background, Object, Scene
+from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.engines.ace.condition_unit import ConditionUnit
 from ace_agent.engines.mini.pipeline import ACEPipeline
 from ace_agent.references.library import Look, ReferenceLibrary, library
+from ace_agent.references.objects import Object
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.style_detection import DrawnStyles
 from ace_agent.references.vocabulary import STYLES

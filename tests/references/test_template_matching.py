@@ -7,10 +7,11 @@ from PIL import Image
 from torch import Tensor
 
 from ace_agent.data.scenes.render import Renderer
-from ace_agent.data.scenes.scene import Background, Object, Scene
+from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork, Readings
 from ace_agent.evaluation.reader_scenes import scene_words
+from ace_agent.references.objects import Object
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.template_matching import DrawingMatcher
 from ace_agent.references.vocabulary import STYLES

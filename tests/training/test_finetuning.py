@@ -9,11 +9,12 @@ from peft import set_peft_model_state_dict
 from PIL import Image
 from safetensors.torch import load_file
 
-from ace_agent.data.errors import BadInput, SpritesMissing
+from ace_agent.data.errors import BadInput
 from ace_agent.engines.ace.packing import rows_of
 from ace_agent.engines.mini.pipeline import ACEPipeline
 from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.errors import InputError
+from ace_agent.references.errors import SpritesMissing
 from ace_agent.references.sprites import Sprites
 from ace_agent.training import finetuning
 from ace_agent.training.errors import TrainingError
@@ -172,14 +173,14 @@ def test_what_cannot_be_rehearsed_is_said(
         load_tuned(Tuning(pairs, tmp_path, "ace-0.6b-512", method=Method(rehearse=0.5)), Processes())
 
     def missing() -> None:
-        raise SpritesMissing("No sprites found")
+        raise SpritesMissing("there is no sprite file", "build one")
 
     monkeypatch.setattr(Sprites, "load", missing)
     assert (
         load_tuned(Tuning(pairs, tmp_path, str(model), method=Method(rehearse=None)), Processes()).rehearsal
         is None
     )
-    with pytest.raises(InputError, match="No sprites found"):
+    with pytest.raises(InputError, match="there is no sprite file: build one, or leave out --rehearse"):
         load_tuned(Tuning(pairs, tmp_path, str(model), method=Method(rehearse=0.5)), Processes())
 
 

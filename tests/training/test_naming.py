@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ace_agent.data.sample import Frame, Placement
 from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.references.colors import TINTS
+from ace_agent.references.types import Frame, Placement
 from ace_agent.references.vocabulary import NOUNS
 from ace_agent.training.naming import NOTHING, UNKNOWN, Namer, Naming, all_shown, shown
 from ace_agent.training.optimizers import Optimizers

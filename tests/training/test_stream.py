@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from ace_agent.data.sample import Frame, Placement
 from ace_agent.data.scenes.world import World
 from ace_agent.engines.mini.text_encoder import WordTokenizer
+from ace_agent.references.types import Frame, Placement
 from ace_agent.training.stream import SceneStream, StreamOptions, correspond, draw, prepare_sample
 
 TOKENIZER = WordTokenizer(["a", "red", "car", "remove", "the", "make", "it", "night"])

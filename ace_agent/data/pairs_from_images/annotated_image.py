@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Pixels
 from ace_agent.data.scenes import masks
 from ace_agent.images import operators
+from ace_agent.images.types import Pixels
 
 _SHAPE_COLORS = 5  # tones a picture is parted into when no segmentation model is there
 _SMALLEST_SHAPE = 0.01  # of the picture

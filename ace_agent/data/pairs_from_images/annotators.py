@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from ace_agent.data.pairs_from_images.annotated_image import Segment
 from ace_agent.data.pairs_from_images.sources import clean_caption
-from ace_agent.data.sample import Pixels
+from ace_agent.images.types import Pixels
 from ace_agent.references import people
 
 MODELS: dict[str, str] = {

@@ -18,9 +18,11 @@ from ace_agent.data.pairs_from_images.run_plan import Item
 from ace_agent.data.pairs_from_images.shard_jobs import Dropped
 from ace_agent.data.pairs_from_images.sources import Picture, Skipped, load
 from ace_agent.data.pairs_from_images.synthesis import source_row
-from ace_agent.data.sample import Frame, Pixels, Sample
+from ace_agent.data.sample import Sample
 from ace_agent.data.scenes.tasks.table import FAMILY_OF
 from ace_agent.data.shards import Record, make_turn
+from ace_agent.images.types import Pixels
+from ace_agent.references.types import Frame
 
 _ALIKE = 1.1  # aspect ratios within this factor are brought to one, by cropping
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ace_agent.data.sample import Pixels
 from ace_agent.images import operators
+from ace_agent.images.types import Pixels
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from PIL import Image
 
 from ace_agent.data.errors import BadInput, RouteStopped
 from ace_agent.data.pairs_from_images.difference import Pair, tones
-from ace_agent.data.sample import Pixels
 from ace_agent.data.scenes.edits.whole import ADJUST_PHRASES
+from ace_agent.images.types import Pixels
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

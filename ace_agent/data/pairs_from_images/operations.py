@@ -15,14 +15,16 @@ from PIL import Image
 
 from ace_agent.data.errors import Unfit
 from ace_agent.data.pairs_from_images.annotated_image import Subject, outlines
-from ace_agent.data.sample import Frame, Pixels, Turn
+from ace_agent.data.sample import Turn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.edits.elements import WORDS
 from ace_agent.data.scenes.edits.whole import ADJUST_PHRASES, STYLE_PHRASES
 from ace_agent.data.scenes.wordings import compose
 from ace_agent.data.shards import make_turn
 from ace_agent.images import operators
+from ace_agent.images.types import Pixels
 from ace_agent.references.lettering import INKS, typeset
+from ace_agent.references.types import Frame
 
 Need = Literal["caption", "depth", "segment", "pose"]
 

@@ -22,9 +22,9 @@ from PIL import Image
 from ace_agent.data.errors import BadInput
 from ace_agent.data.hashing import NearDuplicates, content_hash, perceptual_hash
 from ace_agent.data.pairs_from_images.workers import Each, here
-from ace_agent.data.sample import Pixels
 from ace_agent.errors import InputError
 from ace_agent.images.files import read_picture
+from ace_agent.images.types import Pixels
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
 STEP = 16

@@ -6,9 +6,10 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from ace_agent.data.scenes.scene import Background, Object, Scene
+from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.data.scenes.scene_sampler import noun_of
-from ace_agent.data.scenes.wordings import article, listed, plural
+from ace_agent.references.grammar import article, listed, plural
+from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import NOUNS, STYLE_WORDS
 
 AT: dict[str, tuple[str, ...]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Frame, Turn
+from ace_agent.data.sample import Turn
 from ace_agent.data.scenes import captions, edits, masks
 from ace_agent.data.scenes.captions import caption, facts, the
 from ace_agent.data.scenes.edits import Change, swap
@@ -15,6 +15,7 @@ from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import Studio, noun_of
 from ace_agent.data.scenes.tasks.editing import edit_turn
 from ace_agent.data.scenes.tasks.generation import picture_turn
+from ace_agent.references.types import Frame
 from ace_agent.references.vocabulary import STYLES
 
 _STEPS = (

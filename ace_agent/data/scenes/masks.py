@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Pixels
 from ace_agent.images import rank_filters
+from ace_agent.images.types import Pixels
 
 CHANGED = 6
 """A pixel whose strongest channel moves by more grey levels than this has changed."""

@@ -12,12 +12,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Pixels, Placement
 from ace_agent.data.scenes import backgrounds, landscapes
-from ace_agent.data.scenes.scene import Background, Lettering, Object, Scene
+from ace_agent.data.scenes.scene import Background, Lettering, Scene
 from ace_agent.images import operators
+from ace_agent.images.types import Pixels
 from ace_agent.references import colors, figures, lettering, people
+from ace_agent.references.objects import Object
 from ace_agent.references.sprites import Sprites
+from ace_agent.references.types import Placement
 from ace_agent.references.vocabulary import NOUNS
 
 _T = TypeVar("_T")

@@ -13,8 +13,9 @@ from ace_agent.data.sample import Split
 from ace_agent.data.scenes import wordings
 from ace_agent.data.scenes.landscapes import horizon
 from ace_agent.data.scenes.render import Picture, Renderer
-from ace_agent.data.scenes.scene import PLACES, TIMES, WEATHERS, Background, Object, Person, Scene, hash_text
+from ace_agent.data.scenes.scene import PLACES, TIMES, WEATHERS, Background, Scene
 from ace_agent.references import colors, people
+from ace_agent.references.objects import Object, Person, hash_text
 from ace_agent.references.vocabulary import HAIR, HAIRY, NOUNS, STYLES
 
 _T = TypeVar("_T")

@@ -7,14 +7,15 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 
 from ace_agent.data.errors import DataError, Unfit, UnknownTask
-from ace_agent.data.sample import Frame, Sample, Split, Turn
+from ace_agent.data.sample import Sample, Split, Turn
 from ace_agent.data.scenes.chains import CHAINS as _CHAINS
 from ace_agent.data.scenes.render import Renderer
-from ace_agent.data.scenes.scene import Object
 from ace_agent.data.scenes.scene_sampler import Catalogue, Studio
 from ace_agent.data.scenes.tasks.table import FAMILY_OF, GENERATORS
 from ace_agent.references import library
+from ace_agent.references.objects import Object
 from ace_agent.references.sprites import Sprites
+from ace_agent.references.types import Frame
 from ace_agent.references.vocabulary import NOUNS, STYLES
 
 CHAINS: tuple[str, ...] = tuple(_CHAINS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ace_agent.data.sample import Named
+    from ace_agent.references.types import Named
 
 INDICATOR = re.compile(r"\{image(\d*)\}")
 MAX_IMAGES = 9

@@ -9,10 +9,11 @@ import pytest
 from ace_agent.data.errors import Unfit
 from ace_agent.data.scenes import edits, masks
 from ace_agent.data.scenes.captions import the
-from ace_agent.data.scenes.scene import Background, Lettering, Object, Scene
+from ace_agent.data.scenes.scene import Background, Lettering, Scene
 from ace_agent.data.scenes.tasks.references import dressed_as
 from ace_agent.data.scenes.world import World
 from ace_agent.images import operators
+from ace_agent.references.objects import Object
 from tests.data.conftest import studio
 
 MEADOW = Background("meadow", (), 3)

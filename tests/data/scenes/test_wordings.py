@@ -6,7 +6,8 @@ import pytest
 
 from ace_agent.data.sample import Split
 from ace_agent.data.scenes.wording_tables import TABLES
-from ace_agent.data.scenes.wordings import article, compose, listed, plural, wordings
+from ace_agent.data.scenes.wordings import compose, wordings
+from ace_agent.references.grammar import article, listed, plural
 
 
 @pytest.mark.parametrize("kind", TABLES)

@@ -12,11 +12,12 @@ from ace_agent.data.errors import UnknownTask
 from ace_agent.data.sample import Sample, Split, Turn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.edits.surroundings import change_place
-from ace_agent.data.scenes.scene import Background, Object, Scene
+from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.data.scenes.scene_sampler import split_of
 from ace_agent.data.scenes.tasks.table import FAMILY_OF, GENERATORS
 from ace_agent.data.scenes.world import CHAINS, TASK_WEIGHTS, World
 from ace_agent.plan import tasks
+from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, NOUNS
 from tests.data.conftest import studio
 

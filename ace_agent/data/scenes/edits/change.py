@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.scenes.scene import Object, Scene
+from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import Studio, noun_of
+from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import NOUNS
 
 

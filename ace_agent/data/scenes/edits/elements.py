@@ -7,11 +7,12 @@ from dataclasses import replace
 from ace_agent.data.errors import Unfit
 from ace_agent.data.scenes.captions import a, the
 from ace_agent.data.scenes.edits.change import Change, category, flies, keep_clear, one, swap
-from ace_agent.data.scenes.scene import Lettering, Object, Scene
+from ace_agent.data.scenes.scene import Lettering, Scene
 from ace_agent.data.scenes.scene_sampler import Studio, noun_of, settled_size
-from ace_agent.data.scenes.wordings import article
 from ace_agent.references import colors
+from ace_agent.references.grammar import article
 from ace_agent.references.lettering import INKS, PLAIN
+from ace_agent.references.objects import Object
 
 ADDED_SIZE = 0.34
 """Longest side of a thing that is put beside others, as a fraction of the picture."""

@@ -11,10 +11,11 @@ from ace_agent.data.errors import Unfit
 from ace_agent.data.scenes import captions
 from ace_agent.data.scenes.captions import the
 from ace_agent.data.scenes.edits.change import Change, category, one, swap
-from ace_agent.data.scenes.scene import Object, Scene
+from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import Studio, noun_of
-from ace_agent.data.scenes.wordings import article
 from ace_agent.references import colors, people
+from ace_agent.references.grammar import article
+from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import FACE_WORDS, HAIR, HAIRY
 
 _SHIFT = 36.0  # how far a thing's mean colour must move to count as another colour, grey levels

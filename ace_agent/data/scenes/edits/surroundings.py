@@ -10,8 +10,8 @@ from ace_agent.data.scenes.captions import the
 from ace_agent.data.scenes.edits.change import Change
 from ace_agent.data.scenes.scene import PLACES, TIMES, Background, Scene
 from ace_agent.data.scenes.scene_sampler import Studio, noun_of
-from ace_agent.data.scenes.wordings import article
 from ace_agent.references import colors
+from ace_agent.references.grammar import article
 
 
 def change_place(studio: Studio, scene: Scene) -> Change:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from ace_agent.data.scenes.edits import elements, looks, motion, surroundings, whole
 from ace_agent.data.scenes.edits.change import Change
 from ace_agent.data.scenes.edits.elements import HEADED, lettering, put_on_hat
-from ace_agent.data.scenes.scene import PLACES, TIMES, Background, Object, Scene
+from ace_agent.data.scenes.scene import PLACES, TIMES, Background, Scene
 from ace_agent.data.scenes.scene_sampler import Studio
 from ace_agent.references.lettering import INKS
+from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import HAIRY
 
 

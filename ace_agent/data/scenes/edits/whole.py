@@ -13,8 +13,8 @@ from ace_agent.data.scenes.edits.motion import flip
 from ace_agent.data.scenes.edits.surroundings import change_time, change_weather
 from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import Studio, noun_of
-from ace_agent.data.scenes.wordings import countable, plural
 from ace_agent.images import operators
+from ace_agent.references.grammar import countable, plural
 from ace_agent.references.vocabulary import STYLES
 
 STYLE_PHRASES: dict[str, tuple[str, ...]] = {

@@ -9,14 +9,16 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Frame, Pixels, Turn
+from ace_agent.data.sample import Turn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import caption, facts
 from ace_agent.data.scenes.edits import figure_scene
 from ace_agent.data.scenes.render import Picture
 from ace_agent.data.scenes.scene_sampler import Studio
 from ace_agent.images import operators
+from ace_agent.images.types import Pixels
 from ace_agent.references import people
+from ace_agent.references.types import Frame
 
 
 def segment(picture: Picture) -> Pixels:

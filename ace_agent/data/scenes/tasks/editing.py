@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Frame, Turn
+from ace_agent.data.sample import Turn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import facts
 from ace_agent.data.scenes.edits import EDITS, Change
 from ace_agent.data.scenes.render import Picture
 from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import Studio, noun_of
+from ace_agent.references.types import Frame
 
 _MASKED = 0.2  # share of local edits that come with a mask
 _PARTLY = 0.15  # share of edits of the whole picture that are asked of a marked part

@@ -9,7 +9,7 @@ from ace_agent.data.scenes.captions import caption, facts, phrase, setting
 from ace_agent.data.scenes.edits import lettering
 from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import Studio, noun_of
-from ace_agent.data.scenes.wordings import countable
+from ace_agent.references.grammar import countable
 
 
 def text_to_image(studio: Studio) -> Turn:

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ace_agent.data.sample import Frame, Pixels, Turn
+from ace_agent.data.sample import Turn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import facts, the
 from ace_agent.data.scenes.render import Picture
 from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.images.types import Pixels
+from ace_agent.references.types import Frame
 
 WHITE = Background("plain", ("white",))
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Frame, Pixels, Turn
+from ace_agent.data.sample import Turn
 from ace_agent.data.scenes import captions, masks
 from ace_agent.data.scenes.captions import caption, facts, is_plural
 from ace_agent.data.scenes.edits import STYLE_PHRASES, figure_scene, portrait, restyled
 from ace_agent.data.scenes.render import Picture
-from ace_agent.data.scenes.scene import Background, Object, Person, Scene
+from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.data.scenes.scene_sampler import Studio, noun_of
 from ace_agent.data.scenes.tasks.analysis import CONTROLS
 from ace_agent.data.scenes.tasks.generation import picture_turn
 from ace_agent.data.scenes.tasks.layers import WHITE
-from ace_agent.data.scenes.wordings import article
+from ace_agent.images.types import Pixels
 from ace_agent.references import people
+from ace_agent.references.grammar import article
+from ace_agent.references.objects import Object, Person
+from ace_agent.references.types import Frame
 from ace_agent.references.vocabulary import STYLES
 
 

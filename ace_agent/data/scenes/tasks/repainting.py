@@ -6,11 +6,13 @@ import numpy as np
 from PIL import Image
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Frame, Pixels, Placement, Turn
+from ace_agent.data.sample import Turn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import caption, facts
 from ace_agent.data.scenes.render import Picture
 from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.images.types import Pixels
+from ace_agent.references.types import Frame, Placement
 
 _BLANK = 128  # what stands where a picture is to be repainted
 
