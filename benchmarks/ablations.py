@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ace_agent.data.sample import Sample, Split, Turn
+from ace_agent.data.sample import Sample, Split, TrainingTurn
 from ace_agent.data.scenes.world import World
 from ace_agent.engines.ace.layers import KeyValues
 from ace_agent.engines.ace.packing import PackedFrames, PackedTargets
@@ -59,7 +59,7 @@ class ArmWorld(World):
         if task != WHICH:
             return super().sample(rng, task, split)
         named = "{image}"
-        pair: list[Turn] = []
+        pair: list[TrainingTurn] = []
         while len(pair) < 2:
             turn = super().sample(rng, "grayscale", split).turns[-1]
             if turn.frames[0].mask is None and named in turn.instruction:

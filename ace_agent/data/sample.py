@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ace_agent.images.types import Pixels
-from ace_agent.references.types import Frame, Named, Placement
+from ace_agent.references.types import Frame, NamedReference, Placement
 
 Split = Literal["train", "validation", "held-out"]
 
 
 @dataclass(frozen=True)
-class Turn:
+class TrainingTurn:
     """One request and its answer.
 
     Args:
@@ -38,7 +38,7 @@ class Turn:
     base: int | None
     region: Pixels | None
     placements: tuple[Placement, ...]
-    named: tuple[Named, ...] = ()
+    named: tuple[NamedReference, ...] = ()
     judge: dict[str, Any] = field(default_factory=dict)
 
 
@@ -47,4 +47,4 @@ class Sample:
     """A conversation; its last turn is what is trained or judged, earlier ones are history."""
 
     family: str
-    turns: tuple[Turn, ...]
+    turns: tuple[TrainingTurn, ...]

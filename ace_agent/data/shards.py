@@ -38,7 +38,7 @@ from PIL import Image
 
 from ace_agent.data.errors import BadInput
 from ace_agent.data.hashing import sample_hash
-from ace_agent.data.sample import Sample, Turn
+from ace_agent.data.sample import Sample, TrainingTurn
 from ace_agent.data.scenes import masks
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame
@@ -350,7 +350,7 @@ class Shards(Sequence[Sample]):
         return Record(Sample(head["family"], turns), head["provenance"])
 
 
-def _turn(row: Mapping[str, Any], read: Any) -> Turn:
+def _turn(row: Mapping[str, Any], read: Any) -> TrainingTurn:
     frames = tuple(
         Frame(_pixels(read(frame["image"]), "RGB"), _pixels(read(frame["mask"]), "L"))
         if frame["mask"]
@@ -373,9 +373,9 @@ def make_turn(
     target: Pixels,
     base: int | None,
     judge: Mapping[str, Any] | None = None,
-) -> Turn:
+) -> TrainingTurn:
     """A turn on pictures of which only the pixels are known; its region is where target and base differ."""
     region = None
     if base is not None and frames[base].image.shape == target.shape:
         region = masks.difference(frames[base].image, target)
-    return Turn(task, instruction, frames, target, base, region, (), (), dict(judge or {}))
+    return TrainingTurn(task, instruction, frames, target, base, region, (), (), dict(judge or {}))

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.engines.ace.condition_unit import ConditionUnit, LongContextConditionUnit, Reference
 from ace_agent.evaluation import baselines, metrics
 from ace_agent.plan.tasks import TASKS
@@ -27,7 +27,7 @@ class Answerer(Protocol):
 
     def answer(
         self,
-        conversations: Sequence[Sequence[Turn]],
+        conversations: Sequence[Sequence[TrainingTurn]],
         seeds: Sequence[int],
         references: References | None = None,
     ) -> list[Image.Image]:
@@ -63,7 +63,7 @@ class CallablePipeline(Protocol):
     ) -> object: ...
 
 
-def condition_unit(turn: Turn, references: Sequence[Reference] = ()) -> ConditionUnit:
+def condition_unit(turn: TrainingTurn, references: Sequence[Reference] = ()) -> ConditionUnit:
     """A turn's question, without its answer, as the pipeline takes it."""
     return ConditionUnit(
         turn.instruction,
@@ -78,7 +78,7 @@ def mask_image(frame: Frame) -> Image.Image | None:
     return None if frame.mask is None else Image.fromarray(frame.mask)
 
 
-def given_references(turn: Turn) -> tuple[Reference, ...]:
+def given_references(turn: TrainingTurn) -> tuple[Reference, ...]:
     """The reference pictures that came with the sample."""
     return tuple(Reference.found(named) for named in turn.named)
 
@@ -109,7 +109,7 @@ class PipelineAnswerer:
 
     def answer(
         self,
-        conversations: Sequence[Sequence[Turn]],
+        conversations: Sequence[Sequence[TrainingTurn]],
         seeds: Sequence[int],
         references: References | None = None,
     ) -> list[Image.Image]:
@@ -135,18 +135,18 @@ class PipelineAnswerer:
             guidance=self.guidance,
         )
 
-    def unit(self, conversation: Sequence[Turn]) -> LongContextConditionUnit:
+    def unit(self, conversation: Sequence[TrainingTurn]) -> LongContextConditionUnit:
         """A conversation as the pipeline takes it."""
         *earlier, last = conversation
         history = tuple(condition_unit(turn) for turn in earlier) if self.history else ()
         return LongContextConditionUnit(history, condition_unit(last, self._references(last) or ()))
 
-    def _references(self, turn: Turn) -> tuple[Reference, ...] | None:
+    def _references(self, turn: TrainingTurn) -> tuple[Reference, ...] | None:
         if self.references == "library":
             return None
         return given_references(turn) if self.references == "given" else ()
 
-    def _alone(self, conversation: Sequence[Turn], seed: int) -> Image.Image:
+    def _alone(self, conversation: Sequence[TrainingTurn], seed: int) -> Image.Image:
         last = conversation[-1]
         unit = self.unit(conversation)
         height, width = last.target.shape[:2]
@@ -167,7 +167,7 @@ class PipelineAnswerer:
         return picture
 
 
-_PackedPass = Callable[[PipelineAnswerer, Sequence[Sequence[Turn]], Sequence[int]], list[Image.Image]]
+_PackedPass = Callable[[PipelineAnswerer, Sequence[Sequence[TrainingTurn]], Sequence[int]], list[Image.Image]]
 
 
 def _packed_pass(pipeline: object) -> _PackedPass | None:
@@ -178,7 +178,7 @@ def _packed_pass(pipeline: object) -> _PackedPass | None:
 
 
 def _answer_packed(
-    answerer: PipelineAnswerer, conversations: Sequence[Sequence[Turn]], seeds: Sequence[int]
+    answerer: PipelineAnswerer, conversations: Sequence[Sequence[TrainingTurn]], seeds: Sequence[int]
 ) -> list[Image.Image]:
     from ace_agent.engines.mini.generation import SamplingOptions, generate
     from ace_agent.engines.mini.pipeline import ACEPipeline, to_image
@@ -229,13 +229,13 @@ class TrivialAnswerer:
 
     def answer(
         self,
-        conversations: Sequence[Sequence[Turn]],
+        conversations: Sequence[Sequence[TrainingTurn]],
         seeds: Sequence[int],
         references: References | None = None,
     ) -> list[Image.Image]:
         return [self._one(conversation[-1]) for conversation in conversations]
 
-    def _one(self, turn: Turn) -> Image.Image:
+    def _one(self, turn: TrainingTurn) -> Image.Image:
         if self.kind == "target":
             return Image.fromarray(turn.target)
         base = None

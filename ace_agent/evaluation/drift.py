@@ -17,11 +17,11 @@ import numpy as np
 from PIL import Image
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes import edits
 from ace_agent.data.scenes.render import Renderer
 from ace_agent.data.scenes.scene import Scene
-from ace_agent.data.scenes.scene_sampler import Catalogue, Studio
+from ace_agent.data.scenes.scene_sampler import Catalogue, SceneSampler
 from ace_agent.data.scenes.tasks.editing import edit_turn
 from ace_agent.engines.ace.condition_unit import ConditionUnit
 from ace_agent.execution import fidelity
@@ -105,29 +105,29 @@ def measure(pipeline: LocalPipeline, conversations: int, *, seed: int = 0, size:
     )
 
 
-def _conversation(renderer: Renderer, catalogue: Catalogue, rng: random.Random) -> list[Turn]:
+def _conversation(renderer: Renderer, catalogue: Catalogue, rng: random.Random) -> list[TrainingTurn]:
     while True:
-        studio = Studio(renderer, catalogue, random.Random(rng.getrandbits(64)), "held-out")
+        sampler = SceneSampler(renderer, catalogue, random.Random(rng.getrandbits(64)), "held-out")
         try:
-            return list(_edits(studio))
+            return list(_edits(sampler))
         except Unfit:
             continue
 
 
-def _edits(studio: Studio) -> Iterator[Turn]:
-    scene: Scene = studio.scene(2)
+def _edits(sampler: SceneSampler) -> Iterator[TrainingTurn]:
+    scene: Scene = sampler.scene(2)
     for _ in range(EDITS):
 
-        def attempt(scene: Scene = scene) -> tuple[Turn, Scene] | None:
+        def attempt(scene: Scene = scene) -> tuple[TrainingTurn, Scene] | None:
             try:
-                change = studio.pick(LOCAL_EDITS)(studio, scene)
+                change = sampler.pick(LOCAL_EDITS)(sampler, scene)
                 if len(change.after.objects) > 3:
                     return None
-                return edit_turn(studio, studio.render(scene), change, masked=0), change.after
+                return edit_turn(sampler, sampler.render(scene), change, masked=0), change.after
             except Unfit:
                 return None
 
-        turn, scene = studio.until(attempt, tries=60)
+        turn, scene = sampler.until(attempt, tries=60)
         yield turn
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.evaluation.answering import mask_image
 from ace_agent.evaluation.errors import DumpError
 from ace_agent.evaluation.grading import Answered
@@ -43,7 +43,7 @@ class Dump:
             raise DumpError(f"{folder}: {error.strerror or error}") from error
         self._count = 0
 
-    def add(self, record: Record, conversation: Sequence[Turn]) -> None:
+    def add(self, record: Record, conversation: Sequence[TrainingTurn]) -> None:
         """Write one sample's pictures, then its line."""
         answered = record.answered
         stem = f"{answered.task}/{self._count:05d}"
@@ -68,7 +68,7 @@ class Dump:
         with (self.folder / INDEX).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-    def _turn(self, turn: Turn, stem: str) -> dict[str, Any]:
+    def _turn(self, turn: TrainingTurn, stem: str) -> dict[str, Any]:
         inputs, masks = [], []
         for number, frame in enumerate(turn.frames):
             inputs.append(self._save(Image.fromarray(frame.image), f"{stem}-input{number}.png"))

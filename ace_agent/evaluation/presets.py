@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Split, Turn
+from ace_agent.data.sample import Split, TrainingTurn
 from ace_agent.data.scenes import captions, edits, masks
 from ace_agent.data.scenes.captions import facts, is_plural, the
 from ace_agent.data.scenes.render import Renderer
 from ace_agent.data.scenes.scene import Scene
-from ace_agent.data.scenes.scene_sampler import Catalogue, Studio, noun_of
+from ace_agent.data.scenes.scene_sampler import Catalogue, SceneSampler, noun_of
 from ace_agent.data.scenes.tasks.editing import edit_turn
 from ace_agent.data.scenes.tasks.generation import picture_turn
 from ace_agent.data.scenes.world import World
@@ -32,10 +32,10 @@ from ace_agent.references import library
 from ace_agent.references.colors import TINTS
 from ace_agent.references.grammar import article
 from ace_agent.references.sprites import Sprites
-from ace_agent.references.types import Frame, Named
+from ace_agent.references.types import Frame, NamedReference
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, STYLES
 
-Generator = Callable[[Studio], Sequence[Turn]]
+Generator = Callable[[SceneSampler], Sequence[TrainingTurn]]
 
 UNSEEN_FILTERS: dict[str, Callable[[Pixels], Pixels]] = {
     "solarized": lambda image: np.asarray(ImageOps.solarize(Image.fromarray(image), 128)),
@@ -49,54 +49,54 @@ UNSEEN_FILTERS: dict[str, Callable[[Pixels], Pixels]] = {
 
 
 class _Stage:
-    """Studios over one renderer."""
+    """Scene samplers over one renderer."""
 
     def __init__(self, size: int = 128) -> None:
         self.sprites = Sprites.load()
         self._renderer = Renderer(self.sprites, size)
         self._catalogue = Catalogue(self._renderer)
 
-    def studio(self, rng: random.Random, split: Split) -> Studio:
-        return Studio(self._renderer, self._catalogue, rng, split)
+    def sampler(self, rng: random.Random, split: Split) -> SceneSampler:
+        return SceneSampler(self._renderer, self._catalogue, rng, split)
 
 
 # ---- never trained
 
 
-def _unseen_scene(studio: Studio) -> Scene:
-    sprites = studio.renderer.sprites
-    name = studio.pick([name for name in HELD_OUT_NAMES if sprites.has(name, STYLES[0])])
-    return studio.scene(things=[studio.thing(name, style=STYLES[0], color=0)])
+def _unseen_scene(sampler: SceneSampler) -> Scene:
+    sprites = sampler.renderer.sprites
+    name = sampler.pick([name for name in HELD_OUT_NAMES if sprites.has(name, STYLES[0])])
+    return sampler.scene(things=[sampler.thing(name, style=STYLES[0], color=0)])
 
 
-def unseen_object(studio: Studio) -> list[Turn]:
+def unseen_object(sampler: SceneSampler) -> list[TrainingTurn]:
     """A picture of a thing whose name no training sample mentions, with its reference picture."""
-    scene = _unseen_scene(studio)
-    turn = picture_turn(studio, scene, captions.caption(studio.rng, scene))
-    return [replace(turn, named=_reference(studio, turn.instruction, noun_of(scene.objects[0])))]
+    scene = _unseen_scene(sampler)
+    turn = picture_turn(sampler, scene, captions.caption(sampler.rng, scene))
+    return [replace(turn, named=_reference(sampler, turn.instruction, noun_of(scene.objects[0])))]
 
 
-def _reference(studio: Studio, instruction: str, name: str) -> tuple[Named, ...]:
-    frame = library.frame(studio.renderer.sprites.get(name, STYLES[0]), library.Look(name))
+def _reference(sampler: SceneSampler, instruction: str, name: str) -> tuple[NamedReference, ...]:
+    frame = library.frame(sampler.renderer.sprites.get(name, STYLES[0]), library.Look(name))
     return tuple(library.references(library.Matcher({name: name}), instruction, lambda look: frame))
 
 
-def edit_of_unseen_object(studio: Studio) -> list[Turn]:
+def edit_of_unseen_object(sampler: SceneSampler) -> list[TrainingTurn]:
     """Take away, turn or restyle the light around a thing that was never seen."""
-    scene = _unseen_scene(studio)
-    way = studio.pick((edits.remove, edits.change_time, edits.flip))
-    return [edit_turn(studio, studio.render(scene), way(studio, scene))]
+    scene = _unseen_scene(sampler)
+    way = sampler.pick((edits.remove, edits.change_time, edits.flip))
+    return [edit_turn(sampler, sampler.render(scene), way(sampler, scene))]
 
 
-def unseen_style(studio: Studio) -> list[Turn]:
+def unseen_style(sampler: SceneSampler) -> list[TrainingTurn]:
     """A picture in the look of another, where that look was never seen."""
-    apply = UNSEEN_FILTERS[studio.pick(list(UNSEEN_FILTERS))]
-    before, example = studio.render(studio.scene()), studio.render(studio.scene())
+    apply = UNSEEN_FILTERS[sampler.pick(list(UNSEEN_FILTERS))]
+    before, example = sampler.render(sampler.scene()), sampler.render(sampler.scene())
     target = apply(before.image)
     return [
-        Turn(
+        TrainingTurn(
             task="style_reference",
-            instruction=studio.say("style_reference", {}),
+            instruction=sampler.say("style_reference", {}),
             frames=(Frame(before.image, None, before.placements), Frame(apply(example.image), None)),
             target=target,
             base=0,
@@ -152,7 +152,7 @@ _PHOTO_TASKS = (
 )
 
 
-def photographs(folder: Path, studio: Studio, suite: Suite, size: int = 128) -> Iterator[Drawn]:
+def photographs(folder: Path, sampler: SceneSampler, suite: Suite, size: int = 128) -> Iterator[Drawn]:
     """Analyses and edits of someone's photographs, central squares at the model's own size.
 
     Raises:
@@ -166,7 +166,7 @@ def photographs(folder: Path, studio: Studio, suite: Suite, size: int = 128) -> 
             photo = photos[index]
             shown = asked.shown(photo) if asked.shown else photo
             target = asked.target(photo)
-            words = studio.say(asked.kind, dict(asked.slots))
+            words = sampler.say(asked.kind, dict(asked.slots))
             turn = make_turn(asked.task, words, (Frame(shown),), target, 0, {"exact": True})
             yield Drawn(f"photograph: {asked.task}", "photographs", sample_seed(suite, index), (turn,))
 
@@ -183,24 +183,24 @@ def _photos(folder: Path, size: int) -> Iterator[Pixels]:
 # ---- contradictions
 
 
-def absent_thing(studio: Studio) -> list[Turn]:
+def absent_thing(sampler: SceneSampler) -> list[TrainingTurn]:
     """An order about a thing that is not there: nothing should change."""
-    scene = studio.scene()
+    scene = sampler.scene()
     here = {noun_of(thing) for thing in scene.objects}
-    thing = studio.other([name for name in studio.catalogue.styles if "+" not in name], *here)
+    thing = sampler.other([name for name in sampler.catalogue.styles if "+" not in name], *here)
     phrase = f"the {thing}"
-    kind, slots = studio.pick(
+    kind, slots = sampler.pick(
         (
             ("remove", {"the": phrase, "thing": thing}),
-            ("edit_color", {"the": phrase, "color": studio.pick(TINTS)}),
+            ("edit_color", {"the": phrase, "color": sampler.pick(TINTS)}),
             ("motion_bigger", {"the": phrase, "thing": thing}),
         )
     )
-    picture = studio.render(scene)
+    picture = sampler.render(scene)
     return [
-        Turn(
+        TrainingTurn(
             task={"motion_bigger": "edit_motion"}.get(kind, kind),
-            instruction=studio.say(kind, slots),
+            instruction=sampler.say(kind, slots),
             frames=(Frame(picture.image, None, picture.placements),),
             target=picture.image,
             base=0,
@@ -211,16 +211,16 @@ def absent_thing(studio: Studio) -> list[Turn]:
     ]
 
 
-def two_colors(studio: Studio) -> list[Turn]:
+def two_colors(sampler: SceneSampler) -> list[TrainingTurn]:
     """One thing in two colours at once: either will do, so long as it is that thing."""
-    scene = edits.colorful_scene(studio)
-    change = edits.recolor(studio, scene)
+    scene = edits.colorful_scene(sampler)
+    change = edits.recolor(sampler, scene)
     first = change.slots["color"]
-    turn = edit_turn(studio, studio.render(scene), change, masked=0)
+    turn = edit_turn(sampler, sampler.render(scene), change, masked=0)
     changed = next(after for after in change.after.objects if after not in scene.objects)
     if changed.person or not changed.color:
         raise Unfit("the reader cannot tell a garment's colour")
-    second = studio.other(TINTS, first, *(thing.color for thing in scene.objects))
+    second = sampler.other(TINTS, first, *(thing.color for thing in scene.objects))
     words = turn.instruction.replace(first, f"{first} and {second}")
     judge = {
         "exact": False,
@@ -232,31 +232,31 @@ def two_colors(studio: Studio) -> list[Turn]:
     return [replace(turn, instruction=words, judge=judge)]
 
 
-def last_word(studio: Studio) -> list[Turn]:
+def last_word(sampler: SceneSampler) -> list[TrainingTurn]:
     """Two turns that contradict: the later one holds, and starts from what the earlier made."""
     ways = (
         (edits.colorful_scene, edits.recolor),
         (edits.outdoor_scene, edits.change_time),
         (edits.face_scene, edits.change_expression),
     )
-    start, way = studio.pick(ways)
-    scene = start(studio)
-    first = way(studio, scene)
-    second = way(studio, first.after)
+    start, way = sampler.pick(ways)
+    scene = start(sampler)
+    first = way(sampler, scene)
+    second = way(sampler, first.after)
     return [
-        edit_turn(studio, studio.render(before), change, masked=0)
+        edit_turn(sampler, sampler.render(before), change, masked=0)
         for before, change in ((scene, first), (first.after, second))
     ]
 
 
-def added_and_denied(studio: Studio) -> list[Turn]:
+def added_and_denied(sampler: SceneSampler) -> list[TrainingTurn]:
     """ "Add a dog, but no dog": whatever comes, what was there must still be there."""
-    scene = studio.scene()
-    thing = studio.other(studio.catalogue.by_category["animal"], *(noun_of(one) for one in scene.objects))
+    scene = sampler.scene()
+    thing = sampler.other(sampler.catalogue.by_category["animal"], *(noun_of(one) for one in scene.objects))
     phrase = article(thing, plural=is_plural(thing))
-    picture = studio.render(scene)
+    picture = sampler.render(scene)
     return [
-        Turn(
+        TrainingTurn(
             task="add",
             instruction=f"add {phrase} to {{image}}, but there must be no {thing}",
             frames=(Frame(picture.image, None, picture.placements),),
@@ -269,22 +269,22 @@ def added_and_denied(studio: Studio) -> list[Turn]:
     ]
 
 
-def removed_and_kept(studio: Studio) -> list[Turn]:
+def removed_and_kept(sampler: SceneSampler) -> list[TrainingTurn]:
     """A thing is taken away, then the person asks for it to be taken away again: nothing is left to do."""
-    scene = studio.scene(2)
-    thing = studio.pick(scene.objects)
+    scene = sampler.scene(2)
+    thing = sampler.pick(scene.objects)
     change = edits.Change(
         "remove",
         "remove",
-        {"the": the(studio.rng, thing, scene), "thing": noun_of(thing)},
+        {"the": the(sampler.rng, thing, scene), "thing": noun_of(thing)},
         edits.swap(scene, thing),
         local=True,
     )
-    removal = edit_turn(studio, studio.render(scene), change, masked=0)
-    after = studio.render(change.after)
+    removal = edit_turn(sampler, sampler.render(scene), change, masked=0)
+    after = sampler.render(change.after)
     again = replace(
         removal,
-        instruction=studio.say("remove", change.slots),
+        instruction=sampler.say("remove", change.slots),
         frames=(Frame(after.image, None, after.placements),),
         target=after.image,
         judge={**facts(change.after, exact=True), "unchanged": True},
@@ -327,10 +327,10 @@ def drawn(preset: str, suite: Suite, photos: Path | None = None) -> Iterator[Dra
     """
     if preset == "ood":
         stage = _Stage()
-        yield from draw_rows(_OOD, stage.studio, suite, "out of distribution", _OOD_REFERENCES)
+        yield from draw_rows(_OOD, stage.sampler, suite, "out of distribution", _OOD_REFERENCES)
         if photos is not None:
-            yield from photographs(photos, stage.studio(random.Random(suite.seed), suite.split), suite)
+            yield from photographs(photos, stage.sampler(random.Random(suite.seed), suite.split), suite)
     elif preset == "contradictory":
-        yield from draw_rows(_CONTRADICTORY, _Stage().studio, suite, "contradictory", {})
+        yield from draw_rows(_CONTRADICTORY, _Stage().sampler, suite, "contradictory", {})
     else:
         yield from draw(World(), suite)

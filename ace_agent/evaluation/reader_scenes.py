@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Split
-from ace_agent.data.scenes.render import Picture, Renderer
+from ace_agent.data.scenes.render import RenderedScene, Renderer
 from ace_agent.data.scenes.scene import PLACES, TIMES, WEATHERS, Background, Lettering, Scene
-from ace_agent.data.scenes.scene_sampler import Catalogue, Studio, noun_of
+from ace_agent.data.scenes.scene_sampler import Catalogue, SceneSampler, noun_of
 from ace_agent.evaluation.reader import SIDE, Words, grid_cell
 from ace_agent.images.operators import FILTERS
 from ace_agent.references.colors import TEXTURES, TINTS
@@ -52,14 +52,14 @@ class Scenes:
         self.plain = plain
         renderer = Renderer(Sprites.load(), SIDE)
         self.rng = random.Random(f"reader {split} {seed}")
-        self.studio = Studio(renderer, Catalogue(renderer), self.rng, split)
+        self.sampler = SceneSampler(renderer, Catalogue(renderer), self.rng, split)
         self._unseen = [name for name in HELD_OUT_NAMES if renderer.sprites.has(name, STYLES[0])]
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[RenderedScene]:
         while True:
             try:
-                scene = self.studio.scene(color=0.5) if self.plain else self._varied(self._scene())
-                yield self.studio.render(scene)
+                scene = self.sampler.scene(color=0.5) if self.plain else self._varied(self._scene())
+                yield self.sampler.render(scene)
             except Unfit:
                 continue
 
@@ -70,12 +70,12 @@ class Scenes:
         the benchmark's, seven in ten are of one style, and of the others it missed several times as many.
         """
         rng = self.rng
-        learning = self.studio.split == "train"
+        learning = self.sampler.split == "train"
         style = rng.choice(list(STYLES)) if learning else ""
         if rng.random() < 0.12:
-            return self.studio.scene(things=[self.studio.thing(rng.choice(self._unseen), style=style)])
+            return self.sampler.scene(things=[self.sampler.thing(rng.choice(self._unseen), style=style)])
         count = rng.choices((1, 2, 3), (0.25, 0.3, 0.45))[0] if learning else None
-        scene = self.studio.scene(count, style=style, color=0.5)
+        scene = self.sampler.scene(count, style=style, color=0.5)
         if rng.random() < 0.06:
             scene = replace(scene, objects=())
         return scene
@@ -138,7 +138,7 @@ class Labels:
     filter: int
 
 
-def label(picture: Picture, words: Words) -> Labels:
+def label(picture: RenderedScene, words: Words) -> Labels:
     """The labels of a rendered scene."""
     scene = picture.scene
     objects = iter(sorted(scene.objects, key=lambda thing: thing.y))

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from ace_agent.data.sample import Split
 from ace_agent.data.scenes.captions import facts
-from ace_agent.data.scenes.render import Picture
+from ace_agent.data.scenes.render import RenderedScene
 from ace_agent.data.scenes.scene_sampler import noun_of
 from ace_agent.evaluation.agreement import agreement, checks_of
 from ace_agent.evaluation.reader import WEIGHTS, Reader
@@ -169,7 +169,7 @@ class Training:
                 losses.clear()
         self.save()
 
-    def _step(self, pictures: Sequence[Picture], rng: random.Random) -> float:
+    def _step(self, pictures: Sequence[RenderedScene], rng: random.Random) -> float:
         images = [np.asarray(softened(Image.fromarray(picture.image), rng)) for picture in pictures]
         inputs = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
         with self.processes.autocast():
@@ -209,12 +209,12 @@ def held_out(reader: Reader, pictures: int) -> dict[str, Any]:
     return {"held_out_pictures": pictures, **measure(reader, _drawn("held-out", pictures)), "plain": plain}
 
 
-def _drawn(split: Split, count: int, *, plain: bool = False) -> list[Picture]:
+def _drawn(split: Split, count: int, *, plain: bool = False) -> list[RenderedScene]:
     pictures = iter(Scenes(split, 0, plain=plain))
     return [next(pictures) for _ in range(count)]
 
 
-def _best_threshold(reader: Reader, pictures: Sequence[Picture]) -> float:
+def _best_threshold(reader: Reader, pictures: Sequence[RenderedScene]) -> float:
     """The threshold at which most pictures have exactly their objects found."""
     images = [Image.fromarray(picture.image) for picture in pictures]
 
@@ -228,12 +228,12 @@ def _best_threshold(reader: Reader, pictures: Sequence[Picture]) -> float:
     return max((0.2, 0.3, 0.4, 0.5, 0.6), key=right)
 
 
-def _nouns_shown(picture: Picture) -> set[str]:
+def _nouns_shown(picture: RenderedScene) -> set[str]:
     worn = {WORN + spot.key.split("|")[0] for spot in picture.placements if "@" in spot.key}
     return {noun_of(thing) for thing in picture.scene.objects} | worn
 
 
-def measure(reader: Reader, pictures: Sequence[Picture]) -> dict[str, Any]:
+def measure(reader: Reader, pictures: Sequence[RenderedScene]) -> dict[str, Any]:
     """Accuracy by kind of check, and chance: the same checks against another picture of the same split.
 
     "absent" is the share of nouns of the same category, one for each object, rightly not seen.
@@ -255,7 +255,7 @@ def measure(reader: Reader, pictures: Sequence[Picture]) -> dict[str, Any]:
     return {"accuracy": accuracy, "chance": {**chance, "absent": 0.0}}
 
 
-def _rightly_absent(picture: Picture, view: Any) -> list[bool]:
+def _rightly_absent(picture: RenderedScene, view: Any) -> list[bool]:
     shown = _nouns_shown(picture)
     rng = random.Random(len(shown))
     answers = []

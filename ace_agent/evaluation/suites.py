@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Sample, Split, Turn
-from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.data.sample import Sample, Split, TrainingTurn
+from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.data.scenes.wordings import using
 from ace_agent.data.scenes.world import CHAINS as CHAIN_NAMES
 from ace_agent.data.scenes.world import World
@@ -38,11 +38,11 @@ class Drawn:
     row: str
     family: str
     seed: int
-    turns: tuple[Turn, ...]
+    turns: tuple[TrainingTurn, ...]
     references: References | None = None
 
     @property
-    def last(self) -> Turn:
+    def last(self) -> TrainingTurn:
         return self.turns[-1]
 
     @property
@@ -105,8 +105,8 @@ def draw(world: World, suite: Suite) -> Iterator[Drawn]:
 
 
 def draw_rows(
-    rows: Mapping[str, Callable[[Studio], Sequence[Turn]]],
-    make_studio: Callable[[random.Random, Split], Studio],
+    rows: Mapping[str, Callable[[SceneSampler], Sequence[TrainingTurn]]],
+    make_sampler: Callable[[random.Random, Split], SceneSampler],
     suite: Suite,
     family: str,
     references: Mapping[str, References],
@@ -117,7 +117,7 @@ def draw_rows(
             rng = sample_rng(suite, row, index)
             while True:
                 try:
-                    turns = tuple(rows[row](make_studio(random.Random(rng.getrandbits(64)), suite.split)))
+                    turns = tuple(rows[row](make_sampler(random.Random(rng.getrandbits(64)), suite.split)))
                 except Unfit:
                     continue
                 break

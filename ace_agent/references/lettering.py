@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ace_agent.quotes import QUOTED, is_caption
 from ace_agent.references.colors import RGB
-from ace_agent.references.types import Frame, Named, Placement
+from ace_agent.references.types import Frame, NamedReference, Placement
 
 INKS = ("white", "black", "red", "yellow", "blue", "green", "orange", "pink", "purple")
 PLAIN = "white"
@@ -61,14 +61,14 @@ def typeset(words: str, color: str, side: int) -> Image.Image:
     return plate
 
 
-def references(instruction: str) -> list[Named]:
+def references(instruction: str) -> list[NamedReference]:
     """A picture of all that ``instruction`` quotes and that is no caption, in the ink that it names."""
     found = []
     for match in QUOTED.finditer(instruction):
         words = drawn_as(match[1])
         if words and not is_caption(match[1]):
             frame = _plate(words, _ink(instruction, *match.span()))
-            found.append(Named(match[0], *match.span(), frame))
+            found.append(NamedReference(match[0], *match.span(), frame))
     return found
 
 

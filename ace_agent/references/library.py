@@ -28,7 +28,7 @@ from ace_agent.references.errors import LibraryError
 from ace_agent.references.grammar import plural
 from ace_agent.references.objects import Object
 from ace_agent.references.sprites import SIZE, Sprites, fit
-from ace_agent.references.types import Frame, Named, Placement
+from ace_agent.references.types import Frame, NamedReference, Placement
 from ace_agent.references.vocabulary import FACE_WORDS, HAIRY, NOUNS, STYLE_WORDS, STYLES
 
 SIDE = 64
@@ -242,12 +242,12 @@ def _standing(picture: Image.Image) -> tuple[Pixels, Pixels, tuple[float, float,
     return np.asarray(paper), np.asarray(covered), box
 
 
-def references(matcher: Matcher, instruction: str, drawn: Callable[[Look], Frame]) -> list[Named]:
+def references(matcher: Matcher, instruction: str, drawn: Callable[[Look], Frame]) -> list[NamedReference]:
     """What ``instruction`` names, in order, each with the picture that ``drawn`` has of it as described, and drawn
     figures as described; then what it quotes to be drawn, set in type."""
     drawn_figures = list(figures.described(instruction))
     things = [
-        Named(instruction[one.start : one.stop], one.start, one.stop, figure_frame(one.thing))
+        NamedReference(instruction[one.start : one.stop], one.start, one.stop, figure_frame(one.thing))
         for one in drawn_figures
     ]
     # What a figure wears is no thing of its own.
@@ -256,11 +256,11 @@ def references(matcher: Matcher, instruction: str, drawn: Callable[[Look], Frame
         look = described(name, instruction, start, stop)
         if len(found) + len(drawn_figures) == 1:
             look = changed(look, instruction, start, stop)
-        things.append(Named(instruction[start:stop], start, stop, drawn(look)))
+        things.append(NamedReference(instruction[start:stop], start, stop, drawn(look)))
     things.sort(key=lambda one: one.start)
     if (asked := _expression(instruction)) and asked[0] not in (name for name, *_ in found):
         name, start, stop = asked
-        things.append(Named(instruction[start:stop], start, stop, drawn(Look(name))))
+        things.append(NamedReference(instruction[start:stop], start, stop, drawn(Look(name))))
     return [*things, *lettering.references(instruction)]
 
 
@@ -318,7 +318,9 @@ class ReferenceLibrary:
         """The things that a text names, in order."""
         return [name for name, _, _ in self._matcher.find(text)]
 
-    def find(self, instruction: str, style_of: Callable[[str], str | None] | None = None) -> list[Named]:
+    def find(
+        self, instruction: str, style_of: Callable[[str], str | None] | None = None
+    ) -> list[NamedReference]:
         """A reference picture of each thing that ``instruction`` names, in order; the person's own as they are.
 
         Args:

@@ -59,7 +59,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedReference:
     """A reference picture of something the instruction names.
 
     Args:

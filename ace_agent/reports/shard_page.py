@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.shards import Record, Shards, write_whole
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame
@@ -88,7 +88,7 @@ def _origin(provenance: Mapping[str, Any]) -> str:
     return "; ".join([sources, *notes])
 
 
-def _turn(turn: Turn) -> str:
+def _turn(turn: TrainingTurn) -> str:
     figures = []
     for k, frame in enumerate(turn.frames):
         also = "" if frame.mask is None else " and its mask"

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Placement
 
@@ -33,14 +33,14 @@ PIXELWISE = frozenset(
 could not be seen."""
 
 
-def fits(turn: Turn) -> bool:
+def fits(turn: TrainingTurn) -> bool:
     """Whether a window of the turn has all that its answer needs."""
     return turn.task in PIXELWISE or all(
         len(changed) == 0 or changed[-1] - changed[0] < WINDOW - STEP for changed in _changed(turn)
     )
 
 
-def cropped(turn: Turn, rng: random.Random) -> Turn:
+def cropped(turn: TrainingTurn, rng: random.Random) -> TrainingTurn:
     """The turn in a window of its base image and answer, around what changes as far as that fits; its other frames
     stay whole."""
     assert turn.base is not None
@@ -63,7 +63,7 @@ def cropped(turn: Turn, rng: random.Random) -> Turn:
     )
 
 
-def _changed(turn: Turn) -> tuple[np.ndarray, np.ndarray]:
+def _changed(turn: TrainingTurn) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns in which the answer differs from the base image."""
     assert turn.base is not None
     differs = (turn.frames[turn.base].image != turn.target).any(-1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ace_agent.data.sample import Sample, Turn
+from ace_agent.data.sample import Sample, TrainingTurn
 from ace_agent.engines.ace.condition_unit import ConditionUnit
 from ace_agent.evaluation.answering import CallablePipeline
 from ace_agent.plan.tasks import TASKS
@@ -18,7 +18,7 @@ CELL = 160
 SEED = 7
 
 
-def unit_of(turn: Turn) -> ConditionUnit:
+def unit_of(turn: TrainingTurn) -> ConditionUnit:
     """A turn as the pipelines take it."""
     images = tuple(Image.fromarray(frame.image) for frame in turn.frames)
     masks = tuple(None if frame.mask is None else Image.fromarray(frame.mask) for frame in turn.frames)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ace_agent.data.errors import DataError
-from ace_agent.data.sample import Sample, Turn
+from ace_agent.data.sample import Sample, TrainingTurn
 from ace_agent.data.scenes.world import World
 from ace_agent.engines.ace.packing import MAX_REFERENCES, REFERENCE_INDICATOR
 from ace_agent.engines.mini.request_tensors import PreparedFrame, PreparedRequest, PreparedUnit
@@ -90,7 +90,9 @@ def prepare_frame(frame: Frame, indicator: int) -> PreparedFrame:
     )
 
 
-def prepare_turn(turn: Turn, tokenizer: WordTokenizer, references: list[int] | None = None) -> PreparedUnit:
+def prepare_turn(
+    turn: TrainingTurn, tokenizer: WordTokenizer, references: list[int] | None = None
+) -> PreparedUnit:
     """A turn's text and frames, with the reference pictures listed (None: all)."""
     chosen = list(range(len(turn.named))) if references is None else references
     chosen = chosen[:MAX_REFERENCES]

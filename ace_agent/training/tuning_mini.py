@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ace_agent.data.sample import Sample, Turn
+from ace_agent.data.sample import Sample, TrainingTurn
 from ace_agent.engines.ace.packing import MAX_REFERENCES, rows_of
 from ace_agent.engines.mini.pipeline import REFERENCE_SIDE, ACEPipeline
 from ace_agent.engines.mini.text_encoder import WordTokenizer
@@ -62,7 +62,7 @@ class MiniPreparer:
         """The draws share the prefix."""
         return measure.prefix + draws * measure.target
 
-    def _turn(self, turn: Turn) -> Turn:
+    def _turn(self, turn: TrainingTurn) -> TrainingTurn:
         if self._library is None:
             self._library = library()
         named = turn.named or tuple(self._library.find(turn.instruction))

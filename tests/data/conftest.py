@@ -7,7 +7,7 @@ import random
 import pytest
 
 from ace_agent.data.sample import Split
-from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.data.scenes.world import World
 
 
@@ -16,6 +16,6 @@ def world() -> World:
     return World()
 
 
-def studio(world: World, seed: int = 0, split: Split = "train") -> Studio:
-    """A studio of ``world`` that draws from ``seed``."""
-    return Studio(world._renderer, world._catalogue, random.Random(seed), split)
+def sampler(world: World, seed: int = 0, split: Split = "train") -> SceneSampler:
+    """A scene sampler of ``world`` that draws from ``seed``."""
+    return SceneSampler(world._renderer, world._catalogue, random.Random(seed), split)

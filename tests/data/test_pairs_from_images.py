@@ -17,7 +17,7 @@ from ace_agent.data.pairs_from_images import run as routes
 from ace_agent.data.pairs_from_images.annotated_image import Segment, Subject
 from ace_agent.data.pairs_from_images.run import Run
 from ace_agent.data.pairs_from_images.run_plan import sole_writer
-from ace_agent.data.pairs_from_images.sources import Limits, Picture, clean_caption, distinct, find, scan
+from ace_agent.data.pairs_from_images.sources import Limits, SourceImage, clean_caption, distinct, find, scan
 from ace_agent.data.shards import Shards
 from ace_agent.images import operators
 from ace_agent.images.types import Pixels
@@ -74,9 +74,9 @@ def test_a_second_scan_looks_only_at_what_changed(tmp_path: Path) -> None:
 
 
 def test_copies_give_way_to_the_first_and_to_earlier_runs() -> None:
-    one = Picture("b.png", "1" * 64, f"{5:032x}", 64, 64, "")
-    copy = Picture("a.png", "1" * 64, f"{5:032x}", 64, 64, "")
-    near = Picture("c.png", "2" * 64, f"{7:032x}", 64, 64, "")
+    one = SourceImage("b.png", "1" * 64, f"{5:032x}", 64, 64, "")
+    copy = SourceImage("a.png", "1" * 64, f"{5:032x}", 64, 64, "")
+    near = SourceImage("c.png", "2" * 64, f"{7:032x}", 64, 64, "")
     kept, skipped = distinct([copy, one, near])
     assert kept == [copy]
     assert [row.reason for row in skipped] == ["is a copy of a.png", "looks the same as a.png"]

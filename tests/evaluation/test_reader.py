@@ -85,7 +85,7 @@ def test_labels_become_words_again(scenes: Scenes) -> None:
         Object("car", x=0.3, y=0.9, size=0.36, color="blue"),
         Object("dog", "flat", x=0.74, y=0.92, size=0.36, hat="crown"),
     )
-    picture = scenes.studio.render(Scene(Background("beach", seed=3, time="sunset", weather="rain"), things))
+    picture = scenes.sampler.render(Scene(Background("beach", seed=3, time="sunset", weather="rain"), things))
     labels = label(picture, WORDS)
     reader = Reader(ReaderNetwork(**WORDS.counts()), WORDS)
     seen = reader.interpret(perfect([labels]), torch.zeros(1, 3, 128, 128))[0]

@@ -10,12 +10,12 @@ from ace_agent.data.scenes import captions
 from ace_agent.references import figures, people
 from ace_agent.references.library import Matcher, figure_frame, references, spellings
 from ace_agent.references.objects import Object, Person
-from ace_agent.references.types import Named
+from ace_agent.references.types import NamedReference
 
 USUAL = Person(trousers=people.USUAL_TROUSERS)
 
 
-def named(instruction: str) -> Sequence[Named]:
+def named(instruction: str) -> Sequence[NamedReference]:
     matcher = Matcher(spellings(["dress", "cat", "princess", "jacket"]))
     return references(
         matcher, instruction, lambda look: figure_frame(Object(look.name + look.color, person=USUAL))

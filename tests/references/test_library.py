@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.world import World
 from ace_agent.errors import InputError
 from ace_agent.planner.rules.vocabulary import known_nouns
@@ -151,7 +151,7 @@ def test_references_look_as_the_words_say(library: ReferenceLibrary) -> None:
 def test_training_and_the_library_show_the_same(library: ReferenceLibrary) -> None:
     """The scene world draws its references from the sprites, everyone else has the library's."""
     asked = "a glossy red car and a boot made of gold"
-    turn = Turn("text_to_image", asked, (), np.zeros((8, 8, 3), np.uint8), None, None, ())
+    turn = TrainingTurn("text_to_image", asked, (), np.zeros((8, 8, 3), np.uint8), None, None, ())
     ours = World()._with_references(turn).named
     theirs = library.find(turn.instruction)
     assert len(ours) == len(theirs) == 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.world import World
 from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.training.crops import CROP_WEIGHTS, PIXELWISE, STEP, WINDOW, cropped, fits
@@ -20,7 +20,7 @@ def world() -> World:
     return World()
 
 
-def fitting(world: World, task: str, rng: random.Random) -> Turn:
+def fitting(world: World, task: str, rng: random.Random) -> TrainingTurn:
     while not fits(turn := draw(world, rng, task, "train").turns[-1]):
         pass
     return turn

@@ -16,7 +16,7 @@ from ace_agent.data.pairs_from_images.difference import Pair
 from ace_agent.data.pairs_from_images.instruction_writers import Writer
 from ace_agent.data.pairs_from_images.run_plan import Item
 from ace_agent.data.pairs_from_images.shard_jobs import Dropped
-from ace_agent.data.pairs_from_images.sources import Picture, Skipped, load
+from ace_agent.data.pairs_from_images.sources import Skipped, SourceImage, load
 from ace_agent.data.pairs_from_images.synthesis import source_row
 from ace_agent.data.sample import Sample
 from ace_agent.data.scenes.tasks.table import FAMILY_OF
@@ -27,7 +27,7 @@ from ace_agent.references.types import Frame
 _ALIKE = 1.1  # aspect ratios within this factor are brought to one, by cropping
 
 
-def item_of(first: Picture, second: Picture, similarity: float, cluster: str) -> Item:
+def item_of(first: SourceImage, second: SourceImage, similarity: float, cluster: str) -> Item:
     """A pair as an item; ``cluster`` is the hash of a picture that stands for it."""
     return {"a": asdict(first), "b": asdict(second), "similarity": similarity, "cluster": cluster}
 
@@ -53,7 +53,7 @@ class Clustering:
     writer: Writer
 
     def __call__(self, item: Item) -> Iterator[Record | Dropped | Skipped]:
-        pictures = [Picture(**item["a"]), Picture(**item["b"])]
+        pictures = [SourceImage(**item["a"]), SourceImage(**item["b"])]
         rng = random.Random(f"{self.seed}-{pictures[0].sha256}-{pictures[1].sha256}")
         rng.shuffle(pictures)
         loaded = []
@@ -83,12 +83,12 @@ class Clustering:
         turn = make_turn(task, instruction, (Frame(source),), pair.target, base, {"exact": False})
         yield Record(Sample(FAMILY_OF[task], (turn,)), self._provenance(pictures, item))
 
-    def _caption(self, picture: Picture, pixels: Pixels) -> str:
+    def _caption(self, picture: SourceImage, pixels: Pixels) -> str:
         if picture.caption or "caption" not in self.models:
             return picture.caption
         return specialists(tuple(sorted(self.models.items()))).caption(pixels)
 
-    def _provenance(self, pictures: list[Picture], item: Item) -> dict[str, Any]:
+    def _provenance(self, pictures: list[SourceImage], item: Item) -> dict[str, Any]:
         return {
             "route": "cluster",
             "sources": [source_row(picture) for picture in pictures],

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ace_agent.data.errors import Unfit
 from ace_agent.data.pairs_from_images.annotated_image import Subject, outlines
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.edits.elements import WORDS
 from ace_agent.data.scenes.edits.whole import ADJUST_PHRASES, STYLE_PHRASES
@@ -44,7 +44,7 @@ class Operation:
     """
 
     task: str
-    make: Callable[[Subject], Turn]
+    make: Callable[[Subject], TrainingTurn]
     needs: frozenset[Need] = frozenset()
     weight: float = 1.0
 
@@ -89,8 +89,8 @@ def painted(subject: Subject) -> Pixels:
     return drawn
 
 
-def _analysis(task: str) -> Callable[[Subject], Turn]:
-    def make(subject: Subject) -> Turn:
+def _analysis(task: str) -> Callable[[Subject], TrainingTurn]:
+    def make(subject: Subject) -> TrainingTurn:
         return _edited(subject, task, task, {}, _shown(subject)[task](), exact=True)
 
     return make
@@ -106,7 +106,7 @@ def _edited(
     exact: bool,
     before: Pixels | None = None,
     mask_at: float = _MASKED,
-) -> Turn:
+) -> TrainingTurn:
     """A turn on the whole picture, or now and then only within a mask."""
     shown = subject.pixels if before is None else before
     mask = None
@@ -153,23 +153,23 @@ def _flaw(subject: Subject) -> tuple[str, str, Pixels, bool]:
             names.remove(name)
 
 
-def _degrade(subject: Subject) -> Turn:
+def _degrade(subject: Subject) -> TrainingTurn:
     name, word, spoilt, exact = _flaw(subject)
     if name == "low resolution" and subject.rng.random() < 0.6:
         return _edited(subject, "degrade", "degrade", {}, spoilt, exact=False)
     return _edited(subject, "degrade", "degrade_kind", {"flaw": word}, spoilt, exact=exact)
 
 
-def _restore(subject: Subject) -> Turn:
+def _restore(subject: Subject) -> TrainingTurn:
     _, word, spoilt, _ = _flaw(subject)
     return _mended(subject, "restore", {"flaw": word}, spoilt)
 
 
-def _demosaic(subject: Subject) -> Turn:
+def _demosaic(subject: Subject) -> TrainingTurn:
     return _mended(subject, "demosaic", {}, operators.mosaic(subject.pixels, _block(subject, (4, 6, 8))))
 
 
-def _mended(subject: Subject, task: str, slots: dict[str, str], spoilt: Pixels) -> Turn:
+def _mended(subject: Subject, task: str, slots: dict[str, str], spoilt: Pixels) -> TrainingTurn:
     mask = None
     if subject.rng.random() < 0.25:
         mask = subject.hole()
@@ -192,10 +192,10 @@ _COLORIZE = (
 )  # fmt: skip
 
 
-def _inverse(control: str) -> Callable[[Subject], Turn]:
+def _inverse(control: str) -> Callable[[Subject], TrainingTurn]:
     task = f"{control}_to_image"
 
-    def make(subject: Subject) -> Turn:
+    def make(subject: Subject) -> TrainingTurn:
         shown = _shown(subject)[control]()
         instruction = compose(subject.rng, "train", task, {"caption": subject.caption})
         return make_turn(task, instruction, (Frame(shown),), subject.pixels, 0, {"exact": False})
@@ -203,7 +203,7 @@ def _inverse(control: str) -> Callable[[Subject], Turn]:
     return make
 
 
-def _colorize(subject: Subject) -> Turn:
+def _colorize(subject: Subject) -> TrainingTurn:
     shown = operators.grayscale(subject.pixels)
     try:
         instruction = compose(subject.rng, "train", "colorize", {"caption": subject.caption})
@@ -212,7 +212,7 @@ def _colorize(subject: Subject) -> Turn:
     return make_turn("colorize", instruction, (Frame(shown),), subject.pixels, 0, {"exact": False})
 
 
-def _multi_control(subject: Subject) -> Turn:
+def _multi_control(subject: Subject) -> TrainingTurn:
     names = list(_CONTROL_NAMES)
     subject.rng.shuffle(names)
     shown: dict[str, Pixels] = {}
@@ -232,7 +232,7 @@ def _multi_control(subject: Subject) -> Turn:
     return make_turn("multi_control", instruction, frames, subject.pixels, None, {"exact": False})
 
 
-def _from_words(subject: Subject) -> Turn:
+def _from_words(subject: Subject) -> TrainingTurn:
     instruction = compose(subject.rng, "train", "text_to_image", {"caption": subject.caption})
     return make_turn("text_to_image", instruction, (), subject.pixels, None, {"exact": False})
 
@@ -240,14 +240,14 @@ def _from_words(subject: Subject) -> Turn:
 # ---- editing
 
 
-def _style(subject: Subject) -> Turn:
+def _style(subject: Subject) -> TrainingTurn:
     name = subject.rng.choice([name for name in operators.FILTERS if name in STYLE_PHRASES])
     slots = {"style": subject.rng.choice(STYLE_PHRASES[name])}
     answer = operators.FILTERS[name](subject.pixels)
     return _edited(subject, "edit_style", "edit_style", slots, answer, exact=True)
 
 
-def _adjust(subject: Subject) -> Turn:
+def _adjust(subject: Subject) -> TrainingTurn:
     name = subject.rng.choice(list(ADJUST_PHRASES))
     slots = {"how": subject.rng.choice(ADJUST_PHRASES[name])}
     answer = operators.ADJUSTMENTS[name](subject.pixels)
@@ -270,14 +270,14 @@ def _lettered(subject: Subject) -> tuple[Pixels, dict[str, str]]:
     return np.asarray(image), {"words": words, "where": where, "color": ink}
 
 
-def _write(subject: Subject) -> Turn:
+def _write(subject: Subject) -> TrainingTurn:
     answer, slots = _lettered(subject)
     if subject.rng.random() < 0.3:
         slots["words"] = slots["words"].lower()
     return _local(subject, "render_text", "render_text_color", slots, subject.pixels, answer, exact=False)
 
 
-def _unwrite(subject: Subject) -> Turn:
+def _unwrite(subject: Subject) -> TrainingTurn:
     shown, slots = _lettered(subject)
     return _local(subject, "remove_text", "remove_text", slots, shown, subject.pixels, exact=True)
 
@@ -291,7 +291,7 @@ def _local(
     after: Pixels,
     *,
     exact: bool,
-) -> Turn:
+) -> TrainingTurn:
     """An edit of one place, half of the time with a mask around it."""
     mask = None
     if subject.rng.random() < 0.5:
@@ -305,7 +305,7 @@ def _local(
 # ---- repainting and layers
 
 
-def _inpaint(subject: Subject) -> Turn:
+def _inpaint(subject: Subject) -> TrainingTurn:
     mask = subject.hole()
     try:
         kind, slots = "inpaint_caption", {"caption": subject.caption}
@@ -318,7 +318,7 @@ def _inpaint(subject: Subject) -> Turn:
     return make_turn("inpaint", instruction, (frame,), subject.pixels, 0, {"exact": False})
 
 
-def _outpaint(subject: Subject) -> Turn:
+def _outpaint(subject: Subject) -> TrainingTurn:
     """A part of the picture on a larger canvas: what was cropped away is the answer."""
     rng = subject.rng
     mask = np.full((subject.height, subject.width), 255, np.uint8)
@@ -336,7 +336,7 @@ def _outpaint(subject: Subject) -> Turn:
     return make_turn("outpaint", instruction, (frame,), subject.pixels, 0, {"exact": False})
 
 
-def _extract(subject: Subject) -> Turn:
+def _extract(subject: Subject) -> TrainingTurn:
     things = [segment for segment in subject.segments if segment.thing]
     names = [thing.name for thing in things]
     alone = [thing for thing in things if names.count(thing.name) == 1 and (thing.mask > 127).mean() > 0.02]
@@ -383,6 +383,6 @@ OPERATIONS: tuple[Operation, ...] = (
 )  # fmt: skip
 
 
-def changes(turn: Turn) -> bool:
+def changes(turn: TrainingTurn) -> bool:
     """Whether a turn asks for something: its answer differs from its base picture."""
     return turn.region is None or float((turn.region > 0).mean()) >= _LEAST_CHANGE

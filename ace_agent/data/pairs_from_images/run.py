@@ -16,7 +16,7 @@ from ace_agent.data.pairs_from_images.clustering import Clustering
 from ace_agent.data.pairs_from_images.instruction_writers import TemplateWriter, Writer
 from ace_agent.data.pairs_from_images.run_plan import Item, Plan, sole_writer
 from ace_agent.data.pairs_from_images.shard_jobs import Maker, ShardDone, carry_out, write_manifest
-from ace_agent.data.pairs_from_images.sources import Limits, Picture, Skipped, distinct, scan
+from ace_agent.data.pairs_from_images.sources import Limits, Skipped, SourceImage, distinct, scan
 from ace_agent.data.pairs_from_images.synthesis import Synthesis
 from ace_agent.data.pairs_from_images.workers import Each, crew
 from ace_agent.data.shards import Encoding, Shards
@@ -97,7 +97,7 @@ def synthesize(
     with sole_writer(run.out), crew(run.workers, run.ray) as each:
         plan = Plan.open(run.out, settings)
         looked, left_out = _looked(run, each, progress)
-        earlier = [Picture(**item) for item in plan.items()]
+        earlier = [SourceImage(**item) for item in plan.items()]
         fresh, copies = distinct(looked, earlier)
         plan.extend([synthesis.item_of(picture) for picture in fresh], run.per_shard)
         return _made(run, plan, maker, each, [*left_out, *copies], progress)
@@ -163,16 +163,16 @@ def _absolute(run: Run) -> Run:
     return Run(**(run.__dict__ | {"folder": folder, "out": out}))
 
 
-def _looked(run: Run, each: Each, progress: Progress) -> tuple[list[Picture], list[Skipped]]:
+def _looked(run: Run, each: Each, progress: Progress) -> tuple[list[SourceImage], list[Skipped]]:
     return scan(run.folder, run.out, run.limits, each, lambda done, total: progress("looking", done, total))
 
 
-def _both(item: Item) -> tuple[Picture, Picture]:
-    return Picture(**item["a"]), Picture(**item["b"])
+def _both(item: Item) -> tuple[SourceImage, SourceImage]:
+    return SourceImage(**item["a"]), SourceImage(**item["b"])
 
 
 def _embedded(
-    run: Run, pictures: list[Picture], name: str, each: Each, progress: Progress
+    run: Run, pictures: list[SourceImage], name: str, each: Each, progress: Progress
 ) -> dict[str, embedding.Vectors]:
     """The vectors of the pictures, those of an earlier run read back."""
     kept = run.out / "vectors"
@@ -195,7 +195,7 @@ def _embedded(
 
 
 def _pairs(
-    pictures: list[Picture],
+    pictures: list[SourceImage],
     vectors: dict[str, embedding.Vectors],
     plan: Plan,
     band: tuple[float, float],

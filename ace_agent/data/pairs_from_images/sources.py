@@ -36,7 +36,7 @@ _BATCH = 16  # files looked at in one job
 
 
 @dataclass(frozen=True)
-class Picture:
+class SourceImage:
     """A picture that can be used.
 
     Args:
@@ -108,7 +108,7 @@ def find(folder: Path, without: Path | None = None) -> list[Path]:
     return sorted(found)
 
 
-def look(folder: Path, path: Path, limits: Limits) -> Picture | Skipped:
+def look(folder: Path, path: Path, limits: Limits) -> SourceImage | Skipped:
     """Read one file and say what it is worth."""
     name = path.relative_to(folder).as_posix()
     try:
@@ -128,7 +128,7 @@ def look(folder: Path, path: Path, limits: Limits) -> Picture | Skipped:
     if spread < limits.blank:
         return Skipped(name, "blank", f"its grey levels vary by {spread:.1f} only")
     looks = f"{perceptual_hash(image):032x}"
-    return Picture(name, content_hash(data), looks, width, height, caption_beside(path))
+    return SourceImage(name, content_hash(data), looks, width, height, caption_beside(path))
 
 
 def caption_beside(path: Path) -> str:
@@ -152,7 +152,7 @@ def scan(
     limits: Limits,
     each: Each = here,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[list[Picture], list[Skipped]]:
+) -> tuple[list[SourceImage], list[Skipped]]:
     """Look at every picture of a folder that has not been looked at yet.
 
     Args:
@@ -181,18 +181,19 @@ def scan(
         for batch in each(partial(_look_at, folder, limits), batches):
             for seen in batch:
                 known[seen.path] = (stamps[seen.path], seen)
-                row = {"stamp": stamps[seen.path], "limits": asdict(limits), "kind": type(seen).__name__}
+                kind = "Picture" if isinstance(seen, SourceImage) else "Skipped"
+                row = {"stamp": stamps[seen.path], "limits": asdict(limits), "kind": kind}
                 stream.write(json.dumps({**row, "seen": asdict(seen)}, ensure_ascii=False) + "\n")
             done += len(batch)
             progress(done, len(paths))
     looked = [known[name][1] for name in stamps]
     return (
-        [seen for seen in looked if isinstance(seen, Picture)],
+        [seen for seen in looked if isinstance(seen, SourceImage)],
         [seen for seen in looked if isinstance(seen, Skipped)],
     )
 
 
-def _look_at(folder: Path, limits: Limits, names: list[str]) -> list[Picture | Skipped]:
+def _look_at(folder: Path, limits: Limits, names: list[str]) -> list[SourceImage | Skipped]:
     return [look(folder, folder / name, limits) for name in names]
 
 
@@ -207,10 +208,10 @@ def _stamp(path: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns, caption]
 
 
-def _read_scan(path: Path, limits: Limits) -> Iterator[tuple[str, tuple[list[int], Picture | Skipped]]]:
+def _read_scan(path: Path, limits: Limits) -> Iterator[tuple[str, tuple[list[int], SourceImage | Skipped]]]:
     if not path.exists():
         return
-    kinds: Mapping[str, Callable[..., Picture | Skipped]] = {"Picture": Picture, "Skipped": Skipped}
+    kinds: Mapping[str, Callable[..., SourceImage | Skipped]] = {"Picture": SourceImage, "Skipped": Skipped}
     with path.open(encoding="utf-8") as stream:
         for line in stream:
             try:
@@ -223,13 +224,13 @@ def _read_scan(path: Path, limits: Limits) -> Iterator[tuple[str, tuple[list[int
 
 
 def distinct(
-    pictures: Iterable[Picture], earlier: Iterable[Picture] = ()
-) -> tuple[list[Picture], list[Skipped]]:
+    pictures: Iterable[SourceImage], earlier: Iterable[SourceImage] = ()
+) -> tuple[list[SourceImage], list[Skipped]]:
     """Leave out copies: the same bytes, or the same looks (`NEAR`). ``earlier`` pictures win over later ones."""
-    known: list[Picture] = []
-    by_bytes: dict[str, Picture] = {}
+    known: list[SourceImage] = []
+    by_bytes: dict[str, SourceImage] = {}
     near = NearDuplicates()
-    kept: list[Picture] = []
+    kept: list[SourceImage] = []
     skipped: list[Skipped] = []
     for picture, old in [*((p, True) for p in earlier), *((p, False) for p in pictures)]:
         same = by_bytes.get(picture.sha256)
@@ -252,7 +253,7 @@ def counted(skipped: Iterable[Skipped]) -> dict[str, int]:
     return dict(Counter(one.kind for one in skipped))
 
 
-def load(folder: Path, picture: Picture, size: int) -> Pixels | Skipped:
+def load(folder: Path, picture: SourceImage, size: int) -> Pixels | Skipped:
     """A picture prepared for training: upright RGB, at most ``size`` pixels a side, on white where transparent.
 
     It is never enlarged. Up to 15 px are cropped from each axis, so that sides are multiples of `STEP`.

@@ -14,13 +14,13 @@ from ace_agent.data.pairs_from_images.annotators import specialists
 from ace_agent.data.pairs_from_images.operations import OPERATIONS, Operation, changes
 from ace_agent.data.pairs_from_images.run_plan import Item
 from ace_agent.data.pairs_from_images.shard_jobs import Dropped
-from ace_agent.data.pairs_from_images.sources import Picture, Skipped, load
+from ace_agent.data.pairs_from_images.sources import Skipped, SourceImage, load
 from ace_agent.data.sample import Sample
 from ace_agent.data.scenes.tasks.table import FAMILY_OF
 from ace_agent.data.shards import Record
 
 
-def item_of(picture: Picture) -> Item:
+def item_of(picture: SourceImage) -> Item:
     return asdict(picture)
 
 
@@ -58,7 +58,7 @@ class Synthesis:
     models: Mapping[str, str]
 
     def __call__(self, item: Item) -> Iterator[Record | Dropped | Skipped]:
-        picture = Picture(**item)
+        picture = SourceImage(**item)
         pixels = load(self.folder, picture, self.size)
         if isinstance(pixels, Skipped):
             yield pixels
@@ -85,14 +85,16 @@ class Synthesis:
                 Sample(FAMILY_OF[turn.task], (turn,)), self._provenance(picture, pixels.shape, operation)
             )
 
-    def _order(self, picture: Picture, had: set[str]) -> list[Operation]:
+    def _order(self, picture: SourceImage, had: set[str]) -> list[Operation]:
         """The operations that are possible, weighted at random."""
         rng = random.Random(f"{self.seed}-{picture.sha256}")
         drawn = [(rng.random() ** (1 / operation.weight), operation) for operation in operations(self.tasks)]
         possible = [(key, operation) for key, operation in drawn if operation.needs <= had]
         return [operation for _, operation in sorted(possible, key=lambda pair: -pair[0])]
 
-    def _provenance(self, picture: Picture, shape: tuple[int, ...], operation: Operation) -> dict[str, Any]:
+    def _provenance(
+        self, picture: SourceImage, shape: tuple[int, ...], operation: Operation
+    ) -> dict[str, Any]:
         return {
             "route": "synthesize",
             "operation": operation.task,
@@ -103,7 +105,7 @@ class Synthesis:
         }
 
 
-def source_row(picture: Picture) -> dict[str, Any]:
+def source_row(picture: SourceImage) -> dict[str, Any]:
     """What provenance keeps of a picture."""
     return {
         "path": picture.path,

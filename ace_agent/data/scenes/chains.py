@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes import captions, edits, masks
 from ace_agent.data.scenes.captions import caption, facts, the
 from ace_agent.data.scenes.edits import Change, swap
-from ace_agent.data.scenes.render import Picture
+from ace_agent.data.scenes.render import RenderedScene
 from ace_agent.data.scenes.scene import Scene
-from ace_agent.data.scenes.scene_sampler import Studio, noun_of
+from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.data.scenes.tasks.editing import edit_turn
 from ace_agent.data.scenes.tasks.generation import picture_turn
 from ace_agent.references.types import Frame
@@ -28,10 +28,10 @@ _STEPS = (
 class _Chain:
     """A conversation while it is being made."""
 
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
-        self.turns: list[Turn] = []
-        self.pictures: list[Picture] = []
+    def __init__(self, sampler: SceneSampler) -> None:
+        self.sampler = sampler
+        self.turns: list[TrainingTurn] = []
+        self.pictures: list[RenderedScene] = []
 
     @property
     def scene(self) -> Scene:
@@ -39,27 +39,27 @@ class _Chain:
 
     def open(self, scene: Scene) -> None:
         """Begin with a generated picture, or half of the time with one that is brought along."""
-        picture = self.studio.render(scene)
-        if self.studio.chance(0.5):
-            self.turns.append(picture_turn(self.studio, scene, caption(self.studio.rng, scene)))
+        picture = self.sampler.render(scene)
+        if self.sampler.chance(0.5):
+            self.turns.append(picture_turn(self.sampler, scene, caption(self.sampler.rng, scene)))
         self.pictures.append(picture)
 
     def apply(self, change: Change, *, masked: float = 0.0) -> None:
-        self.turns.append(edit_turn(self.studio, self.pictures[-1], change, masked=masked))
-        self.pictures.append(self.studio.render(change.after))
+        self.turns.append(edit_turn(self.sampler, self.pictures[-1], change, masked=masked))
+        self.pictures.append(self.sampler.render(change.after))
 
     def step(self) -> None:
         """Any edit that suits the scene as it is."""
         for _ in range(30):
             try:
-                self.apply(self.studio.pick(_STEPS)(self.studio, self.scene), masked=0.05)
+                self.apply(self.sampler.pick(_STEPS)(self.sampler, self.scene), masked=0.05)
                 return
             except Unfit:
                 continue
         raise Unfit("no edit suits the scene")
 
     def steps(self, least: int, most: int) -> None:
-        for _ in range(self.studio.rng.randint(least, most)):
+        for _ in range(self.sampler.rng.randint(least, most)):
             self.step()
 
     def answer(self, kind: str, task: str, slots: dict[str, str], scene: Scene) -> None:
@@ -67,38 +67,38 @@ class _Chain:
         self.apply(Change(task, kind, slots, scene, local=True))
 
 
-def _recalled(studio: Studio) -> bool:
+def _recalled(sampler: SceneSampler) -> bool:
     """Whether a last turn leaves the earlier picture that it speaks of to the history, as it always does where it is
     measured, or shows it again among its own frames, as an assistant may that looked it up."""
-    return studio.split != "train" or studio.chance(0.5)
+    return sampler.split != "train" or sampler.chance(0.5)
 
 
-def _from_memory(studio: Studio, kind: str, scene: Scene, words: str) -> Turn:
+def _from_memory(sampler: SceneSampler, kind: str, scene: Scene, words: str) -> TrainingTurn:
     """A new picture that shares something with an earlier one, which only the history shows."""
-    turn = picture_turn(studio, scene, words)
-    return replace(turn, instruction=studio.say(kind, {"caption": words}))
+    turn = picture_turn(sampler, scene, words)
+    return replace(turn, instruction=sampler.say(kind, {"caption": words}))
 
 
-def plain(studio: Studio) -> tuple[Turn, ...]:
+def plain(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
     """Two to eight turns of edits, short ones more often."""
-    chain = _Chain(studio)
-    chain.open(studio.scene())
-    length = studio.rng.choices(range(2, 9), (30, 25, 15, 10, 8, 6, 6))[0]
+    chain = _Chain(sampler)
+    chain.open(sampler.scene())
+    length = sampler.rng.choices(range(2, 9), (30, 25, 15, 10, 8, 6, 6))[0]
     while len(chain.turns) < length:
         chain.step()
     return tuple(chain.turns)
 
 
-def bring_back(studio: Studio) -> tuple[Turn, ...]:
+def bring_back(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
     """Something is removed, perhaps more happens, and it comes back as it was."""
-    chain = _Chain(studio)
-    chain.open(studio.scene(studio.rng.choices((1, 2), (0.4, 0.6))[0]))
-    obj = studio.pick(chain.scene.objects)
-    words = the(studio.rng, obj, chain.scene)
+    chain = _Chain(sampler)
+    chain.open(sampler.scene(sampler.rng.choices((1, 2), (0.4, 0.6))[0]))
+    obj = sampler.pick(chain.scene.objects)
+    words = the(sampler.rng, obj, chain.scene)
     chain.apply(
         Change("remove", "remove", {"the": words, "thing": noun_of(obj)}, swap(chain.scene, obj), local=True)
     )
-    if chain.scene.objects and studio.chance(0.4):
+    if chain.scene.objects and sampler.chance(0.4):
         chain.step()
         if len(chain.scene.objects) > 1 or any(noun_of(o) == noun_of(obj) for o in chain.scene.objects):
             raise Unfit("the place is taken")
@@ -107,46 +107,46 @@ def bring_back(studio: Studio) -> tuple[Turn, ...]:
     return tuple(chain.turns)
 
 
-def undo(studio: Studio) -> tuple[Turn, ...]:
+def undo(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
     """The last change is taken back."""
-    chain = _Chain(studio)
-    chain.open(studio.scene())
+    chain = _Chain(sampler)
+    chain.open(sampler.scene())
     chain.steps(1, 3)
     chain.answer("undo", "edit_general", {}, chain.pictures[-2].scene)
     return tuple(chain.turns)
 
 
-def same_style(studio: Studio) -> tuple[Turn, ...]:
+def same_style(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
     """A picture in some style, then another thing "in the same style"."""
-    style = studio.pick(
+    style = sampler.pick(
         ("fluent", "flat", "blob", "pixel art", "pencil sketch", "watercolor", "comic", "sepia")
     )
 
     def styled() -> tuple[Scene, str, Scene]:
-        scene = studio.settled(studio.scene(1, style="noto"))
+        scene = sampler.settled(sampler.scene(1, style="noto"))
         if any(obj.person for obj in scene.objects):
             raise Unfit("figures have one style")
-        words = caption(studio.rng, scene)
-        drawn = edits.restyled(studio, scene, style) if style in STYLES else replace(scene, filter=style)
+        words = caption(sampler.rng, scene)
+        drawn = edits.restyled(sampler, scene, style) if style in STYLES else replace(scene, filter=style)
         return scene, words, drawn
 
     _, words, drawn = styled()
-    chain = _Chain(studio)
-    chain.pictures.append(studio.render(drawn))
-    if _recalled(studio):
+    chain = _Chain(sampler)
+    chain.pictures.append(sampler.render(drawn))
+    if _recalled(sampler):
         chain.steps(1, 2)
         _, words, drawn = styled()
-        return (*chain.turns, _from_memory(studio, "same_style", drawn, words))
-    named = studio.pick(edits.STYLE_PHRASES[style])
-    chain.turns.append(picture_turn(studio, drawn, f"{words} as {named}"))
-    for _ in range(studio.rng.choices((1, 2), (0.7, 0.3))[0]):
+        return (*chain.turns, _from_memory(sampler, "same_style", drawn, words))
+    named = sampler.pick(edits.STYLE_PHRASES[style])
+    chain.turns.append(picture_turn(sampler, drawn, f"{words} as {named}"))
+    for _ in range(sampler.rng.choices((1, 2), (0.7, 0.3))[0]):
         _, words, drawn = styled()
-        picture = studio.render(drawn)
+        picture = sampler.render(drawn)
         before = chain.pictures[-1]
         chain.turns.append(
-            Turn(
+            TrainingTurn(
                 task="style_reference",
-                instruction=studio.say("same_style", {"caption": words}),
+                instruction=sampler.say("same_style", {"caption": words}),
                 frames=(Frame(before.image, None, before.placements),),
                 target=picture.image,
                 base=None,
@@ -159,64 +159,64 @@ def same_style(studio: Studio) -> tuple[Turn, ...]:
     return tuple(chain.turns)
 
 
-def same_place(studio: Studio) -> tuple[Turn, ...]:
+def same_place(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
     """Another thing in the place of the picture before."""
-    chain = _Chain(studio)
-    background = studio.background(plain=0, simple=0.6)
-    chain.open(studio.scene(1, background=background))
-    if _recalled(studio):
+    chain = _Chain(sampler)
+    background = sampler.background(plain=0, simple=0.6)
+    chain.open(sampler.scene(1, background=background))
+    if _recalled(sampler):
         chain.steps(1, 2)
         if chain.scene.background != background:
             raise Unfit("another place")
-        others = studio.still(studio.scene(1, background=background))
-        words = captions.subjects(studio.rng, others.objects)
-        return (*chain.turns, _from_memory(studio, "same_place", others, words))
-    more = studio.rng.choices((1, 2), (0.7, 0.3))[0]
+        others = sampler.still(sampler.scene(1, background=background))
+        words = captions.subjects(sampler.rng, others.objects)
+        return (*chain.turns, _from_memory(sampler, "same_place", others, words))
+    more = sampler.rng.choices((1, 2), (0.7, 0.3))[0]
     for _ in range(max(more, 2 - len(chain.turns))):
-        others = studio.still(studio.scene(1, background=background))
-        words = captions.subjects(studio.rng, others.objects)
+        others = sampler.still(sampler.scene(1, background=background))
+        words = captions.subjects(sampler.rng, others.objects)
         chain.apply(Change("replace", "same_place", {"caption": words}, others, exact=False))
     return tuple(chain.turns)
 
 
-def object_of_first(studio: Studio) -> tuple[Turn, ...]:
+def object_of_first(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
     """The thing of the first picture comes into the third, which is of something else."""
-    first = studio.scene(1)
+    first = sampler.scene(1)
     (obj,) = first.objects
-    second = studio.scene(1, background=studio.background(plain=0.1))
+    second = sampler.scene(1, background=sampler.background(plain=0.1))
     if noun_of(second.objects[0]) == noun_of(obj) or obj.person:
         raise Unfit("the same thing twice")
-    source = studio.render(first)
-    chain = _Chain(studio)
-    recalled = _recalled(studio)
+    source = sampler.render(first)
+    chain = _Chain(sampler)
+    recalled = _recalled(sampler)
     if recalled:  # both pictures were brought along and changed, so that the history shows them
         chain.pictures.append(source)
         chain.step()
         if obj not in chain.scene.objects:
             raise Unfit("the thing has changed")
     else:
-        chain.turns += [picture_turn(studio, one, caption(studio.rng, one)) for one in (first, second)]
-    chain.pictures.append(studio.render(second))
-    if recalled or studio.chance(0.5):
+        chain.turns += [picture_turn(sampler, one, caption(sampler.rng, one)) for one in (first, second)]
+    chain.pictures.append(sampler.render(second))
+    if recalled or sampler.chance(0.5):
         chain.step()
     if len(chain.scene.objects) != 1:
         raise Unfit("no room")
     here = chain.scene.objects[0]
-    words = the(studio.rng, obj, first)
+    words = the(sampler.rng, obj, first)
     if words.split()[-1] == noun_of(here):
         raise Unfit("the same thing twice")
     size = min(obj.size, 0.4)
     x = size / 2 + 0.04 if here.x > 0.5 else 0.96 - size / 2
-    (stood,) = studio.place([obj], chain.scene.background, still=True)
+    (stood,) = sampler.place([obj], chain.scene.background, still=True)
     stood = replace(stood, size=round(size, 3), x=round(x, 3))
     if abs(stood.x - here.x) < (stood.size + here.size) * 0.4:
         raise Unfit("no room")
     before = chain.pictures[-1]
-    after = studio.render(replace(chain.scene, objects=(*chain.scene.objects, stood)))
+    after = sampler.render(replace(chain.scene, objects=(*chain.scene.objects, stood)))
     shown = (Frame(before.image, None, before.placements), Frame(source.image, None, source.placements))
-    text = studio.say("object_of_first", {"the": words, "thing": noun_of(obj)})
+    text = sampler.say("object_of_first", {"the": words, "thing": noun_of(obj)})
     chain.turns.append(
-        Turn(
+        TrainingTurn(
             task="add",
             instruction=text,
             frames=shown[:1] if recalled else shown,
@@ -230,7 +230,7 @@ def object_of_first(studio: Studio) -> tuple[Turn, ...]:
     return tuple(chain.turns)
 
 
-CHAINS: dict[str, Callable[[Studio], tuple[Turn, ...]]] = {
+CHAINS: dict[str, Callable[[SceneSampler], tuple[TrainingTurn, ...]]] = {
     "chain": plain,
     "chain:bring_back": bring_back,
     "chain:same_style": same_style,

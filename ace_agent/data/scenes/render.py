@@ -73,7 +73,7 @@ class Patch:
         return self.left, self.top, self.left + self.image.width, self.top + self.image.height
 
 
-class Picture:
+class RenderedScene:
     """A rendered scene.
 
     Attributes:
@@ -162,7 +162,7 @@ class Renderer:
         self._maps = _Recent(400)
         self._shadow = self._make_shadow()
 
-    def render(self, scene: Scene) -> Picture:
+    def render(self, scene: Scene) -> RenderedScene:
         """Draw ``scene``.
 
         Raises:
@@ -185,7 +185,7 @@ class Renderer:
             pixels = operators.ADJUSTMENTS[name](pixels)
         if scene.filter:
             pixels = operators.FILTERS[scene.filter](pixels)
-        return Picture(self, scene, pixels, pieces)
+        return RenderedScene(self, scene, pixels, pieces)
 
     # ---- objects
 

@@ -12,7 +12,7 @@ from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Split
 from ace_agent.data.scenes import wordings
 from ace_agent.data.scenes.landscapes import horizon
-from ace_agent.data.scenes.render import Picture, Renderer
+from ace_agent.data.scenes.render import RenderedScene, Renderer
 from ace_agent.data.scenes.scene import PLACES, TIMES, WEATHERS, Background, Scene
 from ace_agent.references import colors, people
 from ace_agent.references.objects import Object, Person, hash_text
@@ -83,7 +83,7 @@ class Catalogue:
         return self._tints[key]
 
 
-class Studio:
+class SceneSampler:
     """Draws scenes at random for one sample.
 
     Args:
@@ -269,7 +269,7 @@ class Studio:
 
     # ---- pictures
 
-    def render(self, scene: Scene) -> Picture:
+    def render(self, scene: Scene) -> RenderedScene:
         return self.renderer.render(scene)
 
     def until(self, make: Callable[[], _T | None], tries: int = 40) -> _T:

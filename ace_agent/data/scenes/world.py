@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 
 from ace_agent.data.errors import DataError, Unfit, UnknownTask
-from ace_agent.data.sample import Sample, Split, Turn
+from ace_agent.data.sample import Sample, Split, TrainingTurn
 from ace_agent.data.scenes.chains import CHAINS as _CHAINS
 from ace_agent.data.scenes.render import Renderer
-from ace_agent.data.scenes.scene_sampler import Catalogue, Studio
+from ace_agent.data.scenes.scene_sampler import Catalogue, SceneSampler
 from ace_agent.data.scenes.tasks.table import FAMILY_OF, GENERATORS
 from ace_agent.references import library
 from ace_agent.references.objects import Object
@@ -80,9 +80,9 @@ class World:
             raise UnknownTask(f"No task {name!r}; there are: {', '.join([*GENERATORS, *CHAINS])}")
         for _ in range(_TRIES):
             # A stream of its own for each try: what a rejected draw consumed never matters.
-            studio = Studio(self._renderer, self._catalogue, random.Random(rng.getrandbits(64)), split)
+            sampler = SceneSampler(self._renderer, self._catalogue, random.Random(rng.getrandbits(64)), split)
             try:
-                turns = _CHAINS[name](studio) if name in _CHAINS else (GENERATORS[name](studio),)
+                turns = _CHAINS[name](sampler) if name in _CHAINS else (GENERATORS[name](sampler),)
             except Unfit:
                 continue
             family = "multi-turn" if name in _CHAINS else FAMILY_OF[name]
@@ -94,7 +94,7 @@ class World:
         names = [name for name in self._catalogue.styles if name in NOUNS and not NOUNS[name].held_out]
         return library.Matcher(library.spellings(names))
 
-    def _with_references(self, turn: Turn) -> Turn:
+    def _with_references(self, turn: TrainingTurn) -> TrainingTurn:
         named = library.references(self._matcher, turn.instruction, self._reference)
         return replace(turn, named=tuple(named))
 

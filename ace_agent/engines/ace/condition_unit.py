@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ace_agent.references.types import Named
+    from ace_agent.references.types import NamedReference
 
 INDICATOR = re.compile(r"\{image(\d*)\}")
 MAX_IMAGES = 9
@@ -31,7 +31,7 @@ class Reference:
     mask: Image.Image | None = None
 
     @classmethod
-    def found(cls, named: Named) -> Reference:
+    def found(cls, named: NamedReference) -> Reference:
         """What a library of reference pictures found."""
         from PIL import Image
 

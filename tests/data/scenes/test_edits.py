@@ -14,14 +14,14 @@ from ace_agent.data.scenes.tasks.references import dressed_as
 from ace_agent.data.scenes.world import World
 from ace_agent.images import operators
 from ace_agent.references.objects import Object
-from tests.data.conftest import studio
+from tests.data.conftest import sampler
 
 MEADOW = Background("meadow", (), 3)
 
 
 def test_what_is_removed_reveals_the_true_background(world: World) -> None:
     scene = Scene(MEADOW, (Object("dog", x=0.4, y=0.9),))
-    make = studio(world)
+    make = sampler(world)
     change = edits.remove(make, scene)
     assert change.after.objects == ()
     bare = make.renderer.background(MEADOW)
@@ -30,7 +30,7 @@ def test_what_is_removed_reveals_the_true_background(world: World) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_recoloured_thing_visibly_changes_and_nothing_else_does(world: World, seed: int) -> None:
-    make = studio(world, seed)
+    make = sampler(world, seed)
     scene = Scene(MEADOW, (Object("car", x=0.5, y=0.9, size=0.45),))
     change = edits.recolor(make, scene)
     before, after = make.render(scene), make.render(change.after)
@@ -43,12 +43,12 @@ def test_a_recoloured_thing_visibly_changes_and_nothing_else_does(world: World, 
 
 def test_only_what_takes_a_tint_is_recoloured(world: World) -> None:
     with pytest.raises(Unfit):
-        edits.recolor(studio(world), Scene(MEADOW, (Object("zebra", y=0.9),)))
+        edits.recolor(sampler(world), Scene(MEADOW, (Object("zebra", y=0.9),)))
 
 
 def test_a_colour_it_already_has_is_refused(world: World) -> None:
     """A red heart made red is no edit: the tint must be seen."""
-    make = studio(world)
+    make = sampler(world)
     assert not edits.visibly_differs(make, Object("heart"), Object("heart", color="red"))
     assert edits.visibly_differs(make, Object("heart"), Object("heart", color="blue"))
 
@@ -56,7 +56,7 @@ def test_a_colour_it_already_has_is_refused(world: World) -> None:
 def test_moving_beyond_the_edge_is_refused_or_stays_inside(world: World) -> None:
     scene = Scene(MEADOW, (Object("bus", x=0.5, y=0.9, size=0.5),))
     for seed in range(20):
-        change = edits.move(studio(world, seed), scene)
+        change = edits.move(sampler(world, seed), scene)
         (moved,) = change.after.objects
         assert moved.x - moved.size / 2 >= 0
         assert moved.x + moved.size / 2 <= 1
@@ -64,13 +64,13 @@ def test_moving_beyond_the_edge_is_refused_or_stays_inside(world: World) -> None
 
 
 def test_clipped_things_are_never_rendered(world: World) -> None:
-    make = studio(world)
+    make = sampler(world)
     with pytest.raises(Unfit, match="clipped"):
         make.render(Scene(MEADOW, (Object("dog", x=0.05, y=0.9, size=0.5),)))
 
 
 def test_a_sunset_keeps_things_and_land_in_place(world: World) -> None:
-    make = studio(world)
+    make = sampler(world)
     scene = Scene(MEADOW, (Object("cow", y=0.9),))
     change = edits.change_time(make, scene)
     before, after = make.render(scene), make.render(change.after)
@@ -80,7 +80,7 @@ def test_a_sunset_keeps_things_and_land_in_place(world: World) -> None:
 
 
 def test_words_come_and_go_without_a_trace(world: World) -> None:
-    make = studio(world)
+    make = sampler(world)
     scene = Scene(MEADOW, (Object("cow", y=0.9),))
     written = replace(scene, lettering=Lettering("HELLO", "red", "top"))
     change = edits.unwrite(make, written)
@@ -91,7 +91,7 @@ def test_words_come_and_go_without_a_trace(world: World) -> None:
 
 
 def test_two_of_a_kind_are_told_apart(world: World) -> None:
-    make = studio(world)
+    make = sampler(world)
     pair = (Object("dog", x=0.25, y=0.9, size=0.3), Object("dog", x=0.75, y=0.9, size=0.3, twin=2))
     words = [the(make.rng, obj, Scene(MEADOW, pair)) for obj in pair]
     assert words == ["the dog on the left", "the dog on the right"]
@@ -104,7 +104,7 @@ def test_what_nothing_shows_does_not_come_to_light(world: World) -> None:
     """Hair of the bald and trousers under a dress have a colour that nobody could see: afterwards a usual one."""
     seen = set()
     for seed in range(40):
-        make = studio(world, seed)
+        make = sampler(world, seed)
         bald = replace(make.person(), hair="bald", hair_color="green", beard=False)
         change = edits.change_hair(
             make, Scene(MEADOW, (Object("person", x=0.5, y=0.9, size=0.6, person=bald),))

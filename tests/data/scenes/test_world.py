@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ace_agent.data.errors import UnknownTask
-from ace_agent.data.sample import Sample, Split, Turn
+from ace_agent.data.sample import Sample, Split, TrainingTurn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.edits.surroundings import change_place
 from ace_agent.data.scenes.scene import Background, Scene
@@ -19,7 +19,7 @@ from ace_agent.data.scenes.world import CHAINS, TASK_WEIGHTS, World
 from ace_agent.plan import tasks
 from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, NOUNS
-from tests.data.conftest import studio
+from tests.data.conftest import sampler
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "held-out")
 EVERYTHING = [*GENERATORS, *CHAINS]
@@ -36,7 +36,7 @@ def _same(a: Sample, b: Sample) -> bool:
     )
 
 
-def _check(turn: Turn, size: int) -> None:
+def _check(turn: TrainingTurn, size: int) -> None:
     assert turn.target.shape == (size, size, 3)
     assert turn.target.dtype == np.uint8
     for frame in turn.frames:
@@ -165,7 +165,7 @@ def test_held_out_things_are_never_drawn_or_named(world: World) -> None:
 
 def test_equal_keys_are_equal_pixels(world: World) -> None:
     """What a placement promises: the same look in two pictures, up to place, size and mirroring."""
-    make = studio(world)
+    make = sampler(world)
     paper = Background("plain", ("white",))
     first = Object("horse", x=0.35, y=0.8, size=0.6)
     second = Object("horse", x=0.6, y=0.9, size=0.45, flip=True)
@@ -282,14 +282,14 @@ def test_new_things_face_as_their_reference_pictures_do(world, task):
 
 def test_a_place_asked_for_by_words_is_always_the_same(world):
     scene = Scene(Background("beach", seed=7), ())
-    seeds = {change_place(studio(world, seed), scene).after.background.seed for seed in range(8)}
+    seeds = {change_place(sampler(world, seed), scene).after.background.seed for seed in range(8)}
     assert seeds == {0}
 
 
 def test_settling_draws_nothing_at_random_and_keeps_what_words_say(world):
-    studios = [studio(world, seed) for seed in (1, 2)]
-    scene = studios[0].scene(2)
-    one, two = (each.settled(scene) for each in studios)
-    assert one == two == studios[0].settled(one)
+    samplers = [sampler(world, seed) for seed in (1, 2)]
+    scene = samplers[0].scene(2)
+    one, two = (each.settled(scene) for each in samplers)
+    assert one == two == samplers[0].settled(one)
     assert [(o.name, o.color) for o in one.objects] == [(o.name, o.color) for o in scene.objects]
     assert one.background.place == scene.background.place and one.background.seed == 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ace_agent.data.errors import Unfit
 from ace_agent.data.scenes.scene import Scene
-from ace_agent.data.scenes.scene_sampler import Studio, noun_of
+from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import NOUNS
 
@@ -39,11 +39,11 @@ def swap(scene: Scene, old: Object, *new: Object) -> Scene:
     return replace(scene, objects=(*scene.objects[:index], *new, *scene.objects[index + 1 :]))
 
 
-def one(studio: Studio, scene: Scene, suits: Callable[[Object], bool] = lambda _: True) -> Object:
+def one(sampler: SceneSampler, scene: Scene, suits: Callable[[Object], bool] = lambda _: True) -> Object:
     suited = [obj for obj in scene.objects if suits(obj)]
     if not suited:
         raise Unfit("nothing in the scene suits the edit")
-    return studio.pick(suited)
+    return sampler.pick(suited)
 
 
 def category(obj: Object) -> str:
@@ -54,7 +54,7 @@ def flies(obj: Object) -> bool:
     return obj.person is None and NOUNS[noun_of(obj)].place == "air"
 
 
-def keep_clear(studio: Studio, scene: Scene, obj: Object) -> None:
+def keep_clear(sampler: SceneSampler, scene: Scene, obj: Object) -> None:
     """Refuse an object that would cover most of another."""
     for other in scene.objects:
         if other is not obj and abs(other.x - obj.x) < 0.42 * (other.size + obj.size) * 0.9:

@@ -8,7 +8,7 @@ from ace_agent.data.errors import Unfit
 from ace_agent.data.scenes.captions import a, the
 from ace_agent.data.scenes.edits.change import Change, category, flies, keep_clear, one, swap
 from ace_agent.data.scenes.scene import Lettering, Scene
-from ace_agent.data.scenes.scene_sampler import Studio, noun_of, settled_size
+from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of, settled_size
 from ace_agent.references import colors
 from ace_agent.references.grammar import article
 from ace_agent.references.lettering import INKS, PLAIN
@@ -18,15 +18,15 @@ ADDED_SIZE = 0.34
 """Longest side of a thing that is put beside others, as a fraction of the picture."""
 
 
-def add(studio: Studio, scene: Scene) -> Change:
+def add(sampler: SceneSampler, scene: Scene) -> Change:
     """Add something on a side that words name, or where there is most room."""
     if len(scene.objects) >= 3:
         raise Unfit("full")
-    new = studio.thing(color=0.35)
+    new = sampler.thing(color=0.35)
     if noun_of(new) in [noun_of(obj) for obj in scene.objects]:
         raise Unfit("there is one already")
     words = [noun_of(obj) for obj in scene.objects]
-    if not studio.allows(noun_of(new), *words, scene.background.place):
+    if not sampler.allows(noun_of(new), *words, scene.background.place):
         raise Unfit("another split's pair")
     # Nobody says how large, or which way it faces: as things of settled scenes, and as its reference picture. Its
     # drawing style is what the words say and not that of the others, which no reference picture could follow.
@@ -35,21 +35,21 @@ def add(studio: Studio, scene: Scene) -> Change:
     else:
         size = settled_size(new)
     new = replace(new, size=size, flip=False)
-    (new,) = studio.place([new], scene.background, still=True)
+    (new,) = sampler.place([new], scene.background, still=True)
     sides = {"left": new.size / 2 + 0.04, "right": 0.96 - new.size / 2}
-    named = len(scene.objects) == 1 and studio.chance(0.5)
+    named = len(scene.objects) == 1 and sampler.chance(0.5)
     if named:
-        side = studio.pick(tuple(sides))
+        side = sampler.pick(tuple(sides))
         named = (sides[side] < scene.objects[0].x) == (side == "left")
     if not named:  # of two places that words leave open, a model of one step would paint both
         side = max(sides, key=lambda one: min((abs(sides[one] - o.x) for o in scene.objects), default=0))
     if scene.objects:
         new = replace(new, x=round(sides[side], 3))
     after = replace(scene, objects=(*scene.objects, new))
-    keep_clear(studio, after, new)
+    keep_clear(sampler, after, new)
     slots = {"a": a(new), "side": side}
     if named:
-        slots["the"] = the(studio.rng, scene.objects[0], scene)
+        slots["the"] = the(sampler.rng, scene.objects[0], scene)
     return Change("add", "add_where" if named else "add", slots, after, local=True, exact=False)
 
 
@@ -62,51 +62,51 @@ HATS = ("crown", "top hat", "cap", "sun hat", "graduation cap")
 _TAIL_ABOVE_HEAD = {("dog", "fluent"), ("dog", "flat"), ("koala", "blob")}  # a hat would sit on the wrong end
 
 
-def put_on_hat(studio: Studio, scene: Scene) -> Change:
+def put_on_hat(sampler: SceneSampler, scene: Scene) -> Change:
     def suits(obj: Object) -> bool:
         if obj.hat or obj.texture or (obj.name, obj.style) in _TAIL_ABOVE_HEAD:
             return False
         return obj.person is not None or noun_of(obj) in HEADED or category(obj) in ("face",)
 
-    obj = one(studio, scene, suits)
-    hat = studio.pick(HATS)
+    obj = one(sampler, scene, suits)
+    hat = sampler.pick(HATS)
     tint = ""
-    if studio.catalogue.tintable(hat, "noto") and studio.chance(0.4):
-        tint = studio.pick(colors.TINTS)
-    slots = {"the": the(studio.rng, obj, scene), "a": article(f"{tint} {hat}".strip())}
+    if sampler.catalogue.tintable(hat, "noto") and sampler.chance(0.4):
+        tint = sampler.pick(colors.TINTS)
+    slots = {"the": the(sampler.rng, obj, scene), "a": article(f"{tint} {hat}".strip())}
     after = replace(obj, hat=hat, hat_color=tint)
     return Change("add", "add_wear", slots, swap(scene, obj, after), local=True)
 
 
-def remove(studio: Studio, scene: Scene) -> Change:
-    if scene.objects and studio.chance(0.12):
+def remove(sampler: SceneSampler, scene: Scene) -> Change:
+    if scene.objects and sampler.chance(0.12):
         worn = [obj for obj in scene.objects if obj.hat]
         if worn:
             slots = {"the": f"the {worn[0].hat}", "thing": worn[0].hat}
             bare = replace(worn[0], hat="", hat_color="")
             return Change("remove", "remove", slots, swap(scene, worn[0], bare), local=True)
-    obj = one(studio, scene)
-    slots = {"the": the(studio.rng, obj, scene), "thing": noun_of(obj)}
+    obj = one(sampler, scene)
+    slots = {"the": the(sampler.rng, obj, scene), "thing": noun_of(obj)}
     if any(noun_of(other) == noun_of(obj) for other in scene.objects if other != obj):
         slots["thing"] = slots["the"]  # "no dog" would mean both
     return Change("remove", "remove", slots, swap(scene, obj), local=True)
 
 
-def replace_object(studio: Studio, scene: Scene) -> Change:
-    obj = one(studio, scene)
+def replace_object(sampler: SceneSampler, scene: Scene) -> Change:
+    obj = one(sampler, scene)
     others = [noun_of(other) for other in scene.objects if other != obj]
 
     def suits() -> Object | None:
-        drawn = studio.thing(color=0.3)
+        drawn = sampler.thing(color=0.3)
         if noun_of(drawn) in (*others, noun_of(obj)) or flies(drawn) != flies(obj):
             return None
-        fits = studio.fits(noun_of(obj), noun_of(drawn))
-        return drawn if fits and studio.allows(noun_of(drawn), *others, scene.background.place) else None
+        fits = sampler.fits(noun_of(obj), noun_of(drawn))
+        return drawn if fits and sampler.allows(noun_of(drawn), *others, scene.background.place) else None
 
-    pool = studio.until(suits)
+    pool = sampler.until(suits)
     size = max(obj.size, 0.5) if pool.person else min(obj.size, 0.5)
     new = replace(pool, x=obj.x, y=max(obj.y, size + 0.03), size=size, flip=False)
-    slots = {"the": the(studio.rng, obj, scene), "a": a(new)}
+    slots = {"the": the(sampler.rng, obj, scene), "a": a(new)}
     return Change("replace", "replace", slots, swap(scene, obj, new), local=True, exact=False)
 
 
@@ -127,18 +127,18 @@ WORDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def lettering(studio: Studio, ink: str = PLAIN) -> Lettering:
-    words = studio.pick(WORDS[studio.split]).upper()
-    return Lettering(words, ink, studio.rng.choices(("top", "bottom", "middle"), (5, 4, 1))[0])
+def lettering(sampler: SceneSampler, ink: str = PLAIN) -> Lettering:
+    words = sampler.pick(WORDS[sampler.split]).upper()
+    return Lettering(words, ink, sampler.rng.choices(("top", "bottom", "middle"), (5, 4, 1))[0])
 
 
-def write(studio: Studio, scene: Scene) -> Change:
+def write(sampler: SceneSampler, scene: Scene) -> Change:
     if scene.lettering:
         raise Unfit("there are words already")
-    colored = studio.chance(0.35)
-    new = lettering(studio, studio.pick(INKS) if colored else PLAIN)
+    colored = sampler.chance(0.35)
+    new = lettering(sampler, sampler.pick(INKS) if colored else PLAIN)
     words = new.words
-    form = studio.rng.random()
+    form = sampler.rng.random()
     if form < 0.3:
         words = words.lower()
     elif form < 0.4 and " " not in words:
@@ -149,7 +149,7 @@ def write(studio: Studio, scene: Scene) -> Change:
     return Change("render_text", kind, slots, replace(scene, lettering=new), local=True)
 
 
-def unwrite(studio: Studio, scene: Scene) -> Change:
+def unwrite(sampler: SceneSampler, scene: Scene) -> Change:
     if not scene.lettering:
         raise Unfit("no words to remove")
     slots = {"words": scene.lettering.words}

@@ -9,48 +9,48 @@ from ace_agent.data.scenes import captions
 from ace_agent.data.scenes.captions import the
 from ace_agent.data.scenes.edits.change import Change
 from ace_agent.data.scenes.scene import PLACES, TIMES, Background, Scene
-from ace_agent.data.scenes.scene_sampler import Studio, noun_of
+from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.references import colors
 from ace_agent.references.grammar import article
 
 
-def change_place(studio: Studio, scene: Scene) -> Change:
-    if studio.chance(0.15):
-        color = studio.other(list(colors.PAPERS), *scene.background.colors)
+def change_place(sampler: SceneSampler, scene: Scene) -> Change:
+    if sampler.chance(0.15):
+        color = sampler.other(list(colors.PAPERS), *scene.background.colors)
         background = Background("plain", (color,))
-        slots = {"place": studio.pick((color, f"plain {color}")), "at": f"on {article(color)} background"}
+        slots = {"place": sampler.pick((color, f"plain {color}")), "at": f"on {article(color)} background"}
     else:
-        place = studio.other(PLACES, scene.background.place)
-        background = studio.settled_background(Background(place))
+        place = sampler.other(PLACES, scene.background.place)
+        background = sampler.settled_background(Background(place))
         if background.outdoors and scene.background.outdoors:
             background = replace(background, time=scene.background.time)
         slots = {
-            "place": studio.pick(captions.PLACE_NOUNS[place]),
-            "at": studio.pick(captions.AT[place]),
+            "place": sampler.pick(captions.PLACE_NOUNS[place]),
+            "at": sampler.pick(captions.AT[place]),
         }
-    if not all(studio.allows(noun_of(obj), background.place) for obj in scene.objects):
+    if not all(sampler.allows(noun_of(obj), background.place) for obj in scene.objects):
         raise Unfit("another split's pair")
-    slots["them"] = the(studio.rng, scene.objects[0], scene) if len(scene.objects) == 1 else "everything"
+    slots["them"] = the(sampler.rng, scene.objects[0], scene) if len(scene.objects) == 1 else "everything"
     return Change("edit_scene", "scene_place", slots, replace(scene, background=background), exact=False)
 
 
-def change_time(studio: Studio, scene: Scene) -> Change:
+def change_time(sampler: SceneSampler, scene: Scene) -> Change:
     background = _outdoors(scene)
-    time = studio.other(TIMES, background.time)
+    time = sampler.other(TIMES, background.time)
     slots = {
-        "time": studio.pick(captions.TIME_NOUNS[time]),
-        "at_time": studio.pick(captions.TIME_PHRASES[time]),
+        "time": sampler.pick(captions.TIME_NOUNS[time]),
+        "at_time": sampler.pick(captions.TIME_PHRASES[time]),
     }
     after = replace(scene, background=replace(background, time=time))
     return Change("edit_scene", "scene_time", slots, after)
 
 
-def change_weather(studio: Studio, scene: Scene) -> Change:
+def change_weather(sampler: SceneSampler, scene: Scene) -> Change:
     background = _outdoors(scene)
     if background.weather != "clear":
         after = replace(scene, background=replace(background, weather="clear"))
         return Change("edit_scene", "scene_clear", {"falling": captions.FALLING[background.weather]}, after)
-    weather = studio.pick(("rain", "snow", "fog"))
+    weather = sampler.pick(("rain", "snow", "fog"))
     verb = captions.WEATHER_VERBS[weather]
     slots = {"weather": verb, "falls": verb, "falling": captions.FALLING[weather]}
     if weather == "fog":

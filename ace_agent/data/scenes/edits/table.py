@@ -9,92 +9,92 @@ from ace_agent.data.scenes.edits import elements, looks, motion, surroundings, w
 from ace_agent.data.scenes.edits.change import Change
 from ace_agent.data.scenes.edits.elements import HEADED, lettering, put_on_hat
 from ace_agent.data.scenes.scene import PLACES, TIMES, Background, Scene
-from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.references.lettering import INKS
 from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import HAIRY
 
 
-def any_scene(studio: Studio) -> Scene:
-    return studio.scene()
+def any_scene(sampler: SceneSampler) -> Scene:
+    return sampler.scene()
 
 
-def colorful_scene(studio: Studio) -> Scene:
-    if studio.chance(0.1):
-        return figure_scene(studio)
-    thing = studio.until(lambda: _tintable(studio))
-    if studio.chance(0.65):
-        return studio.scene(things=[thing])
-    return studio.scene(things=[thing, studio.thing(style=thing.style)])
+def colorful_scene(sampler: SceneSampler) -> Scene:
+    if sampler.chance(0.1):
+        return figure_scene(sampler)
+    thing = sampler.until(lambda: _tintable(sampler))
+    if sampler.chance(0.65):
+        return sampler.scene(things=[thing])
+    return sampler.scene(things=[thing, sampler.thing(style=thing.style)])
 
 
-def _tintable(studio: Studio) -> Object | None:
-    thing = studio.thing(color=0.4)
-    return thing if studio.catalogue.tintable(thing.name, thing.style) else None
+def _tintable(sampler: SceneSampler) -> Object | None:
+    thing = sampler.thing(color=0.4)
+    return thing if sampler.catalogue.tintable(thing.name, thing.style) else None
 
 
-def outdoor_scene(studio: Studio) -> Scene:
-    place = studio.pick([place for place in PLACES if Background(place).outdoors])
-    background = Background(place, (), studio.seed(), studio.pick(TIMES))
-    if studio.chance(0.3):
-        background = replace(background, weather=studio.pick(("rain", "snow", "fog")))
-    return studio.scene(background=background)
+def outdoor_scene(sampler: SceneSampler) -> Scene:
+    place = sampler.pick([place for place in PLACES if Background(place).outdoors])
+    background = Background(place, (), sampler.seed(), sampler.pick(TIMES))
+    if sampler.chance(0.3):
+        background = replace(background, weather=sampler.pick(("rain", "snow", "fog")))
+    return sampler.scene(background=background)
 
 
-def figure_scene(studio: Studio) -> Scene:
-    return studio.scene(things=[studio.thing("person")])
+def figure_scene(sampler: SceneSampler) -> Scene:
+    return sampler.scene(things=[sampler.thing("person")])
 
 
-def portrait(studio: Studio) -> Object:
+def portrait(sampler: SceneSampler) -> Object:
     """Somebody's head and shoulders."""
-    drawn = studio.person(bust=True)
-    return Object("person", size=studio.rng.uniform(0.62, 0.74), person=drawn)
+    drawn = sampler.person(bust=True)
+    return Object("person", size=sampler.rng.uniform(0.62, 0.74), person=drawn)
 
 
-def face_scene(studio: Studio) -> Scene:
-    form = studio.rng.random()
+def face_scene(sampler: SceneSampler) -> Scene:
+    form = sampler.rng.random()
     if form < 0.40:
-        return studio.scene(things=[portrait(studio)])
+        return sampler.scene(things=[portrait(sampler)])
     if form < 0.5:
-        return figure_scene(studio)
+        return figure_scene(sampler)
     if form < 0.75:
-        return studio.scene(things=[studio.thing(studio.noun("face"), color=0.1)])
-    name = studio.pick(HAIRY)
-    return studio.scene(things=[studio.thing(name, color=0)])
+        return sampler.scene(things=[sampler.thing(sampler.noun("face"), color=0.1)])
+    name = sampler.pick(HAIRY)
+    return sampler.scene(things=[sampler.thing(name, color=0)])
 
 
-def headed_scene(studio: Studio) -> Scene:
-    if studio.chance(0.25):
-        return studio.scene(things=[portrait(studio) if studio.chance(0.5) else studio.thing("person")])
-    name = studio.pick(HEADED) if studio.chance(0.7) else studio.noun("face")
-    thing = studio.thing(name)
-    return studio.scene(things=[replace(thing, size=min(thing.size, 0.46))])
+def headed_scene(sampler: SceneSampler) -> Scene:
+    if sampler.chance(0.25):
+        return sampler.scene(things=[portrait(sampler) if sampler.chance(0.5) else sampler.thing("person")])
+    name = sampler.pick(HEADED) if sampler.chance(0.7) else sampler.noun("face")
+    thing = sampler.thing(name)
+    return sampler.scene(things=[replace(thing, size=min(thing.size, 0.46))])
 
 
-def small_scene(studio: Studio) -> Scene:
-    return studio.scene(1)
+def small_scene(sampler: SceneSampler) -> Scene:
+    return sampler.scene(1)
 
 
-def pair_scene(studio: Studio) -> Scene:
-    return studio.scene(2)
+def pair_scene(sampler: SceneSampler) -> Scene:
+    return sampler.scene(2)
 
 
-def hatted_scene(studio: Studio) -> Scene:
-    if studio.chance(0.85):
-        return studio.scene()
-    return put_on_hat(studio, headed_scene(studio)).after
+def hatted_scene(sampler: SceneSampler) -> Scene:
+    if sampler.chance(0.85):
+        return sampler.scene()
+    return put_on_hat(sampler, headed_scene(sampler)).after
 
 
-def written_scene(studio: Studio) -> Scene:
-    return replace(studio.scene(), lettering=lettering(studio, studio.pick(INKS)))
+def written_scene(sampler: SceneSampler) -> Scene:
+    return replace(sampler.scene(), lettering=lettering(sampler, sampler.pick(INKS)))
 
 
 @dataclass(frozen=True)
 class Edit:
     """A kind of edit: what it does, where it starts, and how often its task uses it."""
 
-    apply: Callable[[Studio, Scene], Change]
-    start: Callable[[Studio], Scene] = any_scene
+    apply: Callable[[SceneSampler, Scene], Change]
+    start: Callable[[SceneSampler], Scene] = any_scene
     weight: float = 1.0
 
 

@@ -12,7 +12,7 @@ from ace_agent.data.scenes.edits.looks import recolor, retexture
 from ace_agent.data.scenes.edits.motion import flip
 from ace_agent.data.scenes.edits.surroundings import change_time, change_weather
 from ace_agent.data.scenes.scene import Scene
-from ace_agent.data.scenes.scene_sampler import Studio, noun_of
+from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.images import operators
 from ace_agent.references.grammar import countable, plural
 from ace_agent.references.vocabulary import STYLES
@@ -34,22 +34,22 @@ STYLE_PHRASES: dict[str, tuple[str, ...]] = {
 _FILTERS = [name for name in operators.FILTERS if name in STYLE_PHRASES]
 
 
-def change_style(studio: Studio, scene: Scene) -> Change:
+def change_style(sampler: SceneSampler, scene: Scene) -> Change:
     if scene.filter:
         raise Unfit("already filtered")
-    if studio.chance(0.65) or any(obj.person for obj in scene.objects):
-        name = studio.pick(_FILTERS)
+    if sampler.chance(0.65) or any(obj.person for obj in scene.objects):
+        name = sampler.pick(_FILTERS)
         after = replace(scene, filter=name)
     else:
-        name = studio.other(STYLES, scene.objects[0].style)
-        after = restyled(studio, scene, name)
-    slots = {"style": studio.pick(STYLE_PHRASES[name])}
+        name = sampler.other(STYLES, scene.objects[0].style)
+        after = restyled(sampler, scene, name)
+    slots = {"style": sampler.pick(STYLE_PHRASES[name])}
     return Change("edit_style", "edit_style", slots, after)
 
 
-def restyled(studio: Studio, scene: Scene, style: str) -> Scene:
+def restyled(sampler: SceneSampler, scene: Scene, style: str) -> Scene:
     """``scene`` with every object drawn in ``style``."""
-    if any(style not in studio.catalogue.styles.get(obj.name, ()) for obj in scene.objects):
+    if any(style not in sampler.catalogue.styles.get(obj.name, ()) for obj in scene.objects):
         raise Unfit("not drawn in this style")
     return replace(scene, objects=tuple(replace(obj, style=style) for obj in scene.objects))
 
@@ -71,29 +71,29 @@ ADJUST_PHRASES: dict[str, tuple[str, ...]] = {
 }
 
 
-def adjust(studio: Studio, scene: Scene) -> Change:
+def adjust(sampler: SceneSampler, scene: Scene) -> Change:
     if scene.adjust or scene.filter:
         raise Unfit("already adjusted")
-    name = studio.pick(list(ADJUST_PHRASES))
-    slots = {"how": studio.pick(ADJUST_PHRASES[name])}
+    name = sampler.pick(list(ADJUST_PHRASES))
+    slots = {"how": sampler.pick(ADJUST_PHRASES[name])}
     after = replace(scene, adjust=(*scene.adjust, name))
     return Change("edit_general", "general_adjust", slots, after)
 
 
-def exchange(studio: Studio, scene: Scene) -> Change:
+def exchange(sampler: SceneSampler, scene: Scene) -> Change:
     if len(scene.objects) < 2 or any(obj.person for obj in scene.objects):
         raise Unfit("needs two things")
-    first, second = studio.rng.sample(scene.objects, 2)
+    first, second = sampler.rng.sample(scene.objects, 2)
     if noun_of(first) == noun_of(second):
         raise Unfit("they look alike")
-    slots = {"the": the(studio.rng, first, scene), "other": the(studio.rng, second, scene)}
+    slots = {"the": the(sampler.rng, first, scene), "other": the(sampler.rng, second, scene)}
     after = swap(scene, first, replace(first, x=second.x))
     after = swap(after, second, replace(second, x=first.x))
     return Change("edit_general", "general_swap", slots, after)
 
 
-def double(studio: Studio, scene: Scene) -> Change:
-    obj = one(studio, scene)
+def double(sampler: SceneSampler, scene: Scene) -> Change:
+    obj = one(sampler, scene)
     if obj.person or len(scene.objects) > 1 or not countable(noun_of(obj)) or obj.size > 0.44:
         raise Unfit("no room for a second")
     left, right = obj.size / 2 + 0.03, 0.97 - obj.size / 2
@@ -101,18 +101,18 @@ def double(studio: Studio, scene: Scene) -> Change:
     if abs(x - obj.x) < obj.size * 0.85:
         raise Unfit("no room for a second")
     twin = replace(obj, x=round(x, 3), twin=2)
-    slots = {"the": the(studio.rng, obj, scene), "thing": noun_of(obj), "things": plural(noun_of(obj))}
+    slots = {"the": the(sampler.rng, obj, scene), "thing": noun_of(obj), "things": plural(noun_of(obj))}
     return Change("edit_general", "general_double", slots, swap(scene, obj, obj, twin), exact=False)
 
 
-def both(studio: Studio, scene: Scene) -> Change:
+def both(sampler: SceneSampler, scene: Scene) -> Change:
     """Two edits in one request."""
     options = (recolor, change_time, change_weather, remove, add, replace_object, flip, retexture)
-    first = studio.pick(options)(studio, scene)
-    second = studio.pick([edit for edit in options if edit.__name__ != first.kind])(studio, first.after)
+    first = sampler.pick(options)(sampler, scene)
+    second = sampler.pick([edit for edit in options if edit.__name__ != first.kind])(sampler, first.after)
     if second.task == first.task or second.slots.get("the") == first.slots.get("the", ""):
         raise Unfit("both of the same kind, or of the same thing")
-    slots = {"first": _request(studio, first), "second": _request(studio, second)}
+    slots = {"first": _request(sampler, first), "second": _request(sampler, second)}
     return Change("edit_general", "general_both", slots, second.after, exact=first.exact and second.exact)
 
 
@@ -131,7 +131,7 @@ _PLAIN: dict[str, str] = {
 }
 
 
-def _request(studio: Studio, change: Change) -> str:
+def _request(sampler: SceneSampler, change: Change) -> str:
     text = _PLAIN[change.kind]
     for slot, value in change.slots.items():
         text = text.replace(f"<{slot}>", value)

@@ -9,42 +9,42 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import caption, facts
 from ace_agent.data.scenes.edits import figure_scene
-from ace_agent.data.scenes.render import Picture
-from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.data.scenes.render import RenderedScene
+from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.images import operators
 from ace_agent.images.types import Pixels
 from ace_agent.references import people
 from ace_agent.references.types import Frame
 
 
-def segment(picture: Picture) -> Pixels:
+def segment(picture: RenderedScene) -> Pixels:
     return picture.labels
 
 
-def depth(picture: Picture) -> Pixels:
+def depth(picture: RenderedScene) -> Pixels:
     return operators.to_rgb(picture.depth)
 
 
-def _shapes(picture: Picture) -> list[Pixels]:
+def _shapes(picture: RenderedScene) -> list[Pixels]:
     shapes = [mask for _, mask in picture.shown()]
     if not shapes:
         raise Unfit("no shapes to draw")
     return shapes
 
 
-def contour(picture: Picture) -> Pixels:
+def contour(picture: RenderedScene) -> Pixels:
     return operators.outline(_shapes(picture))
 
 
-def scribble(picture: Picture) -> Pixels:
+def scribble(picture: RenderedScene) -> Pixels:
     return operators.scribble(_shapes(picture))
 
 
-def pose(picture: Picture) -> Pixels:
+def pose(picture: RenderedScene) -> Pixels:
     """The skeletons of the drawn figures, coloured as OpenPose does, on black."""
     side = 2 * picture.size
     canvas = Image.new("RGB", (side, side))
@@ -70,11 +70,11 @@ def pose(picture: Picture) -> Pixels:
     return np.asarray(canvas.reduce(2))
 
 
-def _of_pixels(operator: Callable[[Pixels], Pixels]) -> Callable[[Picture], Pixels]:
+def _of_pixels(operator: Callable[[Pixels], Pixels]) -> Callable[[RenderedScene], Pixels]:
     return lambda picture: operator(picture.image)
 
 
-CONTROLS: dict[str, Callable[[Picture], Pixels]] = {
+CONTROLS: dict[str, Callable[[RenderedScene], Pixels]] = {
     "segment": segment,
     "depth": depth,
     "pose": pose,
@@ -98,91 +98,91 @@ class Flaw:
     leaves something to chance that no wording names."""
 
     words: tuple[str, ...]
-    spoil: Callable[[Studio, Picture], Pixels]
-    asked: Callable[[Picture], Pixels] | None = None
+    spoil: Callable[[SceneSampler, RenderedScene], Pixels]
+    asked: Callable[[RenderedScene], Pixels] | None = None
 
 
 FLAWS: dict[str, Flaw] = {
     "blur": Flaw(
         ("blur",),
-        lambda studio, picture: operators.blur(picture.image, studio.rng.uniform(1.6, 2.6)),
+        lambda sampler, picture: operators.blur(picture.image, sampler.rng.uniform(1.6, 2.6)),
         lambda picture: operators.blur(picture.image, _BLUR),
     ),
     "noise": Flaw(
         ("noise", "grain"),
-        lambda studio, picture: operators.noise(picture.image, studio.rng.getrandbits(32), 26),
+        lambda sampler, picture: operators.noise(picture.image, sampler.rng.getrandbits(32), 26),
     ),
     "low resolution": Flaw(
-        ("low resolution",), lambda studio, picture: operators.lower_resolution(picture.image, 4)
+        ("low resolution",), lambda sampler, picture: operators.lower_resolution(picture.image, 4)
     ),
-    "darkness": Flaw(("darkness",), lambda studio, picture: operators.darken(picture.image)),
-    "haze": Flaw(("haze", "mist"), lambda studio, picture: operators.haze(picture.image, picture.depth)),
+    "darkness": Flaw(("darkness",), lambda sampler, picture: operators.darken(picture.image)),
+    "haze": Flaw(("haze", "mist"), lambda sampler, picture: operators.haze(picture.image, picture.depth)),
     "rain": Flaw(
         ("rain", "rain streaks"),
-        lambda studio, picture: operators.fallen(picture.image, "rain", studio.rng.getrandbits(16)),
+        lambda sampler, picture: operators.fallen(picture.image, "rain", sampler.rng.getrandbits(16)),
     ),
     "snow": Flaw(
         ("snowflakes",),
-        lambda studio, picture: operators.fallen(picture.image, "snow", studio.rng.getrandbits(16)),
+        lambda sampler, picture: operators.fallen(picture.image, "snow", sampler.rng.getrandbits(16)),
     ),
 }
 
 
-def _source(studio: Studio, task: str, *, landless: bool = False) -> Picture:
+def _source(sampler: SceneSampler, task: str, *, landless: bool = False) -> RenderedScene:
     """A picture that shows what the map of `task` is about; `landless`: in the one landscape of its place."""
-    scene = figure_scene(studio) if task == "pose" else studio.scene()
+    scene = figure_scene(sampler) if task == "pose" else sampler.scene()
     if scene.background.weather in ("rain", "snow"):
         # Drops and flakes hide the shapes that the maps are about, and nobody could guess them back.
         scene = replace(scene, background=replace(scene.background, weather="clear"))
-    return studio.render(studio.on_settled_land(scene) if landless else scene)
+    return sampler.render(sampler.on_settled_land(scene) if landless else scene)
 
 
-def analyse(task: str) -> Callable[[Studio], Turn]:
+def analyse(task: str) -> Callable[[SceneSampler], TrainingTurn]:
     """A generator of an analysis task: picture in, map out."""
 
-    def generate(studio: Studio) -> Turn:
-        picture = _source(studio, task)
+    def generate(sampler: SceneSampler) -> TrainingTurn:
+        picture = _source(sampler, task)
         kind, slots, exact = task, {}, True
         if task == "mosaic":
             answer = operators.mosaic(picture.image, _MOSAIC_BLOCK)
         elif task == "degrade":
-            name = studio.pick(list(FLAWS))
+            name = sampler.pick(list(FLAWS))
             exact = name in ("blur", "low resolution", "darkness", "haze")
             flaw = FLAWS[name]
-            answer = flaw.asked(picture) if flaw.asked else flaw.spoil(studio, picture)
-            if name == "low resolution" and studio.chance(0.6):
+            answer = flaw.asked(picture) if flaw.asked else flaw.spoil(sampler, picture)
+            if name == "low resolution" and sampler.chance(0.6):
                 exact = False
             else:
-                kind, slots = "degrade_kind", {"flaw": studio.pick(flaw.words)}
+                kind, slots = "degrade_kind", {"flaw": sampler.pick(flaw.words)}
         else:
             answer = CONTROLS[task](picture)
-        return finish(studio, task, kind, slots, picture, picture.image, answer, exact=exact)
+        return finish(sampler, task, kind, slots, picture, picture.image, answer, exact=exact)
 
     return generate
 
 
 def finish(
-    studio: Studio,
+    sampler: SceneSampler,
     task: str,
     kind: str,
     slots: dict[str, str],
-    picture: Picture,
+    picture: RenderedScene,
     shown: Pixels,
     answer: Pixels,
     *,
     exact: bool,
-) -> Turn:
+) -> TrainingTurn:
     """A turn from ``shown`` to ``answer``, sometimes only within a mask."""
     mask = None
-    if studio.chance(0.15):
-        mask = masks.anywhere(studio.rng, picture.size)
+    if sampler.chance(0.15):
+        mask = masks.anywhere(sampler.rng, picture.size)
         answer = masks.composite(mask, answer, shown)
     region = masks.difference(shown, answer)
     if (region > 0).mean() < 0.003:
         raise Unfit("nothing to see")
-    return Turn(
+    return TrainingTurn(
         task=task,
-        instruction=studio.say(kind, slots, masked=mask is not None),
+        instruction=sampler.say(kind, slots, masked=mask is not None),
         frames=(Frame(shown, mask, picture.placements),),
         target=answer,
         base=0,
@@ -209,42 +209,44 @@ INVERSES = {
 """Controllable generation, and the analysis it inverts."""
 
 
-def invert(task: str) -> Callable[[Studio], Turn]:
+def invert(task: str) -> Callable[[SceneSampler], TrainingTurn]:
     """A generator of a controllable task: map and caption in, picture out."""
 
-    def generate(studio: Studio) -> Turn:
-        picture = _source(studio, INVERSES[task], landless=INVERSES[task] in _LANDLESS)
+    def generate(sampler: SceneSampler) -> TrainingTurn:
+        picture = _source(sampler, INVERSES[task], landless=INVERSES[task] in _LANDLESS)
         control = CONTROLS[INVERSES[task]](picture)
-        slots = {"caption": caption(studio.rng, picture.scene)}
-        return finish(studio, task, task, slots, picture, control, picture.image, exact=False)
+        slots = {"caption": caption(sampler.rng, picture.scene)}
+        return finish(sampler, task, task, slots, picture, control, picture.image, exact=False)
 
     return generate
 
 
-def demosaic(studio: Studio) -> Turn:
-    picture = _source(studio, "mosaic")
-    spoilt = operators.mosaic(picture.image, studio.pick((4, 6, 8)))
-    return _repair(studio, "demosaic", {}, picture, spoilt)
+def demosaic(sampler: SceneSampler) -> TrainingTurn:
+    picture = _source(sampler, "mosaic")
+    spoilt = operators.mosaic(picture.image, sampler.pick((4, 6, 8)))
+    return _repair(sampler, "demosaic", {}, picture, spoilt)
 
 
-def restore(studio: Studio) -> Turn:
-    picture = _source(studio, "restore")
-    name = studio.pick(list(FLAWS))
-    slots = {"flaw": studio.pick(FLAWS[name].words)}
-    return _repair(studio, "restore", slots, picture, FLAWS[name].spoil(studio, picture))
+def restore(sampler: SceneSampler) -> TrainingTurn:
+    picture = _source(sampler, "restore")
+    name = sampler.pick(list(FLAWS))
+    slots = {"flaw": sampler.pick(FLAWS[name].words)}
+    return _repair(sampler, "restore", slots, picture, FLAWS[name].spoil(sampler, picture))
 
 
-def _repair(studio: Studio, task: str, slots: dict[str, str], picture: Picture, spoilt: Pixels) -> Turn:
+def _repair(
+    sampler: SceneSampler, task: str, slots: dict[str, str], picture: RenderedScene, spoilt: Pixels
+) -> TrainingTurn:
     mask = None
-    if studio.chance(0.25):
-        mask = masks.anywhere(studio.rng, picture.size)
+    if sampler.chance(0.25):
+        mask = masks.anywhere(sampler.rng, picture.size)
         spoilt = masks.composite(mask, spoilt, picture.image)
     region = masks.difference(spoilt, picture.image)
     if (region > 0).mean() < 0.003:
         raise Unfit("nothing to repair")
-    return Turn(
+    return TrainingTurn(
         task=task,
-        instruction=studio.say(task, slots, masked=mask is not None and studio.chance(0.7)),
+        instruction=sampler.say(task, slots, masked=mask is not None and sampler.chance(0.7)),
         frames=(Frame(spoilt, mask, picture.placements),),
         target=picture.image,
         base=0,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import facts
 from ace_agent.data.scenes.edits import EDITS, Change
-from ace_agent.data.scenes.render import Picture
+from ace_agent.data.scenes.render import RenderedScene
 from ace_agent.data.scenes.scene import Scene
-from ace_agent.data.scenes.scene_sampler import Studio, noun_of
+from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.references.types import Frame
 
 _MASKED = 0.2  # share of local edits that come with a mask
@@ -20,30 +20,35 @@ _TURNED = frozenset({"mirrored", "upside down"})  # what would stand in a part o
 _LEAST = 0.003  # share of pixels that an edit must change; less is a no-op to the eye
 
 
-def edit(task: str) -> Callable[[Studio], Turn]:
+def edit(task: str) -> Callable[[SceneSampler], TrainingTurn]:
     """A generator of an editing task."""
     ways = EDITS[task]
     weights = [way.weight for way in ways]
 
-    def generate(studio: Studio) -> Turn:
-        way = studio.rng.choices(ways, weights)[0]
-        scene = way.start(studio)
-        change = way.apply(studio, scene)
+    def generate(sampler: SceneSampler) -> TrainingTurn:
+        way = sampler.rng.choices(ways, weights)[0]
+        scene = way.start(sampler)
+        change = way.apply(sampler, scene)
         whole = change.exact and not change.local and not _TURNED & {*change.after.adjust}
         return edit_turn(
-            studio, studio.render(scene), change, masked=_PARTLY if whole else _MASKED, partly=whole
+            sampler, sampler.render(scene), change, masked=_PARTLY if whole else _MASKED, partly=whole
         )
 
     return generate
 
 
 def edit_turn(
-    studio: Studio, before: Picture, change: Change, *, masked: float = _MASKED, partly: bool = False
-) -> Turn:
+    sampler: SceneSampler,
+    before: RenderedScene,
+    change: Change,
+    *,
+    masked: float = _MASKED,
+    partly: bool = False,
+) -> TrainingTurn:
     """The turn that asks for ``change`` of ``before``.
 
     Args:
-        studio: draws it.
+        sampler: draws the scene.
         before: the picture that is edited.
         change: what becomes of it.
         masked: how often it comes with a mask.
@@ -52,19 +57,19 @@ def edit_turn(
     Raises:
         Unfit: the edit changes nothing that can be seen.
     """
-    after = studio.render(change.after)
+    after = sampler.render(change.after)
     target, mask = after.image, None
-    if partly and studio.chance(masked):
-        mask = masks.anywhere(studio.rng, after.size)
+    if partly and sampler.chance(masked):
+        mask = masks.anywhere(sampler.rng, after.size)
         target = masks.composite(mask, target, before.image)
     region = masks.difference(before.image, target)
     if (region > 0).mean() < _LEAST:
         raise Unfit("a no-op")
-    if change.local and studio.chance(masked):
-        mask = masks.around(studio.rng, region)
-    return Turn(
+    if change.local and sampler.chance(masked):
+        mask = masks.around(sampler.rng, region)
+    return TrainingTurn(
         task=change.task,
-        instruction=studio.say(change.kind, change.slots, masked=mask is not None and studio.chance(0.5)),
+        instruction=sampler.say(change.kind, change.slots, masked=mask is not None and sampler.chance(0.5)),
         frames=(Frame(before.image, mask, before.placements),),
         target=target,
         base=0,

@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.captions import caption, facts, phrase, setting
 from ace_agent.data.scenes.edits import lettering
 from ace_agent.data.scenes.scene import Scene
-from ace_agent.data.scenes.scene_sampler import Studio, noun_of
+from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.references.grammar import countable
 
 
-def text_to_image(studio: Studio) -> Turn:
+def text_to_image(sampler: SceneSampler) -> TrainingTurn:
     """A caption and a picture of it."""
-    form = studio.rng.random()
+    form = sampler.rng.random()
     if form < 0.16:
-        return _terse(studio)
+        return _terse(sampler)
     if form < 0.26:
-        return _pair(studio)
+        return _pair(sampler)
     if form < 0.29:
-        scene = replace(studio.settled(studio.scene()), lettering=lettering(studio))
+        scene = replace(sampler.settled(sampler.scene()), lettering=lettering(sampler))
     elif form < 0.31:
-        scene = studio.settled(Scene(studio.background(plain=0, simple=0.3)))
+        scene = sampler.settled(Scene(sampler.background(plain=0, simple=0.3)))
     elif form < 0.42:
-        scene = _sized(studio)
+        scene = _sized(sampler)
     else:
-        scene = studio.settled(studio.scene())
-    words = caption(studio.rng, scene, positions=studio.chance(0.5))
-    return picture_turn(studio, scene, words)
+        scene = sampler.settled(sampler.scene())
+    words = caption(sampler.rng, scene, positions=sampler.chance(0.5))
+    return picture_turn(sampler, scene, words)
 
 
-def picture_turn(studio: Studio, scene: Scene, words: str) -> Turn:
+def picture_turn(sampler: SceneSampler, scene: Scene, words: str) -> TrainingTurn:
     """A text_to_image turn of ``scene`` captioned ``words``."""
-    picture = studio.render(scene)
-    return Turn(
+    picture = sampler.render(scene)
+    return TrainingTurn(
         task="text_to_image",
-        instruction=studio.say("text_to_image", {"caption": words}),
+        instruction=sampler.say("text_to_image", {"caption": words}),
         frames=(),
         target=picture.image,
         base=None,
@@ -46,40 +46,40 @@ def picture_turn(studio: Studio, scene: Scene, words: str) -> Turn:
     )
 
 
-def _terse(studio: Studio) -> Turn:
+def _terse(sampler: SceneSampler) -> TrainingTurn:
     """ "red car": no article, and no place half of the time."""
-    scene = studio.scene(1)
+    scene = sampler.scene(1)
     words = phrase(scene.objects[0])
-    if studio.chance(0.5):
-        words += setting(studio.rng, scene.background)
+    if sampler.chance(0.5):
+        words += setting(sampler.rng, scene.background)
     elif scene.background.place != "plain":
-        scene = studio.scene(things=scene.objects, background=studio.paper())
+        scene = sampler.scene(things=scene.objects, background=sampler.paper())
     # Bare, whatever the split: "please draw red car" is nobody's wording.
-    return replace(picture_turn(studio, studio.settled(scene), words), instruction=words)
+    return replace(picture_turn(sampler, sampler.settled(scene), words), instruction=words)
 
 
-def _pair(studio: Studio) -> Turn:
+def _pair(sampler: SceneSampler) -> TrainingTurn:
     """Two of one kind, or a plural."""
-    first = studio.thing()
+    first = sampler.thing()
     if first.person or not countable(noun_of(first)):
-        return _terse(studio)
-    background = studio.background()
-    if not studio.fits(noun_of(first), background.place):
-        background = studio.scene(things=[first]).background
-    scene = studio.settled(Scene(background, (first, replace(first, twin=2))))
+        return _terse(sampler)
+    background = sampler.background()
+    if not sampler.fits(noun_of(first), background.place):
+        background = sampler.scene(things=[first]).background
+    scene = sampler.settled(Scene(background, (first, replace(first, twin=2))))
     left, right = scene.objects
     scene = replace(scene, objects=(left, replace(right, flip=True)))
-    words = caption(studio.rng, scene)
-    if studio.chance(0.2) and words.startswith("two "):
-        words = words.replace("two ", "a pair of " if studio.chance(0.3) else "2 ", 1)
-    return picture_turn(studio, scene, words)
+    words = caption(sampler.rng, scene)
+    if sampler.chance(0.2) and words.startswith("two "):
+        words = words.replace("two ", "a pair of " if sampler.chance(0.3) else "2 ", 1)
+    return picture_turn(sampler, scene, words)
 
 
-def _sized(studio: Studio) -> Scene:
-    scene = studio.settled(studio.scene(1))
+def _sized(sampler: SceneSampler) -> Scene:
+    scene = sampler.settled(sampler.scene(1))
     (thing,) = scene.objects
-    big = studio.chance(0.5)
+    big = sampler.chance(0.5)
     size = 0.66 if big else 0.22
-    word = studio.pick(("big", "large", "huge")) if big else studio.pick(("small", "little", "tiny"))
+    word = sampler.pick(("big", "large", "huge")) if big else sampler.pick(("small", "little", "tiny"))
     x = thing.x if not big else 0.5
     return replace(scene, objects=(replace(thing, size=size, word=word, x=x, y=max(thing.y, size + 0.04)),))

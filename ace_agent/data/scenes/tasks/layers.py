@@ -6,41 +6,41 @@ from dataclasses import replace
 
 import numpy as np
 
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import facts, the
-from ace_agent.data.scenes.render import Picture
+from ace_agent.data.scenes.render import RenderedScene
 from ace_agent.data.scenes.scene import Background, Scene
-from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame
 
 WHITE = Background("plain", ("white",))
 
 
-def on_white(picture: Picture, alpha: Pixels) -> Pixels:
+def on_white(picture: RenderedScene, alpha: Pixels) -> Pixels:
     """What ``alpha`` covers of a picture, on white."""
     share = alpha[..., None].astype(np.float32) / 255
     return (picture.image * share + 255 * (1 - share)).round().astype(np.uint8)
 
 
-def extract_foreground(studio: Studio) -> Turn:
+def extract_foreground(sampler: SceneSampler) -> TrainingTurn:
     """One object, or everything that stands in the scene, alone on white."""
-    picture = studio.render(studio.scene())
+    picture = sampler.render(sampler.scene())
     shown = picture.shown()
-    if len(shown) > 1 and studio.chance(0.25):
-        words = studio.pick(("the objects", "everything in front", "the foreground"))
+    if len(shown) > 1 and sampler.chance(0.25):
+        words = sampler.pick(("the objects", "everything in front", "the foreground"))
         kept, alpha = picture.scene.objects, np.maximum.reduce([mask for _, mask in shown])
     else:
-        obj, alpha = studio.pick(shown)
-        kept, words = (obj,), the(studio.rng, obj, picture.scene)
-        if len(shown) == 1 and studio.chance(0.2):
-            words = studio.pick(("the foreground", "the object"))
+        obj, alpha = sampler.pick(shown)
+        kept, words = (obj,), the(sampler.rng, obj, picture.scene)
+        if len(shown) == 1 and sampler.chance(0.2):
+            words = sampler.pick(("the foreground", "the object"))
     target = on_white(picture, alpha)
     keys = {obj.key for obj in kept}
-    return Turn(
+    return TrainingTurn(
         task="extract_foreground",
-        instruction=studio.say("extract_foreground", {"the": words}),
+        instruction=sampler.say("extract_foreground", {"the": words}),
         frames=(Frame(picture.image, None, picture.placements),),
         target=target,
         base=0,
@@ -50,13 +50,13 @@ def extract_foreground(studio: Studio) -> Turn:
     )
 
 
-def extract_background(studio: Studio) -> Turn:
+def extract_background(sampler: SceneSampler) -> TrainingTurn:
     """The scene without its objects."""
-    scene = studio.scene()
-    picture, empty = studio.render(scene), studio.render(replace(scene, objects=()))
-    return Turn(
+    scene = sampler.scene()
+    picture, empty = sampler.render(scene), sampler.render(replace(scene, objects=()))
+    return TrainingTurn(
         task="extract_background",
-        instruction=studio.say("extract_background"),
+        instruction=sampler.say("extract_background"),
         frames=(Frame(picture.image, None, picture.placements),),
         target=empty.image,
         base=0,
@@ -66,18 +66,18 @@ def extract_background(studio: Studio) -> Turn:
     )
 
 
-def fuse_layers(studio: Studio) -> Turn:
+def fuse_layers(sampler: SceneSampler) -> TrainingTurn:
     """A background and a cut-out at its place, put together."""
-    scene = studio.scene()
+    scene = sampler.scene()
     if scene.background.weather != "clear":
         scene = replace(scene, background=replace(scene.background, weather="clear"))
-    top = studio.pick(scene.objects)
+    top = sampler.pick(scene.objects)
     rest = replace(scene, objects=tuple(obj for obj in scene.objects if obj != top))
-    whole, below = studio.render(scene), studio.render(rest)
-    above = studio.render(Scene(WHITE, (top,)))
-    return Turn(
+    whole, below = sampler.render(scene), sampler.render(rest)
+    above = sampler.render(Scene(WHITE, (top,)))
+    return TrainingTurn(
         task="fuse_layers",
-        instruction=studio.say("fuse_layers"),
+        instruction=sampler.say("fuse_layers"),
         frames=(Frame(below.image, None, below.placements), Frame(above.image, None, above.placements)),
         target=whole.image,
         base=0,

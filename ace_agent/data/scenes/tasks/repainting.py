@@ -6,42 +6,42 @@ import numpy as np
 from PIL import Image
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import caption, facts
-from ace_agent.data.scenes.render import Picture
-from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.data.scenes.render import RenderedScene
+from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame, Placement
 
 _BLANK = 128  # what stands where a picture is to be repainted
 
 
-def inpaint(studio: Studio) -> Turn:
+def inpaint(sampler: SceneSampler) -> TrainingTurn:
     """A hole, over an object or anywhere, to fill; half of the time with a caption."""
-    picture = studio.render(studio.scene())
-    if studio.chance(0.5):
-        obj = studio.pick(picture.scene.objects)
-        mask = masks.around(studio.rng, np.where(picture.mask(obj) > 32, np.uint8(255), np.uint8(0)))
+    picture = sampler.render(sampler.scene())
+    if sampler.chance(0.5):
+        obj = sampler.pick(picture.scene.objects)
+        mask = masks.around(sampler.rng, np.where(picture.mask(obj) > 32, np.uint8(255), np.uint8(0)))
         kind = "inpaint_caption"
     else:
-        mask = masks.anywhere(studio.rng, picture.size)
+        mask = masks.anywhere(sampler.rng, picture.size)
         # Without words only what still shows can be completed.
         guessable = _guessable(picture, mask)
-        kind = studio.pick(("inpaint", "inpaint_caption")) if guessable else "inpaint_caption"
-    slots = {"caption": caption(studio.rng, picture.scene)} if kind == "inpaint_caption" else {}
-    return _repaint(studio, "inpaint", kind, slots, picture, mask)
+        kind = sampler.pick(("inpaint", "inpaint_caption")) if guessable else "inpaint_caption"
+    slots = {"caption": caption(sampler.rng, picture.scene)} if kind == "inpaint_caption" else {}
+    return _repaint(sampler, "inpaint", kind, slots, picture, mask)
 
 
-def outpaint(studio: Studio) -> Turn:
+def outpaint(sampler: SceneSampler) -> TrainingTurn:
     """The picture on a larger canvas whose surroundings are to be painted."""
-    picture = studio.render(studio.scene())
+    picture = sampler.render(sampler.scene())
     side = picture.size
     mask = np.full((side, side), 255, np.uint8)
     ends = []
     for _ in range(2):
-        kept = studio.rng.uniform(0.5, 0.8) if studio.chance(0.8) else 1.0
-        start = studio.rng.uniform(0, 1 - kept)
+        kept = sampler.rng.uniform(0.5, 0.8) if sampler.chance(0.8) else 1.0
+        start = sampler.rng.uniform(0, 1 - kept)
         ends.append((round(start * side), round((start + kept) * side)))
     if ends == [(0, side), (0, side)]:
         ends[0] = (round(0.2 * side), round(0.8 * side))
@@ -49,16 +49,16 @@ def outpaint(studio: Studio) -> Turn:
     mask[top:bottom, left:right] = 0
     if not _guessable(picture, mask):
         raise Unfit("something is wholly outside")
-    return _repaint(studio, "outpaint", "outpaint", {}, picture, mask)
+    return _repaint(sampler, "outpaint", "outpaint", {}, picture, mask)
 
 
 def _repaint(
-    studio: Studio, task: str, kind: str, slots: dict[str, str], picture: Picture, mask: Pixels
-) -> Turn:
+    sampler: SceneSampler, task: str, kind: str, slots: dict[str, str], picture: RenderedScene, mask: Pixels
+) -> TrainingTurn:
     holed = masks.composite(mask, np.full_like(picture.image, _BLANK), picture.image)
-    return Turn(
+    return TrainingTurn(
         task=task,
-        instruction=studio.say(kind, slots),
+        instruction=sampler.say(kind, slots),
         frames=(Frame(holed, mask, visible(picture.placements, mask)),),
         target=picture.image,
         base=0,
@@ -68,7 +68,7 @@ def _repaint(
     )
 
 
-def _guessable(picture: Picture, mask: Pixels) -> bool:
+def _guessable(picture: RenderedScene, mask: Pixels) -> bool:
     """Whether every object shows enough of itself beside the hole."""
     return len(visible(picture.placements, mask)) == len(picture.placements)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ace_agent.data.sample import Turn
+from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.edits import EDITS
-from ace_agent.data.scenes.scene_sampler import Studio
+from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.data.scenes.tasks import analysis, editing, generation, layers, references, repainting
 
-Generator = Callable[[Studio], Turn]
+Generator = Callable[[SceneSampler], TrainingTurn]
 
 ANALYSES = (
     "segment", "depth", "pose", "edge", "contour", "scribble", "doodle", "grayscale", "mosaic", "degrade",
