@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ace_agent.cli.command_reference import document
-from ace_agent.cli.group import COMMANDS, is_installed
+from ace_agent.cli.command_table import COMMANDS, is_installed
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 

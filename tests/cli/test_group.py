@@ -1,41 +1,55 @@
-"""How a command line is read: requests, commands, and the one line of a failure."""
+"""How a command line is read: requests, commands, exit statuses."""
 
 from __future__ import annotations
-
-import errno
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from ace_agent.cli import main
-from ace_agent.cli.group import COMMANDS, REQUEST, explain, fail
-from ace_agent.errors import InputError
+from ace_agent.cli.command_table import COMMANDS, REQUEST, load
 
 
-def arranged(*args: str) -> list[str]:
-    return main.arrange(click.Context(main), list(args))
+def resolved(*args: str) -> tuple[click.Command | None, list[str]]:
+    """The command that runs, and the arguments that it is given."""
+    ctx = click.Context(main)
+    _, rest, _ = main.make_parser(ctx).parse_args(main.arrange(ctx, list(args)))
+    _, command, left = main.resolve_command(ctx, rest)
+    return command, left
 
 
 @pytest.mark.parametrize(
-    ("args", "expected"),
+    "args",
     [
-        (["a red car"], [REQUEST, "a red car"]),
-        (["make it night", "-o", "x.png"], [REQUEST, "make it night", "-o", "x.png"]),
-        (["-n", "4", "a cat"], [REQUEST, "-n", "4", "a cat"]),
-        (["--", "undo"], [REQUEST, "--", "undo"]),
-        (["--seed", "3", "--", "undo"], [REQUEST, "--seed", "3", "--", "undo"]),
-        (["undo"], ["undo"]),
-        (["undo", "--json"], ["undo", "--json"]),
-        (["--json", "history"], ["history", "--json"]),
-        (["--workspace", "w", "history", "--limit", "3"], ["history", "--workspace", "w", "--limit", "3"]),
-        (["--no-such-option", "a cat"], [REQUEST, "--no-such-option", "a cat"]),
-        (["--help"], ["--help"]),
-        ([], []),
+        ["a red car"],
+        ["make it night", "-o", "x.png"],
+        ["-n", "4", "a cat"],
+        ["-n4", "a cat", "photo.jpg"],
+        ["--", "undo"],
+        ["--", "--json"],
+        ["--seed", "3", "--", "undo"],
+        ["--no-such-option", "a cat"],
+        ["histroy"],
+        ["request"],
+        ["--json"],
     ],
 )
-def test_command_names_win_and_everything_else_is_a_request(args: list[str], expected: list[str]) -> None:
-    assert arranged(*args) == expected
+def test_what_names_no_command_is_a_request_with_every_argument_in_place(args: list[str]) -> None:
+    assert resolved(*args) == (load(REQUEST), args)
+
+
+@pytest.mark.parametrize(
+    ("args", "name", "left"),
+    [
+        (["undo"], "undo", []),
+        (["undo", "--json"], "undo", ["--json"]),
+        (["undo", "--", "2"], "undo", ["--", "2"]),
+        (["--json", "history"], "history", ["--json"]),
+        (["--workspace", "w", "history", "--limit", "3"], "history", ["--workspace", "w", "--limit", "3"]),
+    ],
+)
+def test_command_names_win_also_after_options(args: list[str], name: str, left: list[str]) -> None:
+    assert resolved(*args) == (load(COMMANDS[name]), left)
 
 
 def test_help_lists_the_request_options_and_every_command() -> None:
@@ -60,35 +74,6 @@ def test_usage_errors_exit_with_2() -> None:
     assert result.exit_code == 2
     assert "not in the range" in result.stderr
     assert CliRunner().invoke(main, ["a cat", "--size", "big"]).exit_code == 2
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (InputError("x.jpg is empty", hint="give another file"), "ace: x.jpg is empty (give another file)"),
-        (
-            OSError(errno.ENOSPC, "No space left on device", "/x/memory.db"),
-            "ace: No space left on device: /x/memory.db (free some space, or choose another folder)",
-        ),
-        (
-            ValueError("two\nlines"),
-            "ace: ValueError: two lines (this is a bug; ACE_DEBUG=1 shows where)",
-        ),
-    ],
-)
-def test_a_failure_is_one_line_and_status_1(
-    error: Exception, line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as stop:
-        explain(error)
-    assert stop.value.code == 1
-    assert capsys.readouterr().err == line + "\n"
-
-
-def test_fail_without_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        fail("it did not work")
-    assert capsys.readouterr().err == "ace: it did not work\n"
 
 
 def test_ctrl_c_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:

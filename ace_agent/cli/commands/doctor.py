@@ -95,17 +95,6 @@ def models() -> Iterator[Finding]:
         else:
             state = "broken" if model.name == "ace-mini" else "optional"
             yield Finding(model.name, state, "not here", model.mend)
-    yield language_model()
-
-
-def language_model() -> Finding:
-    """Whether requests are planned with the language model or by rules alone."""
-    from ace_agent.planner.llm.weights import INSTALL, adapter_folder, available
-
-    if available():
-        return Finding("planner", "ok", "language model and rules")
-    mend = INSTALL if adapter_folder() is not None else "ace train-planner makes its adapter"
-    return Finding("planner", "optional", "rules alone", mend)
 
 
 def planner() -> Finding:
@@ -114,10 +103,9 @@ def planner() -> Finding:
 
     if available():
         return Finding("planner", "ok", "embedded language model and rules")
-    # Without an adapter the language model's own weights would not help.
-    return Finding(
-        "planner", "optional" if adapter_folder() else "ok", "rules", INSTALL if adapter_folder() else ""
-    )
+    if adapter_folder() is None:  # without it the language model's own weights would not help
+        return Finding("planner", "ok", "rules")
+    return Finding("planner", "optional", "rules", INSTALL)
 
 
 def storage(workspace: Path) -> Finding:

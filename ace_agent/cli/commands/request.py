@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ace_agent.cli.group import COMMANDS
+from ace_agent.cli.command_table import COMMANDS
 from ace_agent.cli.ui import options
 from ace_agent.engines.runtime import Runtime
 

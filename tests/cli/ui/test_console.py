@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("pty", reason="POSIX only")
 
 from ace_agent.cli.record_session import COLUMNS, Terminal
+from ace_agent.cli.ui.console import output
 
 
 def test_a_dumb_terminal_has_its_own_width_and_can_be_asked(tmp_path: Path) -> None:
@@ -26,3 +27,9 @@ def test_a_dumb_terminal_has_its_own_width_and_can_be_asked(tmp_path: Path) -> N
     terminal = Terminal([sys.executable, "-c", code], environment, tmp_path)
     assert terminal.finish() == 0
     assert terminal.text() == f"{COLUMNS} {COLUMNS} True\n"
+
+
+@pytest.mark.parametrize("text", ["[red]not markup[/]", "a [bold] path"])
+def test_brackets_are_printed_as_they_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    output().print(text)
+    assert capsys.readouterr().out == text + "\n"

@@ -1,0 +1,35 @@
+"""How the command line fails: one line on standard error, and status 1."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+
+def explain(error: Exception) -> NoReturn:
+    """Exit with one line about any exception; ACE_DEBUG=1 prints its traceback first."""
+    if os.environ.get("ACE_DEBUG"):
+        traceback.print_exception(error)
+    from ace_agent.errors import AceError
+    from ace_memory import StoreError
+
+    if isinstance(error, (AceError, StoreError)):
+        fail(error.message, error.hint)
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        where = f": {error.filename}" if error.filename else ""
+        hint = "free some space, or choose another folder" if error.errno == errno.ENOSPC else ""
+        fail(f"{reason}{where}", hint)
+    fail(f"{type(error).__name__}: {' '.join(str(error).split())}", "this is a bug; ACE_DEBUG=1 shows where")
+
+
+def fail(message: str, hint: str = "") -> NoReturn:
+    """Print one line and exit with status 1."""
+    line = f"{message} ({hint})" if hint else message
+    click.echo(f"ace: {' '.join(line.split())}", err=True)
+    sys.exit(1)
