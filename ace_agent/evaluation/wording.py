@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ace_agent.data.scenes.wording_tables import TABLES
+from ace_agent.data.scenes.wordings import tables
 from ace_agent.evaluation.errors import WordingError
 from ace_agent.plan.tasks import TASKS
 
@@ -35,12 +35,12 @@ _STEMS = {
 def kinds_of(task: str) -> list[str]:
     """The kinds of request that the world words differently within ``task``."""
     stem = _STEMS.get(task)
-    return [kind for kind in TABLES if kind == task or (stem is not None and kind.startswith(stem))]
+    return [kind for kind in tables() if kind == task or (stem is not None and kind.startswith(stem))]
 
 
 def slots_of(kind: str) -> set[str]:
     """What the world fills into the wordings of a kind of request."""
-    return set(_SLOT.findall(TABLES[kind]))
+    return set(_SLOT.findall("\n".join(tables()[kind])))
 
 
 def read_wording(path: Path) -> dict[str, tuple[str, ...]]:
@@ -66,9 +66,9 @@ def parse_wording(listed: Mapping[str, object], where: str) -> dict[str, tuple[s
     """Check templates and sort them by kind of request; ``where`` names their source in errors."""
     sorted_: dict[str, list[str]] = {}
     for key, templates in listed.items():
-        kinds = [key] if key in TABLES and key not in TASKS else kinds_of(key)
+        kinds = [key] if key in tables() and key not in TASKS else kinds_of(key)
         if not kinds:
-            raise WordingError(f"{where}: no task or kind of request is called {key!r}", ", ".join(TABLES))
+            raise WordingError(f"{where}: no task or kind of request is called {key!r}", ", ".join(tables()))
         if not isinstance(templates, list) or not all(isinstance(t, str) and t.strip() for t in templates):
             raise WordingError(f"{where}: {key}: wanted a list of instructions")
         for template in templates:

@@ -1,9 +1,6 @@
-"""How people ask: whole wordings for every kind of request, kept apart by split.
+"""Instructions as people write them: wordings for every kind of request, kept apart by split.
 
-In a wording, ``<slot>`` is filled in; ``~`` stands for the picture as an object ("{image}", "it",
-"the picture") and ``@`` for an optional place (" in {image}"),
-and ``^`` for the name of what was just spoken of ("the depth map^"). The last three of a list are held
-out, the three before them validate, the rest train.
+The wordings are in ``wording_tables/``, whose README describes their format.
 """
 
 from __future__ import annotations
@@ -15,9 +12,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 
 from ace_agent.data.sample import Split
-from ace_agent.data.scenes.wording_tables import TABLES
+
+FAMILIES = (
+    "generation", "analysis", "controls", "semantic", "elements", "repainting", "layers", "references",
+    "conversations",
+)  # fmt: skip
+"""Names of the tables."""
 
 _APART = 3  # wordings kept for validation, and as many held out
 
@@ -47,9 +50,29 @@ class Wordings:
 
 
 @cache
+def tables() -> Mapping[str, tuple[str, ...]]:
+    """Every wording by kind of request, in the order of the tables."""
+    found: dict[str, tuple[str, ...]] = {}
+    for family in FAMILIES:
+        text = (
+            resources.files("ace_agent.data.scenes")
+            .joinpath(f"wording_tables/{family}.txt")
+            .read_text("utf-8")
+        )
+        kind = ""
+        for line in text.splitlines():
+            if line.startswith("["):
+                kind = line.strip("[]")
+                found[kind] = ()
+            elif line and not line.startswith("#"):
+                found[kind] += (line,)
+    return found
+
+
+@cache
 def wordings(kind: str) -> Wordings:
-    """The wordings of a kind of request; KeyError when there is none of that name."""
-    lines = tuple(line.strip() for line in TABLES[kind].strip().splitlines())
+    """The wordings of a kind of request, by split; KeyError for an unknown kind."""
+    lines = tables()[kind]
     return Wordings(lines[: -2 * _APART], lines[-2 * _APART : -_APART], lines[-_APART:])
 
 

@@ -5,12 +5,11 @@ import random
 import pytest
 
 from ace_agent.data.sample import Split
-from ace_agent.data.scenes.wording_tables import TABLES
-from ace_agent.data.scenes.wordings import compose, wordings
+from ace_agent.data.scenes.wordings import compose, tables, wordings
 from ace_agent.references.grammar import article, listed, plural
 
 
-@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("kind", tables())
 def test_every_request_has_enough_wordings_and_no_two_splits_share_one(kind: str) -> None:
     found = wordings(kind)
     assert len(found.train) >= 8
