@@ -28,33 +28,13 @@ from ace_agent.references.errors import LibraryError
 from ace_agent.references.grammar import plural
 from ace_agent.references.objects import Object
 from ace_agent.references.sprites import SIZE, Sprites, fit
+from ace_agent.references.synonyms import lookup_synonyms
 from ace_agent.references.types import Frame, NamedReference, Placement
 from ace_agent.references.vocabulary import FACE_WORDS, HAIRY, NOUNS, STYLE_WORDS, STYLES
 
 SIDE = 64
 """Side of a reference picture, pixels."""
 _FILL = 56  # longest side of the thing within it
-
-SYNONYMS: dict[str, str] = {
-    "automobile": "car", "auto": "car", "sedan": "car", "vehicle": "car", "kitten": "cat", "kitty": "cat",
-    "puppy": "dog", "pup": "dog", "doggy": "dog", "hound": "dog", "pony": "horse", "bunny": "rabbit",
-    "hare": "rabbit", "rhinoceros": "rhino", "hippopotamus": "hippo", "lamb": "sheep", "bike": "bicycle",
-    "motorbike": "motorcycle", "plane": "airplane", "aeroplane": "airplane", "jet": "airplane",
-    "spaceship": "rocket", "flying saucer": "ufo", "locomotive": "train", "fire engine": "fire truck",
-    "boat": "sailboat", "doughnut": "donut", "burger": "hamburger", "fries": "french fries",
-    "tv": "television",
-    "phone": "telephone", "present": "gift", "parcel": "box", "package": "box", "home": "house",
-    "fir tree": "pine tree", "spruce": "pine tree", "jack-o'-lantern": "pumpkin", "bonfire": "campfire",
-    "fire": "campfire", "diamond": "gem", "jewel": "gem", "lightbulb": "light bulb", "tshirt": "t-shirt",
-    "purse": "handbag", "rucksack": "backpack", "trousers": "jeans", "sneakers": "sneaker", "boots": "boot",
-    "shoes": "shoe", "notebook computer": "laptop", "cellar door": "door", "lady": "woman", "guy": "man",
-    "grandpa": "old man", "grandma": "old woman", "policeman": "police officer", "cook": "chef",
-    "spaceman": "astronaut", "smiley": "happy face", "football": "soccer ball", "taxi cab": "taxi",
-    "cab": "taxi",
-    "bee hive": "bee", "t rex": "dinosaur", "doggie": "dog", "kite": "kite", "mountain gorilla": "gorilla",
-    "flower": "blossom", "palm": "palm tree", "fir": "pine tree", "racecar": "race car", "lamp": "light bulb",
-    "gold cup": "trophy", "hound dog": "dog", "spectacles": "glasses", "baseball cap": "cap",
-}  # fmt: skip
 
 # Words that are to be drawn as letters name no thing: 'write "PIZZA"'.
 _LETTERED = re.compile(r'\b(?:text|words?|write|print|letter|label)\b[^"]{0,24}"[^"]*"', re.IGNORECASE)
@@ -96,7 +76,7 @@ def spellings(names: Iterable[str]) -> dict[str, str]:
         known[name.lower()] = name
         if name not in NOUNS or not NOUNS[name].plural:
             known.setdefault(plural(name.lower()), name)
-    for synonym, name in SYNONYMS.items():
+    for synonym, name in lookup_synonyms().items():
         if name in known.values():
             known.setdefault(synonym, name)
             known.setdefault(plural(synonym), name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from ace_agent.planner.rules.lexicon import phrase_tags
 from ace_agent.planner.rules.spelling import stem
 from ace_agent.planner.rules.tables import rows
+from ace_agent.references.synonyms import rewording_synonyms
 
 _THINGS = frozenset({"ANIMAL", "THING", "GARMENT"})
 
@@ -53,16 +54,6 @@ def known_nouns(model: str | Path) -> frozenset[str] | None:
     from ace_agent.references.vocabulary import NOUNS
 
     return frozenset(noun.name for noun in NOUNS.values() if not noun.held_out) | FIGURE_NOUNS | own_names()
-
-
-@cache
-def _synonyms() -> dict[str, str]:
-    """Words that mean the same, each with its plain one: ``pup = dog``."""
-    table: dict[str, str] = {}
-    for row in rows("synonyms"):
-        plain, _, others = row.partition("=")
-        table.update((other.strip(), plain.strip()) for other in others.split(",") if other.strip())
-    return table
 
 
 @cache
@@ -137,7 +128,7 @@ def _known(word: str, vocabulary: frozenset[str], heads: set[str], note: Callabl
     single = stem(lower)
     if " " in word or lower in vocabulary or single in vocabulary:
         return word
-    plain = _synonyms().get(lower) or _synonyms().get(single)
+    plain = rewording_synonyms().get(lower) or rewording_synonyms().get(single)
     if plain in vocabulary:
         return plain + ("s" if lower.endswith("s") and single != lower else "")
     if _is_thing(lower, single, heads) and not any(single in known.split() for known in vocabulary):
