@@ -26,11 +26,12 @@ lint: ## style, without changing anything
 types: ## strict type check
 	$(PYTHON) -m mypy
 
-docs: ## write docs/commands.md anew
+docs: ## write docs/commands.md anew, and the rooms and interfaces in docs/design.md
 	$(PYTHON) -m ace_agent.cli.command_reference > docs/commands.md
+	$(PYTHON) -m ace_agent.cli.room_reference docs/design.md
 
-session: ## record the session in docs/conversation.md anew
-	$(PYTHON) -m ace_agent.cli.record_session docs/conversation.md
+session: ## record the session in README.md and docs/conversation.md anew
+	$(PYTHON) -m ace_agent.cli.record_session README.md docs/conversation.md
 
 check: ## everything that CI runs, from an empty environment
 	.ci/run

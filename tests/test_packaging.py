@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCE_ROOTS = {
-    "ace_agent": ROOT,
-    "ace_kernels": ROOT / "kernels",
-    "ace_memory": ROOT / "memory",
-    "ace_tools": ROOT / "tools",
-}
+from ace_agent.cli.room_reference import SOURCE_ROOTS, imported, python_files
 
+ROOT = Path(__file__).resolve().parent.parent
 # Room -> rooms it may import; see docs/design.md. A room not named here may import nothing of ours.
 ROOTLESS = {"ace_agent", "ace_agent.errors"}
 LEAVES = ROOTLESS | {"ace_agent.build_lock", "ace_agent.quotes", "ace_agent.images", "ace_agent.plan"}
@@ -60,32 +53,6 @@ ALLOWED = {
     "ace_agent.cli": AGENT | TRAINING | {"ace_agent.cli", "ace_agent.batch"},
     "ace_tools": AGENT | {"ace_agent.cli.ui", "ace_tools"},
 }
-
-
-def python_files(package: str) -> Iterator[tuple[str, Path]]:
-    """Yield (module name, file) of every Python file of a package."""
-    root = SOURCE_ROOTS[package]
-    for path in sorted((root / package).rglob("*.py")):
-        parts = path.relative_to(root).with_suffix("").parts
-        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
-
-
-def imported(path: Path, module: str) -> set[str]:
-    """Every absolute module name that a file imports at run time, wherever the import stands."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            node.body = []
-    names: set[str] = set()
-    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            stem = ".".join([*base, *([node.module] if node.module else [])])
-            names.update(f"{stem}.{alias.name}" for alias in node.names)
-    return names
 
 
 def within(name: str, rooms: set[str]) -> bool:

@@ -21,10 +21,12 @@ import termios
 from collections.abc import Sequence
 from pathlib import Path
 
+from ace_agent.cli.generated import split_page, write_section
+
+SECTION = "recorded session"
 COLUMNS, ROWS = 88, 40
 PATIENCE = 900.0
 """Seconds without a sign of life after which a command is given up."""
-BEGIN, END = "<!-- recorded -->\n", "<!-- end of the recording -->"
 PROMPT = re.compile(rb"(?:^|\n)> $|(?:\[e\]dit|Which \[1\]|\(1-\d\) \[1\]|Which): $|\[y/N\]: $")
 
 SCRIPT: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -144,23 +146,15 @@ def main() -> None:
     parser.add_argument("--model", default="ace-mini")
     arguments = parser.parse_args()
     for page in arguments.pages:
-        marked(page)  # a page without the marks is refused before the minutes that a recording takes
+        split_page(
+            page, SECTION
+        )  # a page without the marks is refused before the minutes that a recording takes
     with tempfile.TemporaryDirectory() as folder:
         text = session(arguments.model, Path(folder))
     if not arguments.pages:
         print(text, end="")
     for page in arguments.pages:
-        head, tail = marked(page)
-        page.write_text(f"{head}{BEGIN}```text\n{text}```\n{END}{tail}", encoding="utf-8")
-
-
-def marked(page: Path) -> tuple[str, str]:
-    """What stands before and after the recording of a page."""
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, found, tail = rest.partition(END)
-    if not found:
-        raise SystemExit(f"{page} has no {BEGIN.strip()} ... {END}")
-    return head, tail
+        write_section(page, SECTION, f"```text\n{text}```\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ import pytest
 pytest.importorskip("pty", reason="POSIX only")
 
 from ace_agent.cli import record_session
+from ace_agent.cli.generated import split_page
 
+BEGIN, END = "<!-- generated: recorded session -->\n", "<!-- end: recorded session -->"
 PAGE = Path(__file__).parents[2] / "docs" / "conversation.md"
 
 
@@ -28,21 +30,18 @@ def test_what_asks_is_answered_and_shown(tmp_path: Path) -> None:
 
 def test_a_page_keeps_what_is_around_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{record_session.BEGIN}old\n{record_session.END}\nafter\n")
+    page.write_text(f"before\n{BEGIN}old\n{END}\nafter\n")
     monkeypatch.setattr(record_session, "session", lambda model, folder: f"$ {model}\n")
     monkeypatch.setattr(sys, "argv", ["recording", str(page)])
     record_session.main()
-    assert page.read_text() == (
-        f"before\n{record_session.BEGIN}```text\n$ ace-mini\n```\n{record_session.END}\nafter\n"
-    )
+    assert page.read_text() == f"before\n{BEGIN}```text\n$ ace-mini\n```\n{END}\nafter\n"
     page.write_text("no marks")
     with pytest.raises(SystemExit, match=r"page.md has no"):
         record_session.main()
 
 
 def test_the_page_holds_a_recording_of_the_script() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    recorded = text.partition(record_session.BEGIN)[2].partition(record_session.END)[0]
+    _, recorded, _ = split_page(PAGE, record_session.SECTION)
     assert recorded.startswith("```text\n") and recorded.endswith("```\n")
     for command, typed in record_session.SCRIPT:
         assert f"$ {command}\n" in recorded
