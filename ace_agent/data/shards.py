@@ -39,7 +39,7 @@ from PIL import Image
 from ace_agent.data.errors import BadInput
 from ace_agent.data.hashing import sample_hash
 from ace_agent.data.sample import Sample, TrainingTurn
-from ace_agent.data.scenes import masks
+from ace_agent.images.compositing import changed_mask
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame
 
@@ -377,5 +377,5 @@ def make_turn(
     """A turn on pictures of which only the pixels are known; its region is where target and base differ."""
     region = None
     if base is not None and frames[base].image.shape == target.shape:
-        region = masks.difference(frames[base].image, target)
+        region = changed_mask(frames[base].image, target)
     return TrainingTurn(task, instruction, frames, target, base, region, (), (), dict(judge or {}))

@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Split, TrainingTurn
-from ace_agent.data.scenes import captions, edits, masks
+from ace_agent.data.scenes import captions, edits
 from ace_agent.data.scenes.captions import facts, is_plural, the
 from ace_agent.data.scenes.render import Renderer
 from ace_agent.data.scenes.scene import Scene
@@ -26,7 +26,8 @@ from ace_agent.evaluation.choices import PRESETS
 from ace_agent.evaluation.errors import EvaluationError
 from ace_agent.evaluation.report import UNSEEN_GIVEN
 from ace_agent.evaluation.suites import DEFAULT_TASKS, Drawn, Suite, draw, draw_rows, sample_seed
-from ace_agent.images import operators
+from ace_agent.images import filters, operators
+from ace_agent.images.compositing import changed_mask
 from ace_agent.images.types import Pixels
 from ace_agent.references import library
 from ace_agent.references.colors import TINTS
@@ -92,15 +93,15 @@ def unseen_style(sampler: SceneSampler) -> list[TrainingTurn]:
     """A picture in the look of another, where that look was never seen."""
     apply = UNSEEN_FILTERS[sampler.pick(list(UNSEEN_FILTERS))]
     before, example = sampler.render(sampler.scene()), sampler.render(sampler.scene())
-    target = apply(before.image)
+    target = apply(before.pixels)
     return [
         TrainingTurn(
             task="style_reference",
             instruction=sampler.say("style_reference", {}),
-            frames=(Frame(before.image, None, before.placements), Frame(apply(example.image), None)),
+            frames=(Frame(before.pixels, None, before.placements), Frame(apply(example.pixels), None)),
             target=target,
             base=0,
-            region=masks.difference(before.image, target),
+            region=changed_mask(before.pixels, target),
             placements=before.placements,
             judge={"exact": True},
         )
@@ -145,8 +146,8 @@ _PHOTO_TASKS = (
     _PhotoTask("edge", "edge", operators.edges),
     _PhotoTask("mosaic", "mosaic", lambda photo: operators.mosaic(photo, photo.shape[0] // 16)),
     _PhotoTask("doodle", "doodle", operators.doodle),
-    _PhotoTask("edit_style", "edit_style", operators.FILTERS["sepia"], {"style": "a sepia photo"}),
-    _PhotoTask("edit_general", "general_adjust", operators.ADJUSTMENTS["brighter"], {"how": "brighter"}),
+    _PhotoTask("edit_style", "edit_style", filters.FILTERS["sepia"], {"style": "a sepia photo"}),
+    _PhotoTask("edit_general", "general_adjust", filters.ADJUSTMENTS["brighter"], {"how": "brighter"}),
     _PhotoTask("restore", "restore", _itself, {"flaw": "noise"}, lambda photo: operators.noise(photo, 0, 26)),
     _PhotoTask("demosaic", "demosaic", _itself, shown=lambda photo: operators.mosaic(photo, 6)),
 )
@@ -201,10 +202,10 @@ def absent_thing(sampler: SceneSampler) -> list[TrainingTurn]:
         TrainingTurn(
             task={"motion_bigger": "edit_motion"}.get(kind, kind),
             instruction=sampler.say(kind, slots),
-            frames=(Frame(picture.image, None, picture.placements),),
-            target=picture.image,
+            frames=(Frame(picture.pixels, None, picture.placements),),
+            target=picture.pixels,
             base=0,
-            region=np.zeros(picture.image.shape[:2], np.uint8),
+            region=np.zeros(picture.pixels.shape[:2], np.uint8),
             placements=picture.placements,
             judge={**facts(scene, exact=True), "unchanged": True},
         )
@@ -259,8 +260,8 @@ def added_and_denied(sampler: SceneSampler) -> list[TrainingTurn]:
         TrainingTurn(
             task="add",
             instruction=f"add {phrase} to {{image}}, but there must be no {thing}",
-            frames=(Frame(picture.image, None, picture.placements),),
-            target=picture.image,
+            frames=(Frame(picture.pixels, None, picture.placements),),
+            target=picture.pixels,
             base=0,
             region=None,
             placements=picture.placements,
@@ -285,8 +286,8 @@ def removed_and_kept(sampler: SceneSampler) -> list[TrainingTurn]:
     again = replace(
         removal,
         instruction=sampler.say("remove", change.slots),
-        frames=(Frame(after.image, None, after.placements),),
-        target=after.image,
+        frames=(Frame(after.pixels, None, after.placements),),
+        target=after.pixels,
         judge={**facts(change.after, exact=True), "unchanged": True},
     )
     return [removal, again]

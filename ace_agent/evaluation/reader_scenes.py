@@ -12,7 +12,7 @@ from ace_agent.data.scenes.render import RenderedScene, Renderer
 from ace_agent.data.scenes.scene import PLACES, TIMES, WEATHERS, Background, Lettering, Scene
 from ace_agent.data.scenes.scene_sampler import Catalogue, SceneSampler, noun_of
 from ace_agent.evaluation.reader import SIDE, Words, grid_cell
-from ace_agent.images.operators import FILTERS
+from ace_agent.images.filters import FILTERS
 from ace_agent.references.colors import TEXTURES, TINTS
 from ace_agent.references.objects import Object
 from ace_agent.references.sprites import Sprites

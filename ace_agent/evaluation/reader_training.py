@@ -170,7 +170,7 @@ class Training:
         self.save()
 
     def _step(self, pictures: Sequence[RenderedScene], rng: random.Random) -> float:
-        images = [np.asarray(softened(Image.fromarray(picture.image), rng)) for picture in pictures]
+        images = [np.asarray(softened(Image.fromarray(picture.pixels), rng)) for picture in pictures]
         inputs = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
         with self.processes.autocast():
             readings = self.network(inputs.contiguous(memory_format=torch.channels_last))
@@ -216,7 +216,7 @@ def _drawn(split: Split, count: int, *, plain: bool = False) -> list[RenderedSce
 
 def _best_threshold(reader: Reader, pictures: Sequence[RenderedScene]) -> float:
     """The threshold at which most pictures have exactly their objects found."""
-    images = [Image.fromarray(picture.image) for picture in pictures]
+    images = [Image.fromarray(picture.pixels) for picture in pictures]
 
     def right(threshold: float) -> int:
         reader.threshold = threshold
@@ -238,7 +238,7 @@ def measure(reader: Reader, pictures: Sequence[RenderedScene]) -> dict[str, Any]
 
     "absent" is the share of nouns of the same category, one for each object, rightly not seen.
     """
-    seen = reader.read([Image.fromarray(picture.image) for picture in pictures])
+    seen = reader.read([Image.fromarray(picture.pixels) for picture in pictures])
     right: dict[str, list[bool]] = {}
     lucky: dict[str, list[bool]] = {}
     for index, picture in enumerate(pictures):

@@ -1,21 +1,47 @@
-"""Operators on finished pictures: edges, mosaics, degradations and filters.
+"""Operators on images: the maps of visual analysis, and degradations.
 
-Every operator takes and gives uint8 [H, W, 3] unless it says otherwise, and is deterministic.
+Every operator takes and gives uint8 [H, W, 3] of any size unless it says otherwise, and is deterministic. Training,
+the pairs made from photographs and the product share them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter
 
 from ace_agent.images import rank_filters
 from ace_agent.images.types import Pixels
 
 Floats = npt.NDArray[np.floating]
+Precipitation = Literal["rain", "snow"]
+
+_WHOLE = 1 << 20  # pixels up to which an image is worked on in one piece
+_BAND = 1 << 19  # pixels of a band of a larger one
+
+
+def _in_bands(operator: Callable[[Pixels], Pixels], image: Pixels, halo: int) -> Pixels:
+    """What ``operator`` makes of a whole image, a band of rows at a time where the image is large.
+
+    The floating point planes of 12 megapixels would take a gigabyte. ``halo`` is how many rows above and below a
+    pixel it depends on; the result is the same to the bit.
+    """
+    height, width = image.shape[:2]
+    if height * width <= _WHOLE:
+        return operator(image)
+    rows = max(1, _BAND // width)
+    bands = []
+    for top in range(0, height, rows):
+        start, stop = max(0, top - halo), min(height, top + rows + halo)
+        bands.append(operator(image[start:stop])[top - start : min(height, top + rows) - start])
+    return np.concatenate(bands)
+
+
+# ---- analysis
 
 
 def gray(image: Pixels) -> Pixels:
@@ -24,7 +50,7 @@ def gray(image: Pixels) -> Pixels:
 
 
 def to_rgb(plane: Pixels) -> Pixels:
-    """A uint8 [H, W] plane as a gray picture."""
+    """A uint8 [H, W] plane as a gray image."""
     return np.repeat(plane[..., None], 3, axis=2)
 
 
@@ -32,14 +58,10 @@ def grayscale(image: Pixels) -> Pixels:
     return to_rgb(gray(image))
 
 
-def blur(image: Pixels, radius: float) -> Pixels:
-    return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
-
-
 def _gradient(image: Pixels) -> Floats:
-    """Strongest Sobel magnitude of the channels of uint8 [H, W, C] at each pixel, in grey levels."""
+    """Strongest Sobel magnitude of the channels of uint8 [H, W, C] at each pixel, in gray levels."""
     planes = [rank_filters.padded(image[..., channel], 1) for channel in range(image.shape[2])]
-    p = np.stack(planes).astype(np.int16)  # whole numbers, so that one root does for all channels
+    p = np.stack(planes).astype(np.int16)  # integers, so that one root does for all channels
     across, down = p[:, :, 2:] - p[:, :, :-2], p[:, 2:] - p[:, :-2]
     across = across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:]
     down = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
@@ -48,14 +70,30 @@ def _gradient(image: Pixels) -> Floats:
     return magnitude
 
 
-def edges(image: Pixels) -> Pixels:
-    """White edges on black: the strongest colour gradient at each pixel, with a soft threshold."""
-    return to_rgb(np.clip((_gradient(image) - 10) * 6, 0, 255).astype(np.uint8))
+def edges(image: Pixels, *, threshold: float = 10, gain: float = 6) -> Pixels:
+    """White edges on black: the strongest colour gradient at each pixel, in gray levels, less ``threshold``, times
+    ``gain``."""
+
+    def drawn(part: Pixels) -> Pixels:
+        return to_rgb(np.clip((_gradient(part) - threshold) * gain, 0, 255).astype(np.uint8))
+
+    return _in_bands(drawn, image, 1)
 
 
-def outline(masks: Sequence[Pixels], width: int = 3) -> Pixels:
-    """White outlines on black of uint8 [H, W] object masks; empty ``masks`` are an error."""
-    return to_rgb(np.maximum.reduce([_ring(mask > 127, width) for mask in masks]))
+def contours(masks: Sequence[Pixels], width: int | None = None) -> Pixels:
+    """White outlines on black of uint8 [H, W] object masks, at least one.
+
+    Args:
+        masks: what is outlined, 255 inside.
+        width: an odd number of pixels; None: 3, or 5 from 384 pixels a side on, and more in large images.
+    """
+    odd = _line_width(masks[0].shape) if width is None else width
+    return to_rgb(np.maximum.reduce([_ring(mask > 127, odd) for mask in masks]))
+
+
+def _line_width(shape: tuple[int, ...]) -> int:
+    short = min(shape[:2])
+    return 3 if short < 384 else max(5, short // 400 * 2 + 1)
 
 
 def _ring(inside: npt.NDArray[np.bool_], width: int) -> Pixels:
@@ -64,53 +102,118 @@ def _ring(inside: npt.NDArray[np.bool_], width: int) -> Pixels:
     return rank_filters.maximum(solid, width) - solid
 
 
-def scribble(masks: Sequence[Pixels]) -> Pixels:
-    """Thick wobbly black outlines on white, as of a hand that sees shapes only coarsely."""
-    height, width = masks[0].shape
-    coarse = (max(14, width // 6), max(14, height // 6))
+def scribble(masks: Sequence[Pixels], width: int = 5) -> Pixels:
+    """Wobbly black outlines on white, as of a hand that sees shapes only coarsely.
+
+    Args:
+        masks: what is outlined, uint8 [H, W], 255 inside, at least one.
+        width: an odd number of pixels.
+    """
+    high, wide = masks[0].shape
+    coarse = (max(14, wide // 6), max(14, high // 6))
     rings = []
     for mask in masks:
         shape = (
             Image.fromarray(mask).resize(coarse, Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(0.6))
         )
-        rings.append(_ring(np.asarray(shape.resize((width, height), Image.Resampling.BICUBIC)) > 100, 5))
+        rings.append(_ring(np.asarray(shape.resize((wide, high), Image.Resampling.BICUBIC)) > 100, width))
     return to_rgb(255 - np.maximum.reduce(rings))
 
 
-def doodle(image: Pixels) -> Pixels:
-    """Coloured crayon lines on white where the picture has edges."""
-    soft = rank_filters.median(image)
-    line = rank_filters.maximum(np.clip((_gradient(soft) - 16) * 7, 0, 255).astype(np.uint8), 3)
-    ink = rank_filters.minimum(soft, 5).astype(np.float32) * 0.85
-    share = line[..., None].astype(np.float32) / 255
-    return (255 - (255 - ink) * share).round().astype(np.uint8)
+def doodle(image: Pixels, width: int = 3) -> Pixels:
+    """Coloured crayon lines on white where the image has edges; ``width`` is an odd number of pixels."""
+
+    def drawn(part: Pixels) -> Pixels:
+        soft = rank_filters.median(part)
+        line = rank_filters.maximum(np.clip((_gradient(soft) - 16) * 7, 0, 255).astype(np.uint8), width)
+        ink = rank_filters.minimum(soft, 5).astype(np.float32) * 0.85
+        share = line[..., None].astype(np.float32) / 255
+        return (255 - (255 - ink) * share).round().astype(np.uint8)
+
+    return _in_bands(drawn, image, max(3, 2 + width // 2))
 
 
 def mosaic(image: Pixels, block: int) -> Pixels:
-    """Squares of ``block`` pixels, each of one colour."""
+    """Squares of ``block`` pixels, each of one colour; those of the last row and column are as large as fit."""
     height, width = image.shape[:2]
     small = (max(1, width // block), max(1, height // block))
     coarse = Image.fromarray(image).resize(small, Image.Resampling.BOX)
     return np.asarray(coarse.resize((width, height), Image.Resampling.NEAREST))
 
 
-# ---- degradations (seeded)
+def paint_segments(masks: Sequence[Pixels], colors: Sequence[tuple[int, int, int] | None]) -> Pixels:
+    """A segmentation map, uint8 [H, W, 3], on black.
+
+    Args:
+        masks: uint8 [H, W], 255 inside, at least one; later ones lie over earlier ones.
+        colors: of each; None takes the next of a series of distinct hues.
+    """
+    index = np.zeros(masks[0].shape, np.uint16)
+    for number, mask in enumerate(masks, 1):
+        index[mask > 127] = number
+    table = [(0, 0, 0), *(color or _distinct(k) for k, color in enumerate(colors))]
+    return np.array(table, np.uint8)[index]
+
+
+@lru_cache(maxsize=256)
+def _distinct(number: int) -> tuple[int, int, int]:
+    hue, light = number * 0.618034 % 1, (255, 200, 150)[number % 3]
+    red, green, blue = Image.new("HSV", (1, 1), (int(hue * 255), 190, light)).convert("RGB").tobytes()
+    return red, green, blue
+
+
+_TONES = 5  # that an image is divided into
+_SMALLEST_SHAPE = 0.01  # of the image
+_LARGEST_SHAPE = 0.7
+
+
+def tone_shapes(image: Pixels) -> list[Pixels]:
+    """Areas of one tone, uint8 [H, W] of 0 and 255; none where nothing stands out.
+
+    A segmentation model would follow things rather than tones; this needs none.
+    """
+    height, width = image.shape[:2]
+    scale = max(1, min(height, width) // 128)
+    small = Image.fromarray(image).reduce(scale).filter(ImageFilter.MedianFilter(5))
+    tones = small.quantize(_TONES, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    # A vote among neighbours removes specks.
+    tones = tones.filter(ImageFilter.ModeFilter(7))
+    plane = np.asarray(tones.resize((width, height), Image.Resampling.NEAREST))
+    found = []
+    for tone in range(_TONES):
+        mask = np.where(plane == tone, np.uint8(255), np.uint8(0))
+        if _SMALLEST_SHAPE < (mask > 0).mean() < _LARGEST_SHAPE:
+            found.append(mask)
+    return found
+
+
+# ---- degradations
+
+
+def blur(image: Pixels, radius: float) -> Pixels:
+    """Gaussian, of ``radius`` pixels."""
+    return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
 
 
 def lower_resolution(image: Pixels, factor: int) -> Pixels:
+    """As if enlarged from an image whose sides are ``factor`` times shorter."""
     height, width = image.shape[:2]
-    small = Image.fromarray(image).resize((width // factor, height // factor), Image.Resampling.BOX)
-    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+    small = (max(1, width // factor), max(1, height // factor))
+    reduced = Image.fromarray(image).resize(small, Image.Resampling.BOX)
+    return np.asarray(reduced.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def noise(image: Pixels, seed: int, strength: float) -> Pixels:
-    """Gaussian noise of ``strength`` grey levels."""
+    """Gaussian noise of ``strength`` gray levels."""
     grain = np.random.default_rng(seed).standard_normal(image.shape, dtype=np.float32)
     return np.clip(image + grain * strength, 0, 255).astype(np.uint8)
 
 
+_DARK = (((np.arange(256) / 255) ** 1.5) * 0.42 * 255).astype(np.uint8)
+
+
 def darken(image: Pixels) -> Pixels:
-    return (((image / 255) ** 1.5) * 0.42 * 255).astype(np.uint8)
+    return _DARK[image]
 
 
 def haze(
@@ -131,128 +234,32 @@ def haze(
     return veiled
 
 
-_FALLS = 24  # distinct veils of rain or snow; a seed picks one
+_VEILS = 24  # distinct veils of rain or snow; a seed picks one
+
+
+def precipitation(image: Pixels, kind: Precipitation, seed: int) -> Pixels:
+    """Rain or snow in front of an image."""
+    height, width = image.shape[:2]
+    drawn = _veil if height * width <= _WHOLE else _veil.__wrapped__  # 128 large ones would fill the memory
+    color = (214, 226, 240) if kind == "rain" else (255, 255, 255)
+    result = Image.fromarray(image)
+    result.paste(color, (0, 0), drawn(kind, seed % _VEILS, width, height))
+    return np.asarray(result)
 
 
 @lru_cache(maxsize=128)
-def _fall(kind: str, seed: int, width: int, height: int) -> Image.Image:
-    """Alpha of falling rain or snow, "L" of the given size."""
+def _veil(kind: Precipitation, seed: int, width: int, height: int) -> Image.Image:
+    """Opacity of falling rain or snow, "L" of the given size."""
     rng = np.random.default_rng(seed)
     veil = Image.new("L", (2 * width, 2 * height))
     pen = ImageDraw.Draw(veil)
     if kind == "rain":
         slant = float(rng.uniform(-0.3, 0.3))
+        thickness = 2 * max(1, height // 1024)
         for x, y, length in rng.random((80, 3)) * (2 * width, 2 * height, 0.06 * height):
             reach = float(length) + 0.14 * height
-            pen.line((x, y, x + slant * reach, y + reach), fill=190, width=2)
+            pen.line((x, y, x + slant * reach, y + reach), fill=190, width=thickness)
     else:
         for x, y, r in rng.random((120, 3)) * (2 * width, 2 * height, 0.022 * height):
             pen.ellipse((x - r - 1, y - r - 1, x + r + 1, y + r + 1), fill=240)
     return veil.reduce(2)
-
-
-def fall(image: Image.Image, kind: str, seed: int) -> Image.Image:
-    """Let "rain" or "snow" fall in front of an RGB picture."""
-    alpha = _fall(kind, seed % _FALLS, *image.size)
-    color = (214, 226, 240) if kind == "rain" else (255, 255, 255)
-    result = image.copy()
-    result.paste(color, (0, 0), alpha)
-    return result
-
-
-def fallen(image: Pixels, kind: str, seed: int) -> Pixels:
-    return np.asarray(fall(Image.fromarray(image), kind, seed))
-
-
-# ---- filters: whole-picture styles
-
-
-def pixel_art(image: Pixels) -> Pixels:
-    coarse = Image.fromarray(mosaic(image, max(2, image.shape[1] // 40)))
-    few = coarse.quantize(24, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    return np.asarray(few.convert("RGB"))
-
-
-def pencil_sketch(image: Pixels) -> Pixels:
-    """Colour dodge of the picture with its blurred negative."""
-    plane = gray(image)
-    soft = blur(255 - plane, image.shape[1] / 42).astype(np.float32)
-    return to_rgb(np.clip(plane * 255.0 / np.maximum(255 - soft, 1), 0, 255).astype(np.uint8))
-
-
-def sepia(image: Pixels) -> Pixels:
-    tone = gray(image).astype(np.float32)[..., None] * np.array([1.07, 0.86, 0.64], np.float32)
-    return np.clip(tone, 0, 255).astype(np.uint8)
-
-
-def poster(image: Pixels) -> Pixels:
-    return np.asarray(ImageOps.posterize(Image.fromarray(image), 2)) | np.uint8(0x20)
-
-
-def watercolor(image: Pixels) -> Pixels:
-    """Washed, pale colours with darker rims where they meet."""
-    washed = blur(image, image.shape[1] / 90)
-    rims = blur(edges(washed), 0.7) // 6
-    paper = np.clip(saturate(washed, 1.25) * 0.74 + 62, 0, 255).astype(np.uint8)
-    return np.asarray(ImageChops.subtract(Image.fromarray(paper), Image.fromarray(rims)))
-
-
-def neon(image: Pixels) -> Pixels:
-    return np.clip(edges(image) * (0.35 + image / 255.0 * 0.9), 0, 255).astype(np.uint8)
-
-
-def comic(image: Pixels) -> Pixels:
-    """Few bright tones with inked outlines; rain and stars are too fine to be inked."""
-    ink = np.clip(edges(rank_filters.median(image))[..., :1].astype(np.int16) - 70, 0, 110) * 2
-    tones = saturate((image // 52 * 52 + 34).astype(np.uint8), 1.3).astype(np.int16)
-    return np.clip(tones - ink, 0, 255).astype(np.uint8)
-
-
-def negative(image: Pixels) -> Pixels:
-    return 255 - image
-
-
-FILTERS: dict[str, Callable[[Pixels], Pixels]] = {
-    "pixel art": pixel_art,
-    "pencil sketch": pencil_sketch,
-    "sepia": sepia,
-    "poster": poster,
-    "watercolor": watercolor,
-    "neon": neon,
-    "comic": comic,
-    "negative": negative,
-    "black and white": grayscale,
-}
-
-
-def _curve(image: Pixels, table: Floats) -> Pixels:
-    return np.clip(table, 0, 255).astype(np.uint8)[image]
-
-
-_LEVELS = np.arange(256, dtype=np.float32)
-
-
-def saturate(image: Pixels, amount: float) -> Pixels:
-    plane = gray(image)[..., None].astype(np.float32)
-    return np.clip(plane + (image - plane) * amount, 0, 255).astype(np.uint8)
-
-
-def warm(image: Pixels, amount: float) -> Pixels:
-    """Shift towards red for a positive ``amount``, towards blue for a negative one."""
-    gains = np.array([1 + amount, 1, 1 - amount], np.float32)
-    return np.clip(image * gains, 0, 255).astype(np.uint8)
-
-
-ADJUSTMENTS: dict[str, Callable[[Pixels], Pixels]] = {
-    "brighter": lambda image: _curve(image, 255 * (_LEVELS / 255) ** 0.6 + 12),
-    "darker": lambda image: _curve(image, _LEVELS * 0.58),
-    "more contrast": lambda image: _curve(image, (_LEVELS - 128) * 1.55 + 128),
-    "less contrast": lambda image: _curve(image, (_LEVELS - 128) * 0.5 + 134),
-    "more colorful": lambda image: saturate(image, 1.8),
-    "less colorful": lambda image: saturate(image, 0.4),
-    "warmer": lambda image: warm(image, 0.2),
-    "cooler": lambda image: warm(image, -0.2),
-    "blurry": lambda image: blur(image, image.shape[1] / 64),
-    "upside down": lambda image: np.ascontiguousarray(image[::-1]),
-    "mirrored": lambda image: np.ascontiguousarray(image[:, ::-1]),
-}

@@ -59,20 +59,6 @@ POSES: dict[str, tuple[float, ...]] = {
     "with hands on hips": (0, 50, -50, -50, 50, 10, 6, -10, -6),
 }
 
-BONES = (
-    ("head", "neck"), ("neck", "right shoulder"), ("neck", "left shoulder"),
-    ("right shoulder", "right elbow"), ("right elbow", "right wrist"),
-    ("left shoulder", "left elbow"), ("left elbow", "left wrist"),
-    ("neck", "right hip"), ("neck", "left hip"),
-    ("right hip", "right knee"), ("right knee", "right ankle"),
-    ("left hip", "left knee"), ("left knee", "left ankle"),
-)  # fmt: skip
-BONE_COLORS: tuple[Color, ...] = (
-    (255, 0, 170), (255, 85, 0), (255, 170, 0), (255, 255, 0), (170, 255, 0), (85, 255, 0), (0, 255, 0),
-    (0, 255, 85), (0, 255, 170), (0, 255, 255), (0, 170, 255), (0, 85, 255), (85, 0, 255),
-)  # fmt: skip
-"""The colours of OpenPose drawings, which pose-guided models know."""
-
 _TORSO = ("left shoulder", "right shoulder", "right hip", "left hip")
 _HEAD = 0.115  # radius of the head; a standing figure is about 1 high
 

@@ -14,12 +14,12 @@ from ace_agent.cli import main
 from ace_agent.data.errors import BadInput, RouteStopped
 from ace_agent.data.pairs_from_images import operations
 from ace_agent.data.pairs_from_images import run as routes
-from ace_agent.data.pairs_from_images.annotated_image import Segment, Subject
 from ace_agent.data.pairs_from_images.run import Run
 from ace_agent.data.pairs_from_images.run_plan import sole_writer
 from ace_agent.data.pairs_from_images.sources import Limits, SourceImage, clean_caption, distinct, find, scan
 from ace_agent.data.shards import Shards
-from ace_agent.images import operators
+from ace_agent.images.annotated_image import AnnotatedImage, Segment
+from ace_agent.images.skeletons import Body
 from ace_agent.images.types import Pixels
 from ace_agent.plan.tasks import TASKS
 
@@ -102,8 +102,9 @@ class Seeing:
         mask[20:60, 30:70] = 255
         return Segment("dog", mask, True), Segment("grass", 255 - mask, False)
 
-    def pose(self, image: Pixels) -> Pixels:
-        return operators.edges(image)
+    def bodies(self, image: Pixels) -> tuple[Body, ...]:
+        height, width = image.shape[:2]
+        return ({"head": (width / 2, height / 4), "neck": (width / 2, height / 2), "left hip": (30, 50)},)
 
     def caption(self, image: Pixels) -> str:
         return "a dog on grass"
@@ -113,7 +114,7 @@ class Seeing:
 def test_every_operation_makes_a_turn_that_its_task_allows(operation: operations.Operation) -> None:
     for seed, (width, height) in enumerate(((112, 80), (64, 160), (256, 128))):
         pixels = np.asarray(drawn(seed, width, height))
-        turn = operation.make(Subject(pixels, "", random.Random(seed), Seeing()))
+        turn = operation.make(AnnotatedImage(pixels, Seeing()), random.Random(seed))
         task = TASKS[operation.task]
         assert turn.task == operation.task
         assert task.min_images <= len(turn.frames) <= task.max_images
@@ -135,7 +136,7 @@ def test_what_a_mask_leaves_out_is_the_source_itself(task: str) -> None:
     operation = next(one for one in operations.OPERATIONS if one.task == task)
     masked = 0
     for seed in range(12):
-        turn = operation.make(Subject(np.asarray(drawn(seed)), "", random.Random(seed)))
+        turn = operation.make(AnnotatedImage(np.asarray(drawn(seed))), random.Random(seed))
         frame = turn.frames[0]
         if frame.mask is not None:
             masked += 1

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from ace_agent.images import operators
+from ace_agent.images.types import Pixels
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def test_mosaic_blocks_are_of_one_colour(square: np.ndarray) -> None:
 def test_outline_surrounds_without_filling() -> None:
     mask = np.zeros((32, 32), np.uint8)
     mask[8:24, 8:24] = 255
-    line = operators.outline([mask])
+    line = operators.contours([mask])
     assert line[7, 16, 0] == 255
     assert line[16, 16, 0] == 0
 
@@ -54,16 +58,49 @@ def test_noise_is_of_its_seed(square: np.ndarray) -> None:
     assert not np.array_equal(operators.noise(square, 4, 20), operators.noise(square, 5, 20))
 
 
-@pytest.mark.parametrize("name", [*operators.FILTERS, *operators.ADJUSTMENTS])
-def test_every_filter_shows_and_keeps_shape(name: str) -> None:
-    ramp = np.linspace(20, 235, 64).astype(np.uint8)
-    image = np.stack(
-        [np.tile(ramp, (64, 1)), np.tile(ramp[:, None], (1, 64)), np.full((64, 64), 90, np.uint8)], -1
-    )
-    before = image.copy()
-    changed = {**operators.FILTERS, **operators.ADJUSTMENTS}[name](image)
-    assert changed.shape == image.shape
-    assert changed.dtype == np.uint8
-    assert np.array_equal(image, before)
-    if name != "blurry":
-        assert np.abs(changed.astype(int) - image).mean() > 4
+@pytest.fixture
+def photograph() -> np.ndarray:
+    """1.6 megapixels of smooth noise: large enough to be worked on in bands."""
+    coarse = np.random.default_rng(3).integers(0, 255, (60, 50, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((1150, 1400), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("operator", [operators.edges, operators.doodle])
+def test_bands_of_a_large_image_meet_without_a_seam(
+    operator: Callable[[Pixels], Pixels], photograph: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_bands = operator(photograph)
+    monkeypatch.setattr(operators, "_WHOLE", photograph.size)
+    assert np.array_equal(in_bands, operator(photograph))
+
+
+def test_contours_are_thicker_in_larger_images() -> None:
+    widths = []
+    for side in (128, 512, 3000):
+        mask = np.zeros((side, side), np.uint8)
+        mask[side // 4 : side // 2, side // 4 : side // 2] = 255
+        widths.append(int((operators.contours([mask])[side // 3, :, 0] > 0).sum()) // 2)
+    assert widths == [1, 2, 7]  # half of 3, 5 and 15 pixels, which lie outside the mask
+
+
+def test_later_segments_lie_over_earlier_ones() -> None:
+    low, high = np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)
+    low[:6], high[4:] = 255, 255
+    painted = operators.paint_segments([low, high], [(1, 2, 3), None])
+    assert tuple(painted[0, 0]) == (1, 2, 3)
+    assert tuple(painted[5, 0]) == tuple(painted[7, 0]) not in ((0, 0, 0), (1, 2, 3))
+
+
+@pytest.mark.parametrize("kind", ["rain", "snow"])
+def test_precipitation_is_of_its_seed_and_fits_any_size(
+    kind: operators.Precipitation, square: np.ndarray, photograph: np.ndarray
+) -> None:
+    for image in (square, photograph):
+        falling = operators.precipitation(image, kind, 5)
+        assert falling.shape == image.shape
+        assert np.array_equal(falling, operators.precipitation(image, kind, 5))
+        assert 0.001 < (falling != image).any(-1).mean() < 0.6
+
+
+def test_tiny_images_can_lose_resolution_too() -> None:
+    assert operators.lower_resolution(np.zeros((3, 2, 3), np.uint8), 4).shape == (3, 2, 3)

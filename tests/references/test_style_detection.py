@@ -19,7 +19,7 @@ RENDERER = Renderer(Sprites.load(), 128)
 
 def scene(name: str, style: str, color: str = "") -> Image.Image:
     thing = Object(name, style, x=0.6, y=0.9, size=0.4, color=color)
-    return Image.fromarray(RENDERER.render(Scene(Background("forest", seed=2), (thing,))).image)
+    return Image.fromarray(RENDERER.render(Scene(Background("forest", seed=2), (thing,))).pixels)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def matcher() -> DrawingMatcher:
 def drawn(thing: Object, time: str = "day") -> Tensor:
     """``[1, 3, 128, 128]`` of a scene of one thing."""
     scene = Scene(Background("meadow", seed=1, time=time), (thing,))
-    image = Renderer(SPRITES, 128).render(scene).image
+    image = Renderer(SPRITES, 128).render(scene).pixels
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from ace_agent.data.pairs_from_images.annotated_image import Segment
 from ace_agent.data.pairs_from_images.sources import clean_caption
+from ace_agent.images.annotated_image import MissingAnnotation, Segment
+from ace_agent.images.skeletons import Body, has_bone
 from ace_agent.images.types import Pixels
-from ace_agent.references import people
 
 MODELS: dict[str, str] = {
     "depth": "depth-anything/Depth-Anything-V2-Small-hf",
@@ -116,10 +116,8 @@ class Models:
         return self._pipeline("depth-estimation", "depth")
 
     def depth(self, image: Pixels) -> Pixels:
-        from ace_agent.data.errors import Unfit
-
         if "depth" not in self._models:
-            raise Unfit("no depth model")
+            raise MissingAnnotation("there is no depth model")
         plane = self._depth(Image.fromarray(image))["depth"]
         return np.asarray(plane.convert("L").resize(image.shape[1::-1], Image.Resampling.BILINEAR))
 
@@ -130,10 +128,8 @@ class Models:
         return self._pipeline("image-segmentation", "segment")
 
     def segments(self, image: Pixels) -> tuple[Segment, ...]:
-        from ace_agent.data.errors import Unfit
-
         if "segment" not in self._models:
-            raise Unfit("no segmentation model")
+            raise MissingAnnotation("there is no segmentation model")
         names = self._things
         found = []
         for row in self._segments(Image.fromarray(image)):
@@ -166,19 +162,17 @@ class Models:
         model = VitPoseForPoseEstimation.from_pretrained(name, local_files_only=True)
         return AutoProcessor.from_pretrained(name, local_files_only=True), _ready(model)
 
-    def pose(self, image: Pixels) -> Pixels | None:
+    def bodies(self, image: Pixels) -> tuple[Body, ...]:
         import torch
 
-        from ace_agent.data.errors import Unfit
-
         if "pose" not in self._models:
-            raise Unfit("no pose model")
+            raise MissingAnnotation("there is no pose model")
         picture = Image.fromarray(image)
         people_found = [
             row["box"] for row in self._detector(picture, threshold=_SURE) if row["label"] == "person"
         ]
         if not people_found:
-            return None
+            raise MissingAnnotation("nobody is in the image")
         boxes = [
             [box["xmin"], box["ymin"], box["xmax"] - box["xmin"], box["ymax"] - box["ymin"]]
             for box in people_found
@@ -188,17 +182,18 @@ class Models:
         with torch.inference_mode():
             outputs = model(**inputs)
         bodies = processor.post_process_pose_estimation(outputs, boxes=[boxes], threshold=_JOINT)[0]
-        return draw_skeletons(
-            [
+        found = tuple(
+            _with_neck(
                 {
                     _COCO[int(label)]: (float(x), float(y))
                     for label, (x, y) in zip(body["labels"], body["keypoints"], strict=True)
                 }
-                for body in bodies
-            ],
-            image.shape[1],
-            image.shape[0],
+            )
+            for body in bodies
         )
+        if not any(has_bone(body) for body in found):
+            raise MissingAnnotation("nobody's joints are seen")
+        return found
 
     # ---- captions
 
@@ -233,30 +228,12 @@ def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def draw_skeletons(bodies: list[dict[str, tuple[float, float]]], width: int, height: int) -> Pixels | None:
-    """Skeletons as the scene world draws them, uint8 [H, W, 3]; None when no bone can be drawn.
-
-    Args:
-        bodies: joints by COCO's names, in pixels; missing ones are not drawn.
-        width: of the picture.
-        height: of the picture.
-    """
-    canvas = Image.new("RGB", (2 * width, 2 * height))
-    pen = ImageDraw.Draw(canvas)
-    side = 2 * min(width, height)
-    drawn = 0
-    for body in bodies:
-        points = {name: (2 * x, 2 * y) for name, (x, y) in body.items()}
-        if "left shoulder" in points and "right shoulder" in points:
-            (ax, ay), (bx, by) = points["left shoulder"], points["right shoulder"]
-            points["neck"] = ((ax + bx) / 2, (ay + by) / 2)
-        if "nose" in points:
-            points["head"] = points["nose"]
-        for (a, b), color in zip(people.BONES, people.BONE_COLORS, strict=True):
-            if a in points and b in points:
-                pen.line([points[a], points[b]], fill=color, width=max(3, round(0.014 * side)))
-                drawn += 1
-        for x, y in points.values():
-            r = 0.009 * side
-            pen.ellipse((x - r, y - r, x + r, y + r), fill=(255, 255, 255))
-    return np.asarray(canvas.reduce(2)) if drawn else None
+def _with_neck(joints: dict[str, tuple[float, float]]) -> Body:
+    """Joints by COCO's names with those of a drawn skeleton: the neck between the shoulders, the nose as the head."""
+    found = dict(joints)
+    if "left shoulder" in joints and "right shoulder" in joints:
+        (ax, ay), (bx, by) = joints["left shoulder"], joints["right shoulder"]
+        found["neck"] = ((ax + bx) / 2, (ay + by) / 2)
+    if "nose" in joints:
+        found["head"] = joints["nose"]
+    return found

@@ -6,6 +6,7 @@ things in the same words.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,15 +14,17 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from ace_agent.data import masks
 from ace_agent.data.errors import Unfit
-from ace_agent.data.pairs_from_images.annotated_image import Subject, outlines
+from ace_agent.data.flaws import FLAWS
 from ace_agent.data.sample import TrainingTurn
-from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.edits.elements import WORDS
 from ace_agent.data.scenes.edits.whole import ADJUST_PHRASES, STYLE_PHRASES
 from ace_agent.data.scenes.wordings import compose
 from ace_agent.data.shards import make_turn
-from ace_agent.images import operators
+from ace_agent.images import filters, operators
+from ace_agent.images.annotated_image import ANALYSES, AnnotatedImage, MissingAnnotation
+from ace_agent.images.compositing import blank_out, changed_mask, composite
 from ace_agent.images.types import Pixels
 from ace_agent.references.lettering import INKS, typeset
 from ace_agent.references.types import Frame
@@ -29,6 +32,7 @@ from ace_agent.references.types import Frame
 Need = Literal["caption", "depth", "segment", "pose"]
 
 _MASKED = 0.15  # share of analyses and filters that happen within a mask, as in the scene world
+_MOSAIC = (8,)  # pixels a side of the tiles that a mosaic is asked for in, in a scene
 _LEAST_CHANGE = 0.003  # share of pixels; less is no edit
 
 
@@ -44,60 +48,36 @@ class Operation:
     """
 
     task: str
-    make: Callable[[Subject], TrainingTurn]
+    make: Callable[[AnnotatedImage, random.Random], TrainingTurn]
     needs: frozenset[Need] = frozenset()
     weight: float = 1.0
 
 
-# ---- analysis: the picture in, a map out
+# ---- analysis: the image in, a map out
 
 
-def _block(subject: Subject, coarse: tuple[int, ...]) -> int:
-    """Tiles as large, against the picture, as the scene world's at 128 px."""
-    return max(2, subject.rng.choice(coarse) * min(subject.width, subject.height) // 128)
+def _scale(image: AnnotatedImage) -> float:
+    """How many times larger the image is than a scene."""
+    return min(image.width, image.height) / 128
 
 
-def _shown(subject: Subject) -> dict[str, Callable[[], Pixels]]:
-    return {
-        "edge": lambda: operators.edges(subject.pixels),
-        "contour": lambda: outlines(_parts(subject)),
-        "scribble": lambda: operators.scribble(_parts(subject)),
-        "doodle": lambda: operators.doodle(subject.pixels),
-        "grayscale": lambda: operators.grayscale(subject.pixels),
-        "mosaic": lambda: operators.mosaic(subject.pixels, _block(subject, (8,))),
-        "depth": lambda: operators.to_rgb(subject.depth),
-        "segment": lambda: painted(subject),
-        "pose": lambda: subject.pose,
-    }
+def _mosaic(image: AnnotatedImage, rng: random.Random, sides: tuple[int, ...]) -> Pixels:
+    """In tiles as large, against the image, as those of one of ``sides`` in a scene."""
+    block = max(2, rng.choice(sides) * min(image.width, image.height) // 128)
+    return operators.mosaic(image.pixels, block)
 
 
-def _parts(subject: Subject) -> list[Pixels]:
-    """Shapes of things where a model tells them, of tones where none does."""
-    try:
-        return [segment.mask for segment in subject.segments]
-    except Unfit:
-        return subject.shapes
-
-
-def painted(subject: Subject) -> Pixels:
-    """Every segment in one flat colour, uint8 [H, W, 3]. Hues are as far apart as their number allows."""
-    drawn = np.zeros_like(subject.pixels)
-    for k, segment in enumerate(subject.segments):
-        hue, light = k * 0.618034 % 1, (255, 200, 150)[k % 3]
-        flat = Image.new("HSV", (1, 1), (int(hue * 255), 190, light)).convert("RGB")
-        drawn[segment.mask > 127] = np.asarray(flat)[0, 0]
-    return drawn
-
-
-def _analysis(task: str) -> Callable[[Subject], TrainingTurn]:
-    def make(subject: Subject) -> TrainingTurn:
-        return _edited(subject, task, task, {}, _shown(subject)[task](), exact=True)
+def _analysis(task: str) -> Callable[[AnnotatedImage, random.Random], TrainingTurn]:
+    def make(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+        drawn = _mosaic(image, rng, _MOSAIC) if task == "mosaic" else ANALYSES[task](image)
+        return _edited(image, rng, task, task, {}, drawn, exact=True)
 
     return make
 
 
 def _edited(
-    subject: Subject,
+    image: AnnotatedImage,
+    rng: random.Random,
     task: str,
     kind: str,
     slots: dict[str, str],
@@ -108,75 +88,58 @@ def _edited(
     mask_at: float = _MASKED,
 ) -> TrainingTurn:
     """A turn on the whole picture, or now and then only within a mask."""
-    shown = subject.pixels if before is None else before
+    shown = image.pixels if before is None else before
     mask = None
-    if subject.rng.random() < mask_at:
-        mask = subject.hole()
-        answer = masks.composite(mask, answer, shown)
-    instruction = compose(subject.rng, "train", kind, slots, masked=mask is not None)
+    if rng.random() < mask_at:
+        mask = masks.hole(rng, image.width, image.height)
+        answer = composite(mask, answer, shown)
+    instruction = compose(rng, "train", kind, slots, masked=mask is not None)
     return make_turn(task, instruction, (Frame(shown, mask),), answer, 0, {"exact": exact})
 
 
-# ---- spoiling and mending
+# ---- degradation and repair
 
-_FLAWS: dict[str, tuple[tuple[str, ...], Callable[[Subject], Pixels], bool]] = {
-    # words, operator, whether the same request gives the same answer
-    "blur": (("blur",), lambda s: operators.blur(s.pixels, s.rng.uniform(1.6, 2.6) * _scale(s)), True),
-    "noise": (
-        ("noise", "grain"), lambda s: operators.noise(s.pixels, s.rng.getrandbits(32), 26), False,
-    ),
-    "low resolution": (("low resolution",), lambda s: operators.lower_resolution(s.pixels, 4), True),
-    "darkness": (("darkness",), lambda s: operators.darken(s.pixels), True),
-    "rain": (
-        ("rain", "rain streaks"), lambda s: operators.fallen(s.pixels, "rain", s.rng.getrandbits(16)), False,
-    ),
-    "snow": (
-        ("snowflakes",), lambda s: operators.fallen(s.pixels, "snow", s.rng.getrandbits(16)), False,
-    ),
-    "haze": (("haze", "mist"), lambda s: operators.haze(s.pixels, s.depth), True),
-}  # fmt: skip
+# Haze comes last because it may lack a depth. A seed draws from this order: another would make other pairs.
+_FLAWS = [*(name for name in FLAWS if name != "haze"), "haze"]
 
 
-def _scale(subject: Subject) -> float:
-    return min(subject.width, subject.height) / 128
-
-
-def _flaw(subject: Subject) -> tuple[str, str, Pixels, bool]:
-    """A way to spoil the picture: its name, a word for it, the spoilt picture, whether it is exact."""
+def _flaw(image: AnnotatedImage, rng: random.Random) -> tuple[str, str, Pixels]:
+    """A way to degrade the image: its name, a word for it, and the degraded image."""
     names = list(_FLAWS)
     while True:
-        name = subject.rng.choice(names)
-        words, spoil, exact = _FLAWS[name]
+        name = rng.choice(names)
         try:
-            return name, subject.rng.choice(words), spoil(subject), exact
-        except Unfit:  # haze, when nobody knows the depth
+            return name, rng.choice(FLAWS[name].words), FLAWS[name].degrade(image, rng, _scale(image))
+        except MissingAnnotation:
             names.remove(name)
 
 
-def _degrade(subject: Subject) -> TrainingTurn:
-    name, word, spoilt, exact = _flaw(subject)
-    if name == "low resolution" and subject.rng.random() < 0.6:
-        return _edited(subject, "degrade", "degrade", {}, spoilt, exact=False)
-    return _edited(subject, "degrade", "degrade_kind", {"flaw": word}, spoilt, exact=exact)
+def _degrade(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    name, word, degraded = _flaw(image, rng)
+    if name == "low resolution" and rng.random() < 0.6:
+        return _edited(image, rng, "degrade", "degrade", {}, degraded, exact=False)
+    return _edited(image, rng, "degrade", "degrade_kind", {"flaw": word}, degraded, exact=FLAWS[name].exact)
 
 
-def _restore(subject: Subject) -> TrainingTurn:
-    _, word, spoilt, _ = _flaw(subject)
-    return _mended(subject, "restore", {"flaw": word}, spoilt)
+def _restore(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    _, word, degraded = _flaw(image, rng)
+    return _mended(image, rng, "restore", {"flaw": word}, degraded)
 
 
-def _demosaic(subject: Subject) -> TrainingTurn:
-    return _mended(subject, "demosaic", {}, operators.mosaic(subject.pixels, _block(subject, (4, 6, 8))))
+def _demosaic(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    return _mended(image, rng, "demosaic", {}, _mosaic(image, rng, (4, 6, 8)))
 
 
-def _mended(subject: Subject, task: str, slots: dict[str, str], spoilt: Pixels) -> TrainingTurn:
+def _mended(
+    image: AnnotatedImage, rng: random.Random, task: str, slots: dict[str, str], degraded: Pixels
+) -> TrainingTurn:
     mask = None
-    if subject.rng.random() < 0.25:
-        mask = subject.hole()
-        spoilt = masks.composite(mask, spoilt, subject.pixels)
-    said = mask is not None and subject.rng.random() < 0.7
-    instruction = compose(subject.rng, "train", task, slots, masked=said)
-    return make_turn(task, instruction, (Frame(spoilt, mask),), subject.pixels, 0, {"exact": True})
+    if rng.random() < 0.25:
+        mask = masks.hole(rng, image.width, image.height)
+        degraded = composite(mask, degraded, image.pixels)
+    said = mask is not None and rng.random() < 0.7
+    instruction = compose(rng, "train", task, slots, masked=said)
+    return make_turn(task, instruction, (Frame(degraded, mask),), image.pixels, 0, {"exact": True})
 
 
 # ---- controllable generation: a map and a caption in, the picture out
@@ -192,98 +155,97 @@ _COLORIZE = (
 )  # fmt: skip
 
 
-def _inverse(control: str) -> Callable[[Subject], TrainingTurn]:
+def _inverse(control: str) -> Callable[[AnnotatedImage, random.Random], TrainingTurn]:
     task = f"{control}_to_image"
 
-    def make(subject: Subject) -> TrainingTurn:
-        shown = _shown(subject)[control]()
-        instruction = compose(subject.rng, "train", task, {"caption": subject.caption})
-        return make_turn(task, instruction, (Frame(shown),), subject.pixels, 0, {"exact": False})
+    def make(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+        shown = ANALYSES[control](image)
+        instruction = compose(rng, "train", task, {"caption": image.caption})
+        return make_turn(task, instruction, (Frame(shown),), image.pixels, 0, {"exact": False})
 
     return make
 
 
-def _colorize(subject: Subject) -> TrainingTurn:
-    shown = operators.grayscale(subject.pixels)
+def _colorize(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    shown = operators.grayscale(image.pixels)
     try:
-        instruction = compose(subject.rng, "train", "colorize", {"caption": subject.caption})
-    except Unfit:
-        instruction = subject.rng.choice(_COLORIZE)
-    return make_turn("colorize", instruction, (Frame(shown),), subject.pixels, 0, {"exact": False})
+        instruction = compose(rng, "train", "colorize", {"caption": image.caption})
+    except MissingAnnotation:
+        instruction = rng.choice(_COLORIZE)
+    return make_turn("colorize", instruction, (Frame(shown),), image.pixels, 0, {"exact": False})
 
 
-def _multi_control(subject: Subject) -> TrainingTurn:
+def _multi_control(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
     names = list(_CONTROL_NAMES)
-    subject.rng.shuffle(names)
+    rng.shuffle(names)
     shown: dict[str, Pixels] = {}
     for name in names:
         try:
-            shown[name] = _shown(subject)[name]()
-        except Unfit:
+            shown[name] = ANALYSES[name](image)
+        except MissingAnnotation:
             continue
         if len(shown) == 2:
             break
     if len(shown) < 2:
         raise Unfit("one control only")
     first, second = shown
-    slots = {"kind1": _CONTROL_NAMES[second], "kind": _CONTROL_NAMES[first], "caption": subject.caption}
-    instruction = compose(subject.rng, "train", "multi_control", slots)
+    slots = {"kind1": _CONTROL_NAMES[second], "kind": _CONTROL_NAMES[first], "caption": image.caption}
+    instruction = compose(rng, "train", "multi_control", slots)
     frames = tuple(Frame(pixels) for pixels in shown.values())
-    return make_turn("multi_control", instruction, frames, subject.pixels, None, {"exact": False})
+    return make_turn("multi_control", instruction, frames, image.pixels, None, {"exact": False})
 
 
-def _from_words(subject: Subject) -> TrainingTurn:
-    instruction = compose(subject.rng, "train", "text_to_image", {"caption": subject.caption})
-    return make_turn("text_to_image", instruction, (), subject.pixels, None, {"exact": False})
+def _from_words(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    instruction = compose(rng, "train", "text_to_image", {"caption": image.caption})
+    return make_turn("text_to_image", instruction, (), image.pixels, None, {"exact": False})
 
 
 # ---- editing
 
 
-def _style(subject: Subject) -> TrainingTurn:
-    name = subject.rng.choice([name for name in operators.FILTERS if name in STYLE_PHRASES])
-    slots = {"style": subject.rng.choice(STYLE_PHRASES[name])}
-    answer = operators.FILTERS[name](subject.pixels)
-    return _edited(subject, "edit_style", "edit_style", slots, answer, exact=True)
+def _style(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    name = rng.choice([name for name in filters.FILTERS if name in STYLE_PHRASES])
+    slots = {"style": rng.choice(STYLE_PHRASES[name])}
+    answer = filters.FILTERS[name](image.pixels)
+    return _edited(image, rng, "edit_style", "edit_style", slots, answer, exact=True)
 
 
-def _adjust(subject: Subject) -> TrainingTurn:
-    name = subject.rng.choice(list(ADJUST_PHRASES))
-    slots = {"how": subject.rng.choice(ADJUST_PHRASES[name])}
-    answer = operators.ADJUSTMENTS[name](subject.pixels)
+def _adjust(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    name = rng.choice(list(ADJUST_PHRASES))
+    slots = {"how": rng.choice(ADJUST_PHRASES[name])}
+    answer = filters.ADJUSTMENTS[name](image.pixels)
     # A mirrored or upturned part would show another part of the picture.
     mask_at = 0.0 if name in ("mirrored", "upside down") else _MASKED
-    return _edited(subject, "edit_general", "general_adjust", slots, answer, exact=True, mask_at=mask_at)
+    return _edited(image, rng, "edit_general", "general_adjust", slots, answer, exact=True, mask_at=mask_at)
 
 
-def _lettered(subject: Subject) -> tuple[Pixels, dict[str, str]]:
+def _lettered(image: AnnotatedImage, rng: random.Random) -> tuple[Pixels, dict[str, str]]:
     """The picture with words on it, and how they are spoken of."""
-    rng = subject.rng
     words = rng.choice(WORDS["train"]).upper()
     where, line = rng.choice((("top", 0.13), ("bottom", 0.87), ("center", 0.5)))
     ink = rng.choice(INKS)
-    image = Image.fromarray(subject.pixels)
-    plate = typeset(words, ink, min(image.size))
-    image.paste(
-        plate, ((image.width - plate.width) // 2, round(line * image.height - plate.height / 2)), plate
-    )
-    return np.asarray(image), {"words": words, "where": where, "color": ink}
+    canvas = Image.fromarray(image.pixels)
+    plate = typeset(words, ink, min(canvas.size))
+    left, top = (canvas.width - plate.width) // 2, round(line * canvas.height - plate.height / 2)
+    canvas.paste(plate, (left, top), plate)
+    return np.asarray(canvas), {"words": words, "where": where, "color": ink}
 
 
-def _write(subject: Subject) -> TrainingTurn:
-    answer, slots = _lettered(subject)
-    if subject.rng.random() < 0.3:
+def _write(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    answer, slots = _lettered(image, rng)
+    if rng.random() < 0.3:
         slots["words"] = slots["words"].lower()
-    return _local(subject, "render_text", "render_text_color", slots, subject.pixels, answer, exact=False)
+    return _local(image, rng, "render_text", "render_text_color", slots, image.pixels, answer, exact=False)
 
 
-def _unwrite(subject: Subject) -> TrainingTurn:
-    shown, slots = _lettered(subject)
-    return _local(subject, "remove_text", "remove_text", slots, shown, subject.pixels, exact=True)
+def _unwrite(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    shown, slots = _lettered(image, rng)
+    return _local(image, rng, "remove_text", "remove_text", slots, shown, image.pixels, exact=True)
 
 
 def _local(
-    subject: Subject,
+    image: AnnotatedImage,
+    rng: random.Random,
     task: str,
     kind: str,
     slots: dict[str, str],
@@ -294,59 +256,56 @@ def _local(
 ) -> TrainingTurn:
     """An edit of one place, half of the time with a mask around it."""
     mask = None
-    if subject.rng.random() < 0.5:
-        mask = masks.around(subject.rng, masks.difference(before, after))
-    instruction = compose(
-        subject.rng, "train", kind, slots, masked=mask is not None and subject.rng.random() < 0.5
-    )
+    if rng.random() < 0.5:
+        mask = masks.around(rng, changed_mask(before, after))
+    instruction = compose(rng, "train", kind, slots, masked=mask is not None and rng.random() < 0.5)
     return make_turn(task, instruction, (Frame(before, mask),), after, 0, {"exact": exact})
 
 
 # ---- repainting and layers
 
 
-def _inpaint(subject: Subject) -> TrainingTurn:
-    mask = subject.hole()
+def _inpaint(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    mask = masks.hole(rng, image.width, image.height)
     try:
-        kind, slots = "inpaint_caption", {"caption": subject.caption}
-    except Unfit:
+        kind, slots = "inpaint_caption", {"caption": image.caption}
+    except MissingAnnotation:
         kind, slots = "inpaint", {}
-    if slots and subject.rng.random() < 0.3:
+    if slots and rng.random() < 0.3:
         kind = "inpaint"
-    instruction = compose(subject.rng, "train", kind, slots)
-    frame = Frame(subject.hidden(mask), mask)
-    return make_turn("inpaint", instruction, (frame,), subject.pixels, 0, {"exact": False})
+    instruction = compose(rng, "train", kind, slots)
+    frame = Frame(blank_out(image.pixels, mask), mask)
+    return make_turn("inpaint", instruction, (frame,), image.pixels, 0, {"exact": False})
 
 
-def _outpaint(subject: Subject) -> TrainingTurn:
+def _outpaint(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
     """A part of the picture on a larger canvas: what was cropped away is the answer."""
-    rng = subject.rng
-    mask = np.full((subject.height, subject.width), 255, np.uint8)
+    mask = np.full((image.height, image.width), 255, np.uint8)
     ends = []
-    for side in (subject.height, subject.width):
+    for side in (image.height, image.width):
         kept = rng.uniform(0.5, 0.8) if rng.random() < 0.8 else 1.0
         start = rng.uniform(0, 1 - kept)
         ends.append((round(start * side), round((start + kept) * side)))
     (top, bottom), (left, right) = ends
-    if bottom - top == subject.height and right - left == subject.width:
-        left, right = round(0.2 * subject.width), round(0.8 * subject.width)
+    if bottom - top == image.height and right - left == image.width:
+        left, right = round(0.2 * image.width), round(0.8 * image.width)
     mask[top:bottom, left:right] = 0
     instruction = compose(rng, "train", "outpaint", {})
-    frame = Frame(subject.hidden(mask), mask)
-    return make_turn("outpaint", instruction, (frame,), subject.pixels, 0, {"exact": False})
+    frame = Frame(blank_out(image.pixels, mask), mask)
+    return make_turn("outpaint", instruction, (frame,), image.pixels, 0, {"exact": False})
 
 
-def _extract(subject: Subject) -> TrainingTurn:
-    things = [segment for segment in subject.segments if segment.thing]
+def _extract(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
+    things = [segment for segment in image.segments if segment.thing]
     names = [thing.name for thing in things]
     alone = [thing for thing in things if names.count(thing.name) == 1 and (thing.mask > 127).mean() > 0.02]
     if not alone:
         raise Unfit("no thing of its own kind")
-    thing = subject.rng.choice(alone)
-    answer = masks.composite(thing.mask, subject.pixels, np.full_like(subject.pixels, 255))
+    thing = rng.choice(alone)
+    answer = composite(thing.mask, image.pixels, np.full_like(image.pixels, 255))
     slots = {"the": f"the {thing.name}"}
-    instruction = compose(subject.rng, "train", "extract_foreground", slots)
-    return make_turn("extract_foreground", instruction, (Frame(subject.pixels),), answer, 0, {"exact": True})
+    instruction = compose(rng, "train", "extract_foreground", slots)
+    return make_turn("extract_foreground", instruction, (Frame(image.pixels),), answer, 0, {"exact": True})
 
 
 _CAPTION: frozenset[Need] = frozenset(("caption",))

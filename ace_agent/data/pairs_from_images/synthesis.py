@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ace_agent.data.errors import BadInput, Unfit
-from ace_agent.data.pairs_from_images.annotated_image import Subject
 from ace_agent.data.pairs_from_images.annotators import specialists
 from ace_agent.data.pairs_from_images.operations import OPERATIONS, Operation, changes
 from ace_agent.data.pairs_from_images.run_plan import Item
@@ -18,6 +17,7 @@ from ace_agent.data.pairs_from_images.sources import Skipped, SourceImage, load
 from ace_agent.data.sample import Sample
 from ace_agent.data.scenes.tasks.table import FAMILY_OF
 from ace_agent.data.shards import Record
+from ace_agent.images.annotated_image import AnnotatedImage, MissingAnnotation
 
 
 def item_of(picture: SourceImage) -> Item:
@@ -64,17 +64,17 @@ class Synthesis:
             yield pixels
             return
         seen = specialists(tuple(sorted(self.models.items()))) if self.models else None
-        subject = Subject(pixels, picture.caption, random.Random(), seen)
+        image = AnnotatedImage(pixels, seen, caption=picture.caption)
         had = set(self.models) | ({"caption"} if picture.caption else set())
         made = 0
         for operation in self._order(picture, had):
             if made == self.per_picture:
                 return
             # A generator of its own: the pair does not depend on what was tried before it.
-            subject.rng = random.Random(f"{self.seed}-{picture.sha256}-{operation.task}")
+            rng = random.Random(f"{self.seed}-{picture.sha256}-{operation.task}")
             try:
-                turn = operation.make(subject)
-            except Unfit:
+                turn = operation.make(image, rng)
+            except (Unfit, MissingAnnotation):
                 yield Dropped("unfit")
                 continue
             if not changes(turn):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import TrainingTurn
-from ace_agent.data.scenes import captions, edits, masks
+from ace_agent.data.scenes import captions, edits
 from ace_agent.data.scenes.captions import caption, facts, the
 from ace_agent.data.scenes.edits import Change, swap
 from ace_agent.data.scenes.render import RenderedScene
@@ -15,6 +15,7 @@ from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.data.scenes.tasks.editing import edit_turn
 from ace_agent.data.scenes.tasks.generation import picture_turn
+from ace_agent.images.compositing import changed_mask
 from ace_agent.references.types import Frame
 from ace_agent.references.vocabulary import STYLES
 
@@ -147,8 +148,8 @@ def same_style(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
             TrainingTurn(
                 task="style_reference",
                 instruction=sampler.say("same_style", {"caption": words}),
-                frames=(Frame(before.image, None, before.placements),),
-                target=picture.image,
+                frames=(Frame(before.pixels, None, before.placements),),
+                target=picture.pixels,
                 base=None,
                 region=None,
                 placements=picture.placements,
@@ -213,16 +214,16 @@ def object_of_first(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
         raise Unfit("no room")
     before = chain.pictures[-1]
     after = sampler.render(replace(chain.scene, objects=(*chain.scene.objects, stood)))
-    shown = (Frame(before.image, None, before.placements), Frame(source.image, None, source.placements))
+    shown = (Frame(before.pixels, None, before.placements), Frame(source.pixels, None, source.placements))
     text = sampler.say("object_of_first", {"the": words, "thing": noun_of(obj)})
     chain.turns.append(
         TrainingTurn(
             task="add",
             instruction=text,
             frames=shown[:1] if recalled else shown,
-            target=after.image,
+            target=after.pixels,
             base=0,
-            region=masks.difference(before.image, after.image),
+            region=changed_mask(before.pixels, after.pixels),
             placements=after.placements,
             judge=facts(after.scene, exact=False),
         )

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -14,7 +14,9 @@ from PIL import Image, ImageDraw, ImageFilter
 from ace_agent.data.errors import Unfit
 from ace_agent.data.scenes import backgrounds, landscapes
 from ace_agent.data.scenes.scene import Background, Lettering, Scene
-from ace_agent.images import operators
+from ace_agent.images import filters, operators
+from ace_agent.images.annotated_image import AnnotatedImage, Segment
+from ace_agent.images.skeletons import Body, draw_skeletons
 from ace_agent.images.types import Pixels
 from ace_agent.references import colors, figures, lettering, people
 from ace_agent.references.objects import Object
@@ -35,6 +37,10 @@ _GLOW_TABLES = {
     for time, shares in _GLOW.items()
 }
 
+
+_BONE, _JOINT = 0.028, 0.018
+"""Thickness of a bone and radius of a joint, in fractions of the picture: twice those of photographs, whose people
+are more."""
 
 _SOLID = [0] * 128 + [255] * 128
 """A table: what is more than half opaque is."""
@@ -73,19 +79,20 @@ class Patch:
         return self.left, self.top, self.left + self.image.width, self.top + self.image.height
 
 
-class RenderedScene:
+class RenderedScene(AnnotatedImage):
     """A rendered scene.
 
     Attributes:
         scene: what was rendered.
-        image: uint8 [H, W, 3].
+        pixels: uint8 [H, W, 3].
         placements: one for each object, hat and pair of glasses.
     """
 
     def __init__(
         self, renderer: Renderer, scene: Scene, image: Pixels, pieces: list[tuple[Object, list[Patch]]]
     ) -> None:
-        self.scene, self.image = scene, image
+        super().__init__(image)
+        self.scene = scene
         self._renderer, self._pieces = renderer, pieces
 
     @cached_property
@@ -97,7 +104,7 @@ class RenderedScene:
 
     @property
     def size(self) -> int:
-        return self.image.shape[0]
+        return self.height
 
     def mask(self, obj: Object, *, worn: bool = True) -> Pixels:
         """Opacity of ``obj``, hidden parts included, uint8 [H, W]; ``worn``: with hat and glasses."""
@@ -142,9 +149,38 @@ class RenderedScene:
         return self._renderer.depth(self.scene, self._pieces)
 
     @cached_property
-    def labels(self) -> Pixels:
-        """Segmentation colours, uint8 [H, W, 3]."""
-        return self._renderer.labels(self.scene, self._pieces)
+    def segments(self) -> tuple[Segment, ...]:
+        """The classes of the background, then the objects, farthest first."""
+        return self._renderer.segments(self.scene, self._pieces)
+
+    @cached_property
+    def shapes(self) -> list[Pixels]:
+        """Opacities of the objects, less what nearer ones cover."""
+        shapes = [mask for _, mask in self.shown()]
+        if not shapes:
+            raise Unfit("no shapes to draw")
+        return shapes
+
+    @cached_property
+    def pose(self) -> Pixels:
+        """The skeletons of the drawn figures on black, uint8 [H, W, 3]."""
+        bodies = [
+            self._body(obj) for obj in self.scene.objects if obj.person is not None and not obj.person.bust
+        ]
+        if not bodies:
+            raise Unfit("nobody to pose")
+        return draw_skeletons(bodies, self.height, self.width, bone=_BONE, joint=_JOINT)
+
+    def _body(self, obj: Object) -> Body:
+        assert obj.person is not None
+        left, top, right, bottom = people.box(obj.person)
+        x0, y0, x1, y1 = self.body_box(obj)
+        scale_x, scale_y = (x1 - x0) / (right - left), (y1 - y0) / (bottom - top)
+        points = {}
+        for joint, (x, y) in people.joints(obj.person).items():
+            across = (x - left) * scale_x
+            points[joint] = (x1 - across if obj.flip else x0 + across, y0 + (y - top) * scale_y)
+        return points
 
 
 class Renderer:
@@ -182,9 +218,9 @@ class Renderer:
             image.paste(words, at, words)
         pixels = np.asarray(image)
         for name in scene.adjust:
-            pixels = operators.ADJUSTMENTS[name](pixels)
+            pixels = filters.ADJUSTMENTS[name](pixels)
         if scene.filter:
-            pixels = operators.FILTERS[scene.filter](pixels)
+            pixels = filters.FILTERS[scene.filter](pixels)
         return RenderedScene(self, scene, pixels, pieces)
 
     # ---- objects
@@ -342,7 +378,8 @@ class Renderer:
             strength = 1.1 if night else 1.5
             return Image.fromarray(operators.haze(np.asarray(image), depth, strength, veil))
         if weather in ("rain", "snow"):
-            return operators.fall(image, weather, scene.background.seed)
+            kind = cast("operators.Precipitation", weather)
+            return Image.fromarray(operators.precipitation(np.asarray(image), kind, scene.background.seed))
         return image
 
     def depth(self, scene: Scene, pieces: list[tuple[Object, list[Patch]]]) -> Pixels:
@@ -359,15 +396,19 @@ class Renderer:
             return 70
         return int(80 + 160 * max(0.0, min(1.0, (obj.y - horizon) / (1 - horizon))))
 
-    def labels(self, scene: Scene, pieces: list[tuple[Object, list[Patch]]]) -> Pixels:
-        classes = list(landscapes.LABELS)
-        plane = Image.fromarray(self._background_maps(scene.background)[0])
+    def segments(self, scene: Scene, pieces: list[tuple[Object, list[Patch]]]) -> tuple[Segment, ...]:
+        plane = self._background_maps(scene.background)[0]
+        found = []
+        for number, (name, color) in enumerate(landscapes.LABELS.items()):
+            mask = np.where(plane == number, np.uint8(255), np.uint8(0))
+            if mask.any():
+                found.append(Segment(name, mask, False, color))
         for obj, patches in pieces:
-            label = classes.index(label_of(obj))
+            solid = Image.new("L", (self.size, self.size))
             for patch in patches:
-                solid = patch.image.getchannel("A").point(_SOLID)
-                plane.paste(label, (patch.left, patch.top), solid)
-        return np.array(list(landscapes.LABELS.values()), np.uint8)[np.asarray(plane)]
+                solid.paste(255, (patch.left, patch.top), patch.image.getchannel("A").point(_SOLID))
+            found.append(Segment(obj.name, np.asarray(solid), True, landscapes.LABELS[label_of(obj)]))
+        return tuple(found)
 
 
 def _noun(obj: Object) -> str:

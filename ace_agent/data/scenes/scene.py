@@ -59,8 +59,8 @@ class Scene:
         background: what lies behind.
         objects: what stands in it, in the order they were added.
         lettering: words over it.
-        filter: a name of `operators.FILTERS` applied last; "" for none.
-        adjust: names of `operators.ADJUSTMENTS`, in order, applied before the filter.
+        filter: a name of `filters.FILTERS` applied last; "" for none.
+        adjust: names of `filters.ADJUSTMENTS`, in order, applied before the filter.
     """
 
     background: Background

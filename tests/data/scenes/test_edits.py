@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from ace_agent.data.errors import Unfit
-from ace_agent.data.scenes import edits, masks
+from ace_agent.data.scenes import edits
 from ace_agent.data.scenes.captions import the
 from ace_agent.data.scenes.scene import Background, Lettering, Scene
 from ace_agent.data.scenes.tasks.references import dressed_as
 from ace_agent.data.scenes.world import World
 from ace_agent.images import operators
+from ace_agent.images.annotated_image import segmentation
+from ace_agent.images.compositing import changed_mask
 from ace_agent.references.objects import Object
 from tests.data.conftest import sampler
 
@@ -25,7 +27,7 @@ def test_what_is_removed_reveals_the_true_background(world: World) -> None:
     change = edits.remove(make, scene)
     assert change.after.objects == ()
     bare = make.renderer.background(MEADOW)
-    assert np.array_equal(make.render(change.after).image, bare)
+    assert np.array_equal(make.render(change.after).pixels, bare)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -35,7 +37,7 @@ def test_a_recoloured_thing_visibly_changes_and_nothing_else_does(world: World, 
     change = edits.recolor(make, scene)
     before, after = make.render(scene), make.render(change.after)
     shape = before.mask(scene.objects[0]) > 0
-    apart = np.abs(before.image.astype(int) - after.image).max(-1)
+    apart = np.abs(before.pixels.astype(int) - after.pixels).max(-1)
     assert apart[~shape].max() == 0
     assert apart[before.mask(scene.objects[0]) > 200].mean() > 20
     assert change.after.objects[0].color in change.slots["color"]
@@ -76,7 +78,7 @@ def test_a_sunset_keeps_things_and_land_in_place(world: World) -> None:
     before, after = make.render(scene), make.render(change.after)
     assert before.placements == after.placements
     assert np.array_equal(before.depth, after.depth)
-    assert np.array_equal(before.labels, after.labels)
+    assert np.array_equal(segmentation(before), segmentation(after))
 
 
 def test_words_come_and_go_without_a_trace(world: World) -> None:
@@ -84,8 +86,8 @@ def test_words_come_and_go_without_a_trace(world: World) -> None:
     scene = Scene(MEADOW, (Object("cow", y=0.9),))
     written = replace(scene, lettering=Lettering("HELLO", "red", "top"))
     change = edits.unwrite(make, written)
-    assert np.array_equal(make.render(change.after).image, make.render(scene).image)
-    region = masks.difference(make.render(written).image, make.render(scene).image)
+    assert np.array_equal(make.render(change.after).pixels, make.render(scene).pixels)
+    region = changed_mask(make.render(written).pixels, make.render(scene).pixels)
     assert (region[64:] == 0).all()
     assert (region[:40] > 0).mean() > 0.05
 

@@ -10,12 +10,12 @@ from PIL import Image
 
 from ace_agent.data.errors import UnknownTask
 from ace_agent.data.sample import Sample, Split, TrainingTurn
-from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.edits.surroundings import change_place
 from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.data.scenes.scene_sampler import split_of
 from ace_agent.data.scenes.tasks.table import FAMILY_OF, GENERATORS
 from ace_agent.data.scenes.world import CHAINS, TASK_WEIGHTS, World
+from ace_agent.images.compositing import changed_mask
 from ace_agent.plan import tasks
 from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, NOUNS
@@ -90,7 +90,7 @@ def test_base_region_and_masks_agree(world: World, task: str) -> None:
             continue
         assert turn.base == 0
         base = turn.frames[0]
-        differs = masks.difference(base.image, turn.target)
+        differs = changed_mask(base.image, turn.target)
         assert turn.region is not None
         assert np.array_equal(turn.region, differs)
         assert (differs > 0).mean() >= 0.003
@@ -176,7 +176,7 @@ def test_equal_keys_are_equal_pixels(world: World) -> None:
         assert place.key == "horse|noto"
         side = picture.size
         box = (place.x * side, place.y * side, (place.x + place.w) * side, (place.y + place.h) * side)
-        crop = Image.fromarray(picture.image).resize((40, 40), Image.Resampling.BILINEAR, box=box)
+        crop = Image.fromarray(picture.pixels).resize((40, 40), Image.Resampling.BILINEAR, box=box)
         crops.append(np.asarray(crop)[:34, :: -1 if place.flip else 1].astype(int))  # above the shadow
     assert np.abs(crops[0] - crops[1]).mean() < 9
     assert np.abs(crops[0] - crops[1][:, ::-1]).mean() > 20

@@ -13,7 +13,7 @@ from ace_agent.data.scenes.edits.motion import flip
 from ace_agent.data.scenes.edits.surroundings import change_time, change_weather
 from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
-from ace_agent.images import operators
+from ace_agent.images import filters
 from ace_agent.references.grammar import countable, plural
 from ace_agent.references.vocabulary import STYLES
 
@@ -31,7 +31,7 @@ STYLE_PHRASES: dict[str, tuple[str, ...]] = {
     "comic": ("a comic", "a comic book drawing"),
     "negative": ("a negative", "a photo negative"),
 }
-_FILTERS = [name for name in operators.FILTERS if name in STYLE_PHRASES]
+_FILTERS = [name for name in filters.FILTERS if name in STYLE_PHRASES]
 
 
 def change_style(sampler: SceneSampler, scene: Scene) -> Change:

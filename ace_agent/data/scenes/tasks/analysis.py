@@ -3,129 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
-from PIL import Image, ImageDraw
-
+from ace_agent.data import masks
 from ace_agent.data.errors import Unfit
+from ace_agent.data.flaws import FLAWS
 from ace_agent.data.sample import TrainingTurn
-from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import caption, facts
 from ace_agent.data.scenes.edits import figure_scene
 from ace_agent.data.scenes.render import RenderedScene
 from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.images import operators
+from ace_agent.images.annotated_image import ANALYSES
+from ace_agent.images.compositing import changed_mask, composite
 from ace_agent.images.types import Pixels
-from ace_agent.references import people
 from ace_agent.references.types import Frame
-
-
-def segment(picture: RenderedScene) -> Pixels:
-    return picture.labels
-
-
-def depth(picture: RenderedScene) -> Pixels:
-    return operators.to_rgb(picture.depth)
-
-
-def _shapes(picture: RenderedScene) -> list[Pixels]:
-    shapes = [mask for _, mask in picture.shown()]
-    if not shapes:
-        raise Unfit("no shapes to draw")
-    return shapes
-
-
-def contour(picture: RenderedScene) -> Pixels:
-    return operators.outline(_shapes(picture))
-
-
-def scribble(picture: RenderedScene) -> Pixels:
-    return operators.scribble(_shapes(picture))
-
-
-def pose(picture: RenderedScene) -> Pixels:
-    """The skeletons of the drawn figures, coloured as OpenPose does, on black."""
-    side = 2 * picture.size
-    canvas = Image.new("RGB", (side, side))
-    pen = ImageDraw.Draw(canvas)
-    figures = [obj for obj in picture.scene.objects if obj.person and not obj.person.bust]
-    if not figures:
-        raise Unfit("nobody to pose")
-    for obj in figures:
-        assert obj.person is not None
-        left, top, right, bottom = people.box(obj.person)
-        x0, y0, x1, y1 = picture.body_box(obj)
-        scale_x, scale_y = 2 * (x1 - x0) / (right - left), 2 * (y1 - y0) / (bottom - top)
-        points = {}
-        for joint, (x, y) in people.joints(obj.person).items():
-            across = (x - left) * scale_x
-            points[joint] = (2 * x1 - across if obj.flip else 2 * x0 + across, 2 * y0 + (y - top) * scale_y)
-        width = max(3, round(0.028 * side))
-        for (a, b), color in zip(people.BONES, people.BONE_COLORS, strict=True):
-            pen.line([points[a], points[b]], fill=color, width=width)
-        r = 0.018 * side
-        for x, y in points.values():
-            pen.ellipse((x - r, y - r, x + r, y + r), fill=(255, 255, 255))
-    return np.asarray(canvas.reduce(2))
-
-
-def _of_pixels(operator: Callable[[Pixels], Pixels]) -> Callable[[RenderedScene], Pixels]:
-    return lambda picture: operator(picture.image)
-
-
-CONTROLS: dict[str, Callable[[RenderedScene], Pixels]] = {
-    "segment": segment,
-    "depth": depth,
-    "pose": pose,
-    "edge": _of_pixels(operators.edges),
-    "contour": contour,
-    "scribble": scribble,
-    "doodle": _of_pixels(operators.doodle),
-    "grayscale": _of_pixels(operators.grayscale),
-}
-"""What an analysis draws of a picture."""
 
 _MOSAIC_BLOCK = 8
 """Pixels a side; one size, because no wording names any."""
 _BLUR = 2.1
 """Radius in pixels of a blur that is asked for, likewise."""
-
-
-@dataclass(frozen=True)
-class Flaw:
-    """One way to spoil a picture: words, and what makes it; ``asked`` is what a request for it makes, where spoiling
-    leaves something to chance that no wording names."""
-
-    words: tuple[str, ...]
-    spoil: Callable[[SceneSampler, RenderedScene], Pixels]
-    asked: Callable[[RenderedScene], Pixels] | None = None
-
-
-FLAWS: dict[str, Flaw] = {
-    "blur": Flaw(
-        ("blur",),
-        lambda sampler, picture: operators.blur(picture.image, sampler.rng.uniform(1.6, 2.6)),
-        lambda picture: operators.blur(picture.image, _BLUR),
-    ),
-    "noise": Flaw(
-        ("noise", "grain"),
-        lambda sampler, picture: operators.noise(picture.image, sampler.rng.getrandbits(32), 26),
-    ),
-    "low resolution": Flaw(
-        ("low resolution",), lambda sampler, picture: operators.lower_resolution(picture.image, 4)
-    ),
-    "darkness": Flaw(("darkness",), lambda sampler, picture: operators.darken(picture.image)),
-    "haze": Flaw(("haze", "mist"), lambda sampler, picture: operators.haze(picture.image, picture.depth)),
-    "rain": Flaw(
-        ("rain", "rain streaks"),
-        lambda sampler, picture: operators.fallen(picture.image, "rain", sampler.rng.getrandbits(16)),
-    ),
-    "snow": Flaw(
-        ("snowflakes",),
-        lambda sampler, picture: operators.fallen(picture.image, "snow", sampler.rng.getrandbits(16)),
-    ),
-}
 
 
 def _source(sampler: SceneSampler, task: str, *, landless: bool = False) -> RenderedScene:
@@ -144,19 +41,23 @@ def analyse(task: str) -> Callable[[SceneSampler], TrainingTurn]:
         picture = _source(sampler, task)
         kind, slots, exact = task, {}, True
         if task == "mosaic":
-            answer = operators.mosaic(picture.image, _MOSAIC_BLOCK)
+            answer = operators.mosaic(picture.pixels, _MOSAIC_BLOCK)
         elif task == "degrade":
             name = sampler.pick(list(FLAWS))
-            exact = name in ("blur", "low resolution", "darkness", "haze")
             flaw = FLAWS[name]
-            answer = flaw.asked(picture) if flaw.asked else flaw.spoil(sampler, picture)
+            exact = flaw.exact
+            answer = (
+                operators.blur(picture.pixels, _BLUR)
+                if name == "blur"
+                else flaw.degrade(picture, sampler.rng, 1.0)
+            )
             if name == "low resolution" and sampler.chance(0.6):
                 exact = False
             else:
                 kind, slots = "degrade_kind", {"flaw": sampler.pick(flaw.words)}
         else:
-            answer = CONTROLS[task](picture)
-        return finish(sampler, task, kind, slots, picture, picture.image, answer, exact=exact)
+            answer = ANALYSES[task](picture)
+        return finish(sampler, task, kind, slots, picture, picture.pixels, answer, exact=exact)
 
     return generate
 
@@ -176,8 +77,8 @@ def finish(
     mask = None
     if sampler.chance(0.15):
         mask = masks.anywhere(sampler.rng, picture.size)
-        answer = masks.composite(mask, answer, shown)
-    region = masks.difference(shown, answer)
+        answer = composite(mask, answer, shown)
+    region = changed_mask(shown, answer)
     if (region > 0).mean() < 0.003:
         raise Unfit("nothing to see")
     return TrainingTurn(
@@ -214,16 +115,16 @@ def invert(task: str) -> Callable[[SceneSampler], TrainingTurn]:
 
     def generate(sampler: SceneSampler) -> TrainingTurn:
         picture = _source(sampler, INVERSES[task], landless=INVERSES[task] in _LANDLESS)
-        control = CONTROLS[INVERSES[task]](picture)
+        control = ANALYSES[INVERSES[task]](picture)
         slots = {"caption": caption(sampler.rng, picture.scene)}
-        return finish(sampler, task, task, slots, picture, control, picture.image, exact=False)
+        return finish(sampler, task, task, slots, picture, control, picture.pixels, exact=False)
 
     return generate
 
 
 def demosaic(sampler: SceneSampler) -> TrainingTurn:
     picture = _source(sampler, "mosaic")
-    spoilt = operators.mosaic(picture.image, sampler.pick((4, 6, 8)))
+    spoilt = operators.mosaic(picture.pixels, sampler.pick((4, 6, 8)))
     return _repair(sampler, "demosaic", {}, picture, spoilt)
 
 
@@ -231,7 +132,7 @@ def restore(sampler: SceneSampler) -> TrainingTurn:
     picture = _source(sampler, "restore")
     name = sampler.pick(list(FLAWS))
     slots = {"flaw": sampler.pick(FLAWS[name].words)}
-    return _repair(sampler, "restore", slots, picture, FLAWS[name].spoil(sampler, picture))
+    return _repair(sampler, "restore", slots, picture, FLAWS[name].degrade(picture, sampler.rng, 1.0))
 
 
 def _repair(
@@ -240,15 +141,15 @@ def _repair(
     mask = None
     if sampler.chance(0.25):
         mask = masks.anywhere(sampler.rng, picture.size)
-        spoilt = masks.composite(mask, spoilt, picture.image)
-    region = masks.difference(spoilt, picture.image)
+        spoilt = composite(mask, spoilt, picture.pixels)
+    region = changed_mask(spoilt, picture.pixels)
     if (region > 0).mean() < 0.003:
         raise Unfit("nothing to repair")
     return TrainingTurn(
         task=task,
         instruction=sampler.say(task, slots, masked=mask is not None and sampler.chance(0.7)),
         frames=(Frame(spoilt, mask, picture.placements),),
-        target=picture.image,
+        target=picture.pixels,
         base=0,
         region=region,
         placements=picture.placements,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ace_agent.data import masks
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import TrainingTurn
-from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import facts
 from ace_agent.data.scenes.edits import EDITS, Change
 from ace_agent.data.scenes.render import RenderedScene
 from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
+from ace_agent.images.compositing import changed_mask, composite
 from ace_agent.references.types import Frame
 
 _MASKED = 0.2  # share of local edits that come with a mask
@@ -58,11 +59,11 @@ def edit_turn(
         Unfit: the edit changes nothing that can be seen.
     """
     after = sampler.render(change.after)
-    target, mask = after.image, None
+    target, mask = after.pixels, None
     if partly and sampler.chance(masked):
         mask = masks.anywhere(sampler.rng, after.size)
-        target = masks.composite(mask, target, before.image)
-    region = masks.difference(before.image, target)
+        target = composite(mask, target, before.pixels)
+    region = changed_mask(before.pixels, target)
     if (region > 0).mean() < _LEAST:
         raise Unfit("a no-op")
     if change.local and sampler.chance(masked):
@@ -70,7 +71,7 @@ def edit_turn(
     return TrainingTurn(
         task=change.task,
         instruction=sampler.say(change.kind, change.slots, masked=mask is not None and sampler.chance(0.5)),
-        frames=(Frame(before.image, mask, before.placements),),
+        frames=(Frame(before.pixels, mask, before.placements),),
         target=target,
         base=0,
         region=region,

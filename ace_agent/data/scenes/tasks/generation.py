@@ -38,7 +38,7 @@ def picture_turn(sampler: SceneSampler, scene: Scene, words: str) -> TrainingTur
         task="text_to_image",
         instruction=sampler.say("text_to_image", {"caption": words}),
         frames=(),
-        target=picture.image,
+        target=picture.pixels,
         base=None,
         region=None,
         placements=picture.placements,

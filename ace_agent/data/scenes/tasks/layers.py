@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from ace_agent.data.sample import TrainingTurn
-from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import facts, the
 from ace_agent.data.scenes.render import RenderedScene
 from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.data.scenes.scene_sampler import SceneSampler
+from ace_agent.images.compositing import changed_mask
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame
 
@@ -21,7 +21,7 @@ WHITE = Background("plain", ("white",))
 def on_white(picture: RenderedScene, alpha: Pixels) -> Pixels:
     """What ``alpha`` covers of a picture, on white."""
     share = alpha[..., None].astype(np.float32) / 255
-    return (picture.image * share + 255 * (1 - share)).round().astype(np.uint8)
+    return (picture.pixels * share + 255 * (1 - share)).round().astype(np.uint8)
 
 
 def extract_foreground(sampler: SceneSampler) -> TrainingTurn:
@@ -41,10 +41,10 @@ def extract_foreground(sampler: SceneSampler) -> TrainingTurn:
     return TrainingTurn(
         task="extract_foreground",
         instruction=sampler.say("extract_foreground", {"the": words}),
-        frames=(Frame(picture.image, None, picture.placements),),
+        frames=(Frame(picture.pixels, None, picture.placements),),
         target=target,
         base=0,
-        region=masks.difference(picture.image, target),
+        region=changed_mask(picture.pixels, target),
         placements=tuple(p for p in picture.placements if p.key.split("@")[-1] in keys),
         judge=facts(replace(picture.scene, objects=kept, background=WHITE), exact=True),
     )
@@ -57,10 +57,10 @@ def extract_background(sampler: SceneSampler) -> TrainingTurn:
     return TrainingTurn(
         task="extract_background",
         instruction=sampler.say("extract_background"),
-        frames=(Frame(picture.image, None, picture.placements),),
-        target=empty.image,
+        frames=(Frame(picture.pixels, None, picture.placements),),
+        target=empty.pixels,
         base=0,
-        region=masks.difference(picture.image, empty.image),
+        region=changed_mask(picture.pixels, empty.pixels),
         placements=(),
         judge=facts(empty.scene, exact=True),
     )
@@ -78,10 +78,10 @@ def fuse_layers(sampler: SceneSampler) -> TrainingTurn:
     return TrainingTurn(
         task="fuse_layers",
         instruction=sampler.say("fuse_layers"),
-        frames=(Frame(below.image, None, below.placements), Frame(above.image, None, above.placements)),
-        target=whole.image,
+        frames=(Frame(below.pixels, None, below.placements), Frame(above.pixels, None, above.placements)),
+        target=whole.pixels,
         base=0,
-        region=masks.difference(below.image, whole.image),
+        region=changed_mask(below.pixels, whole.pixels),
         placements=whole.placements,
         judge=facts(scene, exact=True),
     )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ace_agent.data import masks
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import TrainingTurn
-from ace_agent.data.scenes import captions, masks
+from ace_agent.data.scenes import captions
 from ace_agent.data.scenes.captions import caption, facts, is_plural
 from ace_agent.data.scenes.edits import STYLE_PHRASES, figure_scene, portrait, restyled
 from ace_agent.data.scenes.render import RenderedScene
 from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
-from ace_agent.data.scenes.tasks.analysis import CONTROLS
 from ace_agent.data.scenes.tasks.generation import picture_turn
 from ace_agent.data.scenes.tasks.layers import WHITE
+from ace_agent.images.annotated_image import ANALYSES
+from ace_agent.images.compositing import changed_mask
 from ace_agent.images.types import Pixels
 from ace_agent.references import people
 from ace_agent.references.grammar import article
@@ -24,7 +26,7 @@ from ace_agent.references.vocabulary import STYLES
 
 
 def _frame(picture: RenderedScene) -> Frame:
-    return Frame(picture.image, None, picture.placements)
+    return Frame(picture.pixels, None, picture.placements)
 
 
 def subject_reference(sampler: SceneSampler) -> TrainingTurn:
@@ -40,7 +42,7 @@ def subject_reference(sampler: SceneSampler) -> TrainingTurn:
         task="subject_reference",
         instruction=text,
         frames=frames,
-        target=picture.image,
+        target=picture.pixels,
         base=None,
         region=None,
         placements=picture.placements,
@@ -106,7 +108,7 @@ def face_reference(sampler: SceneSampler) -> TrainingTurn:
         task="face_reference",
         instruction=text,
         frames=(_frame(before),),
-        target=picture.image,
+        target=picture.pixels,
         base=None,
         region=None,
         placements=picture.placements,
@@ -166,15 +168,15 @@ def face_swap(sampler: SceneSampler) -> TrainingTurn:
 def _pair_turn(
     sampler: SceneSampler, task: str, before: RenderedScene, other: RenderedScene, after: RenderedScene
 ) -> TrainingTurn:
-    region = masks.difference(before.image, after.image)
+    region = changed_mask(before.pixels, after.pixels)
     if (region > 0).mean() < 0.003:
         raise Unfit("a no-op")
     mask = masks.around(sampler.rng, region) if sampler.chance(0.2) else None
     return TrainingTurn(
         task=task,
         instruction=sampler.say(task, masked=mask is not None and sampler.chance(0.5)),
-        frames=(Frame(before.image, mask, before.placements), _frame(other)),
-        target=after.image,
+        frames=(Frame(before.pixels, mask, before.placements), _frame(other)),
+        target=after.pixels,
         base=0,
         region=region,
         placements=after.placements,
@@ -222,14 +224,14 @@ def _plain_things(sampler: SceneSampler) -> Scene:
 def _pair_turn_global(
     sampler: SceneSampler, before: RenderedScene, example: RenderedScene, after: RenderedScene
 ) -> TrainingTurn:
-    region = masks.difference(before.image, after.image)
+    region = changed_mask(before.pixels, after.pixels)
     if (region > 0).mean() < 0.003:
         raise Unfit("a no-op")
     return TrainingTurn(
         task="style_reference",
         instruction=sampler.say("style_reference"),
         frames=(_frame(before), _frame(example)),
-        target=after.image,
+        target=after.pixels,
         base=0,
         region=region,
         placements=after.placements,
@@ -258,7 +260,7 @@ def multi_control(sampler: SceneSampler) -> TrainingTurn:
     first, second = sampler.rng.sample(kinds, 2)
     if posed:
         first = "pose"
-    maps: list[Pixels] = [CONTROLS[kind](picture) for kind in (first, second)]
+    maps: list[Pixels] = [ANALYSES[kind](picture) for kind in (first, second)]
     slots = {
         "kind": _KIND_WORDS[first],
         "kind1": _KIND_WORDS[second],
@@ -268,7 +270,7 @@ def multi_control(sampler: SceneSampler) -> TrainingTurn:
         task="multi_control",
         instruction=sampler.say("multi_control", slots),
         frames=tuple(Frame(control, None, picture.placements) for control in maps),
-        target=picture.image,
+        target=picture.pixels,
         base=None,
         region=None,
         placements=picture.placements,

@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from ace_agent.data import masks
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import TrainingTurn
-from ace_agent.data.scenes import masks
 from ace_agent.data.scenes.captions import caption, facts
 from ace_agent.data.scenes.render import RenderedScene
 from ace_agent.data.scenes.scene_sampler import SceneSampler
+from ace_agent.images.compositing import blank_out, changed_mask
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame, Placement
-
-_BLANK = 128  # what stands where a picture is to be repainted
 
 
 def inpaint(sampler: SceneSampler) -> TrainingTurn:
@@ -55,14 +54,14 @@ def outpaint(sampler: SceneSampler) -> TrainingTurn:
 def _repaint(
     sampler: SceneSampler, task: str, kind: str, slots: dict[str, str], picture: RenderedScene, mask: Pixels
 ) -> TrainingTurn:
-    holed = masks.composite(mask, np.full_like(picture.image, _BLANK), picture.image)
+    holed = blank_out(picture.pixels, mask)
     return TrainingTurn(
         task=task,
         instruction=sampler.say(kind, slots),
         frames=(Frame(holed, mask, visible(picture.placements, mask)),),
-        target=picture.image,
+        target=picture.pixels,
         base=0,
-        region=masks.difference(holed, picture.image),
+        region=changed_mask(holed, picture.pixels),
         placements=picture.placements,
         judge=facts(picture.scene, exact=False),
     )

@@ -1,4 +1,4 @@
-"""Masks as a person draws them, and what truly changed."""
+"""Masks as people draw them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,6 @@ from PIL import Image, ImageDraw
 from ace_agent.data.errors import Unfit
 from ace_agent.images import rank_filters
 from ace_agent.images.types import Pixels
-
-CHANGED = 6
-"""A pixel whose strongest channel moves by more grey levels than this has changed."""
-
-
-def difference(before: Pixels, after: Pixels) -> Pixels:
-    """Where two uint8 [H, W, 3] pictures differ, uint8 [H, W] of 0 and 255."""
-    apart = np.maximum(before, after) - np.minimum(before, after)
-    # Twenty times as fast as a maximum over an axis of three.
-    strongest = np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
-    return np.where(strongest > CHANGED, np.uint8(255), np.uint8(0))
 
 
 def around(rng: random.Random, region: Pixels) -> Pixels:
@@ -59,7 +48,7 @@ def _brush(region: Pixels) -> Pixels:
 
 
 def anywhere(rng: random.Random, size: int) -> Pixels:
-    """A box or an oval somewhere in the picture, a quarter to half of it wide, uint8 [H, W]."""
+    """A box or an oval somewhere in a square image, a third to two thirds of it wide, uint8 [size, size]."""
     mask = Image.new("L", (size, size))
     w, h = (rng.uniform(0.35, 0.65) * size for _ in range(2))
     x, y = rng.uniform(0, size - w), rng.uniform(0, size - h)
@@ -69,6 +58,25 @@ def anywhere(rng: random.Random, size: int) -> Pixels:
     return np.asarray(mask)
 
 
-def composite(mask: Pixels, inside: Pixels, outside: Pixels) -> Pixels:
-    """``inside`` where ``mask`` is 255, else ``outside``; all uint8 [H, W, ...]."""
-    return np.where(mask[..., None] > 127, inside, outside)
+def hole(rng: random.Random, width: int, height: int) -> Pixels:
+    """A box, an oval or a few strokes of a brush somewhere in an image of any shape, uint8 [H, W]."""
+    if rng.random() < 0.6:
+        square = anywhere(rng, 256)
+        return np.asarray(Image.fromarray(square).resize((width, height), Image.Resampling.NEAREST))
+    return _strokes(rng, width, height)
+
+
+def _strokes(rng: random.Random, width: int, height: int) -> Pixels:
+    mask = Image.new("L", (width, height))
+    pen = ImageDraw.Draw(mask)
+    short = min(width, height)
+    for _ in range(rng.randint(1, 3)):
+        thick = round(rng.uniform(0.08, 0.2) * short)
+        x, y = rng.uniform(0.15, 0.85) * width, rng.uniform(0.15, 0.85) * height
+        for _ in range(rng.randint(2, 5)):
+            to_x = min(max(x + rng.uniform(-0.3, 0.3) * width, 0), width)
+            to_y = min(max(y + rng.uniform(-0.3, 0.3) * height, 0), height)
+            pen.line((x, y, to_x, to_y), fill=255, width=thick)
+            pen.ellipse((to_x - thick / 2, to_y - thick / 2, to_x + thick / 2, to_y + thick / 2), fill=255)
+            x, y = to_x, to_y
+    return np.asarray(mask)

@@ -12,6 +12,7 @@ import transformers as hf
 
 from ace_agent.data.pairs_from_images import annotators
 from ace_agent.data.pairs_from_images.annotators import Models, available, has_weights
+from ace_agent.images.annotated_image import AnnotatedImage, MissingAnnotation
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
 
@@ -102,13 +103,16 @@ def test_poses_of_the_people_that_are_found(tmp_path: Path, monkeypatch: pytest.
     processor = hf.VitPoseImageProcessor(size={"height": 64, "width": 48})
     poser = saved(tmp_path / "pose", hf.VitPoseForPoseEstimation(posing), processor)
     models = Models({"detect": finder, "pose": poser})
-    assert models.pose(IMAGE) is None  # an untrained model finds nobody
+    with pytest.raises(MissingAnnotation, match="nobody"):  # an untrained model finds nobody
+        models.bodies(IMAGE)
     box = {"xmin": 10, "ymin": 5, "xmax": 80, "ymax": 90}
     people = [{"label": "person", "box": box}, {"label": "dog", "box": box}]
     monkeypatch.setitem(models.__dict__, "_detector", _Answers(people, None))
     monkeypatch.setattr(annotators, "_JOINT", -1.0)  # every joint, however unsure
-    pose = models.pose(IMAGE)
-    assert pose is not None and pose.shape == IMAGE.shape and (pose > 0).any()
+    (body,) = models.bodies(IMAGE)
+    assert {"neck", "head", "left knee"} <= set(body)
+    pose = AnnotatedImage(IMAGE, models).pose
+    assert pose.shape == IMAGE.shape and (pose > 0).any()
 
 
 def test_captions(tmp_path: Path) -> None:
