@@ -242,6 +242,12 @@ class Agent(Dialogue):
             notes = _differences(recipe, pipeline)
             image = make(pipeline, call, tick).images[variation - 1]
         differing = differing_pixels(image, wanted)
+        if recipe["size"] != list(image.size):
+            width, height = recipe["size"]
+            notes.append(
+                f"the recipe says {width} x {height}, the picture came out {image.width} x {image.height}"
+            )
+            differing = image.width * image.height
         return Rerun(differing == 0, differing, image, recipe, tuple(notes))
 
     @plainly

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import string
 import time
@@ -15,6 +16,7 @@ from ace_agent.agent import Agent
 from ace_agent.engines.presets import MINI
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import AceError, InputError, PlanError
+from ace_agent.execution.inputs import file_name
 from ace_agent.execution.task_runner import Pipeline
 from ace_agent.images.files import write_png
 from ace_agent.plan import Plan, check
@@ -180,8 +182,10 @@ def _one(job: _Job) -> FileReport:
             return FileReport(job.file, "done", notes, _strings(job.outputs), time.perf_counter() - start)
         except (InputError, PlanError) as error:
             return FileReport(job.file, "failed", str(error), (), time.perf_counter() - start)
-        except (AceError, OSError, RuntimeError) as error:
-            message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        except Exception as error:  # whatever one file does to a model, the others are still to come
+            expected = isinstance(error, (AceError, OSError, RuntimeError))
+            line = str(error).partition("\n")[0]
+            message = line if line and expected else f"{type(error).__name__}: {line}".rstrip(": ")
     tries = f" ({job.retries + 1} tries)" if job.retries else ""
     return FileReport(job.file, "failed", message + tries, (), time.perf_counter() - start)
 
@@ -192,7 +196,7 @@ def _results(job: _Job, again: bool) -> tuple[list[bytes], str]:
     key = job.load.__qualname__ if job.load is not None else (job.model, job.runtime)
     if key not in _PIPELINES and job.load is not None:
         _PIPELINES[key] = job.load()
-    mark = hashlib.sha256(f"{job.file}\0{job.plan.to_json()}".encode()).hexdigest()[:10]
+    mark = hashlib.sha256(os.fsencode(job.file) + f"\0{job.plan.to_json()}".encode()).hexdigest()[:10]
     stem = re.sub(r"[^A-Za-z0-9]+", "-", job.file.stem).strip("-")[:40] or "picture"
     name = f"{stem}-{mark}"
     memory = job.memory / name if job.apart else job.memory
@@ -207,7 +211,9 @@ def _results(job: _Job, again: bool) -> tuple[list[bytes], str]:
         else:
             if agent.turns():
                 agent.undo(len(agent.turns()))
-            turn = agent.run(job.plan, [job.file], request=job.file.name, folder=job.folder, allow=job.allow)
+            turn = agent.run(
+                job.plan, [job.file], request=file_name(job.file), folder=job.folder, allow=job.allow
+            )
         _PIPELINES[key] = agent.pipeline
         return [picture.png(job.metadata) for picture in turn.images], "; ".join(turn.notes)
     finally:

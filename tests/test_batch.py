@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,35 @@ def test_each_file_is_done_or_says_why(files: list[Path], tmp_path: Path) -> Non
         assert image.size == (40, 30)
         image.load()
         assert "ace-recipe" in image.info
+
+
+class OutOfMemory(TinyPipeline):
+    """Runs out of memory at every picture but the last one."""
+
+    def __call__(self, prompt: str, *arguments: object, **options: object) -> TinyOutput:
+        if len(self.calls) == 0:
+            self.calls.append({})
+            raise MemoryError
+        return super().__call__(prompt, *arguments, **options)  # type: ignore[arg-type]
+
+
+def test_no_failure_of_one_file_ends_the_run(files: list[Path], tmp_path: Path) -> None:
+    """A MemoryError at one file left the others undone."""
+    reports = map_plan(PLAN, files[1:], tmp_path / "out", load=OutOfMemory, retries=0)
+    assert [report.status for report in reports] == ["failed", "done", "done"]
+    assert reports[0].message == "MemoryError"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file name is Unicode")
+def test_a_file_name_that_is_not_utf_8_is_one_like_any_other(files: list[Path], tmp_path: Path) -> None:
+    """It could not be stored, and the exception that no one expected ended the whole run."""
+    odd = files[1].with_name(os.fsdecode(b"caf\xe9.jpg"))
+    files[1].rename(odd)
+    reports = map_plan(PLAN, [odd, files[2]], tmp_path / "out", load=TinyPipeline)
+    assert [report.status for report in reports] == ["done", "done"]
+    assert (tmp_path / "out" / os.fsdecode(b"caf\xe9.png")).exists()
+    agent = Agent(tmp_path / "agent", planner="rules", pipeline=TinyPipeline())
+    assert agent.say("make it night", [odd]).attached[0].source == "caf\N{REPLACEMENT CHARACTER}.jpg"
 
 
 def test_a_result_does_not_depend_on_the_others(files: list[Path], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from ace_agent.cli.command_table import COMMANDS, REQUEST, is_installed, load
 from ace_agent.cli.failures import explain, fail
+from ace_agent.cli.ui.plain_text import accept_any_character, say
 
 INTERRUPTED = 130
 
@@ -98,15 +100,18 @@ class AceGroup(click.Group):
         """Run, and turn every failure into one line and an exit status (1, usage 2, Ctrl-C 130)."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        accept_any_character()
         try:
             status = super().main(args, prog_name or "ace", complete_var, standalone_mode=False, **extra)
         except click.UsageError as error:
-            error.show()
+            text = io.StringIO()
+            error.show(text)
+            say(text.getvalue().rstrip("\n"), err=True)
             sys.exit(error.exit_code)
         except click.ClickException as error:
             fail(error.format_message())
         except (click.Abort, KeyboardInterrupt):
-            click.echo("ace: stopped", err=True)
+            say("ace: stopped", err=True)
             sys.exit(INTERRUPTED)
         except Exception as error:
             explain(error)

@@ -13,6 +13,7 @@ import pty
 import re
 import select
 import shlex
+import signal
 import struct
 import subprocess
 import sys
@@ -97,6 +98,10 @@ class Terminal:
 
     def type(self, line: str) -> None:
         os.write(self._end, f"{line}\n".encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
 
     def finish(self) -> int:
         self.read(to_the_end=True)

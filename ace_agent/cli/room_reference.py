@@ -122,10 +122,8 @@ def imports() -> dict[str, set[str]]:
 
 def signature(node: ast.FunctionDef) -> str:
     """`def name(...) -> Type: ...` over as many lines as it needs."""
-    bare = ast.FunctionDef(
-        node.name, node.args, [ast.Expr(ast.Constant(...))], [], node.returns, type_params=[]
-    )
-    text = " ".join(ast.unparse(ast.fix_missing_locations(bare)).split())
+    node.body, node.decorator_list = [ast.Expr(ast.Constant(...))], []
+    text = " ".join(ast.unparse(ast.fix_missing_locations(node)).split())
     whole = re.sub(r"(?<!,) ", "\0", text)  # lines break after commas alone
     lines = textwrap.wrap(
         whole, WIDTH, initial_indent="    ", subsequent_indent=" " * 8, break_on_hyphens=False
@@ -179,6 +177,7 @@ def sections() -> dict[str, str]:
     ]
     return {
         "rooms": f"```text\n{tree()}```\n",
+        # Not python: ruff formats that in Markdown, to three times the length.
         "interfaces": f"```text\n{interfaces()}```\n",
         "imports": "| room | imports |\n|---|---|\n" + "".join(rows),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -42,7 +43,7 @@ class Inputs:
             self.pictures[name] = read.image
             self.notices += [note for note in read.notices if note not in self.notices]
         self.kinds[name] = kind
-        self.sources[name] = "" if isinstance(source, Image.Image) else Path(source).name
+        self.sources[name] = "" if isinstance(source, Image.Image) else file_name(source)
 
     def new_images(self) -> list[NewImage]:
         """In the order of `pictures`."""
@@ -151,6 +152,11 @@ def looks_like_a_photograph(image: Image.Image) -> bool:
     small = image.convert("RGB").resize((96, 96), Image.Resampling.NEAREST)
     colours = np.unique(np.asarray(small).reshape(-1, 3), axis=0)
     return len(colours) > 0.75 * 96 * 96
+
+
+def file_name(source: str | PathLike[str]) -> str:
+    """The last part of a path, with � for bytes that are not UTF-8, which no database takes."""
+    return os.fsencode(Path(source).name).decode(errors="replace")
 
 
 def _readable(source: Handed) -> Path | Image.Image:

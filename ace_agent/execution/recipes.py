@@ -94,7 +94,8 @@ def call_of(recipe: Mapping[str, Any], picture: Callable[[str], Image.Image]) ->
         )
         variation = int(recipe.get("variation", 1))
         int(recipe["threads"])
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        size = [int(side) for side in recipe["size"]]
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as error:
         raise InputError(f"the recipe is incomplete or damaged: {error}") from None
     sane = (
         call.task in TASKS
@@ -103,6 +104,8 @@ def call_of(recipe: Mapping[str, Any], picture: Callable[[str], Image.Image]) ->
         and 0 <= call.guidance <= 100
         and 0 <= call.seed <= MAX_SEED
         and (call.size is None or all(16 <= side <= 10_000 for side in call.size))
+        and len(size) == 2
+        and all(16 <= side <= 10_000 for side in size)
     )
     if not sane:
         raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 import pytest
+import torch
 
 from ace_agent.cli.failures import explain, fail
 from ace_agent.errors import InputError
@@ -17,6 +18,20 @@ from ace_agent.errors import InputError
         (
             OSError(errno.ENOSPC, "No space left on device", "/x/memory.db"),
             "ace: No space left on device: /x/memory.db (free some space, or choose another folder)",
+        ),
+        (
+            MemoryError(),
+            "ace: there was not enough memory (close other programs, or ask for a smaller picture)",
+        ),
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried"
+            ),
+            "ace: there was not enough memory (close other programs, or ask for a smaller picture)",
+        ),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+            "ace: there was not enough memory (close other programs, or ask for a smaller picture)",
         ),
         (
             ValueError("two\nlines"),

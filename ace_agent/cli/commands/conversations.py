@@ -20,7 +20,7 @@ def command(workspace: Path | None, as_json: bool) -> None:
     from rich.text import Text
 
     from ace_agent.agent import conversations, workspace_folder
-    from ace_agent.cli.ui.console import output, plain, print_json
+    from ace_agent.cli.ui.console import output, print_json
 
     rows = conversations(workspace_folder(workspace))
     if as_json:
@@ -40,5 +40,5 @@ def command(workspace: Path | None, as_json: bool) -> None:
         table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         used = datetime.fromtimestamp(row.used).strftime("%Y-%m-%d %H:%M")
-        table.add_row(Text(plain(row.name), style="bold"), str(row.turns), str(row.images), used)
+        table.add_row(Text(row.name, style="bold"), str(row.turns), str(row.images), used)
     console.print(table)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ace_agent.cli.ui.console import clip, notices, output, print_json
+from ace_agent.cli.ui.console import notices, output, print_json
+from ace_agent.cli.ui.plain_text import clip
 
 if TYPE_CHECKING:
     from ace_agent.data.pairs_from_images.run import Progress, Run

@@ -11,28 +11,30 @@ import click
 from ace_agent.cli.ui import options
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from ace_agent.agent import Turn
 
 
-def history_table(turns: Sequence[Turn], path: frozenset[int]) -> Table:
-    """One row a turn. `path` holds the ids of the turns that lead to the tip."""
+def history_table(turns: Sequence[Turn], path: frozenset[int], console: Console) -> Table:
+    """One row a turn, marked ● on the way to the tip, whose ids `path` holds, and ○ elsewhere."""
     from rich.table import Table
     from rich.text import Text
 
-    from ace_agent.cli.ui.console import plain
+    from ace_agent.cli.ui.console import can_encode
 
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", style="dim", no_wrap=True)
     table.add_column(overflow="fold", ratio=1)
     table.add_column(style="bold cyan", overflow="fold")
+    marks = "●○" if can_encode(console, "●○") else "*-"
     numbers = {turn.id: turn.number for turn in turns}
     previous: int | None = None
     for turn in turns:
-        mark = "●" if turn.id in path else "○"
-        request = Text(plain(turn.request), style="" if turn.id in path else "dim")
+        mark = marks[0] if turn.id in path else marks[1]
+        request = Text(turn.request, style="" if turn.id in path else "dim")
         if turn.parent != previous and turn.parent in numbers:
             request.append(f"  after {numbers[turn.parent]}", style="dim italic")
         if turn.status != "done":
@@ -66,4 +68,4 @@ def command(
         return
     console = output()
     console.print(agent.conversation, style="bold")
-    console.print(history_table(turns, frozenset(turn.id for turn in path)))
+    console.print(history_table(turns, frozenset(turn.id for turn in path), console))

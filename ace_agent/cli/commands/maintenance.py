@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ace_agent.cli.ui import options
+from ace_agent.cli.ui.plain_text import plain, say
 
 if TYPE_CHECKING:
     from ace_memory import Store
@@ -59,7 +60,7 @@ def check(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
         print_json({"problems": found})
     else:
         for line in found or ["all is well"]:
-            click.echo(line)
+            say(line)
     ctx.exit(1 if found else 0)
 
 
@@ -81,9 +82,9 @@ def prune(dry_run: bool, workspace: Path | None, yes: bool, as_json: bool) -> No
     if as_json:
         print_json(asdict(removed) | {"dry_run": dry_run})
     elif removed.turns:
-        click.echo(f"{'would remove' if dry_run else 'removed'} {removed_words(removed)}")
+        say(f"{'would remove' if dry_run else 'removed'} {removed_words(removed)}")
     else:
-        click.echo("nothing to remove")
+        say("nothing to remove")
 
 
 @click.command("forget")
@@ -117,11 +118,9 @@ def forget(what: str, conversation: str | None, workspace: Path | None, yes: boo
     if as_json:
         print_json(asdict(removed))
         return
-    click.echo(f"erased {removed_words(removed)}")
+    say(f"erased {removed_words(removed)}")
     if not removed.complete:
-        click.echo(
-            "old bytes may remain in the file: close other `ace` programs, then run `ace prune`", err=True
-        )
+        say("old bytes may remain in the file: close other `ace` programs, then run `ace prune`", err=True)
 
 
 def agree(question: str, yes: bool) -> None:
@@ -133,5 +132,5 @@ def agree(question: str, yes: bool) -> None:
         return
     if not interactive():
         raise InputError(f"this needs a yes: {question}", hint="add --yes")
-    if not click.confirm(question, err=True):
+    if not click.confirm(plain(question), err=True):
         raise InputError("nothing was erased")

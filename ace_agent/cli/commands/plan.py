@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ace_agent.cli.ui import options
+from ace_agent.cli.ui.plain_text import say
 
 
 @click.command("plan")
@@ -95,9 +96,9 @@ def check_file(path: Path, allow: tuple[Path, ...], as_json: bool) -> int:
     if as_json:
         print_json([asdict(problem) for problem in found])
     for problem in [] if as_json else found:
-        click.echo(f"{path}: {problem}")
+        say(f"{path}: {problem}")
     if not found and not as_json:
-        click.echo(f"{path}: nothing wrong")
+        say(f"{path}: nothing wrong")
     return 1 if found else 0
 
 

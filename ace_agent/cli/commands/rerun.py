@@ -37,7 +37,7 @@ def command(
     """
     from ace_agent.cli.ui import console as consoles
     from ace_agent.cli.ui.open_agent import open_agent
-    from ace_agent.cli.ui.present import show_notes, shown
+    from ace_agent.cli.ui.present import show_notes, shown, verdict
     from ace_agent.cli.ui.progress import progress_bar
     from ace_agent.cli.ui.saving import Destination
     from ace_agent.images.files import encode_png, write_png
@@ -61,8 +61,6 @@ def command(
             }
         )
     else:
-        verdict = (
-            "identical, bit for bit" if again.identical else f"different: {again.differing} pixels differ"
-        )
-        consoles.output().print(verdict if output is None else f"{verdict}  {shown(output)}", soft_wrap=True)
+        where = "" if output is None else f"  {shown(output)}"
+        consoles.output().print(verdict(again) + where, soft_wrap=True)
     ctx.exit(0 if again.identical else 1)

@@ -127,6 +127,7 @@ def run_once(
     from ace_agent.cli.ui.present import Notes, present
     from ace_agent.cli.ui.progress import progress_bar
     from ace_agent.cli.ui.saving import Destination
+    from ace_agent.execution.inputs import file_name
 
     destination = Destination(output, force, metadata=not no_metadata)
     console = consoles.notices()
@@ -143,7 +144,7 @@ def run_once(
             turn = agent.run(
                 plan,
                 pictures,
-                request=f"run {plan_file.name}",
+                request=f"run {file_name(plan_file)}",
                 folder=plan_file.parent,
                 allow=allow,
                 confirm=Confirm(console, yes, progress),
@@ -178,7 +179,6 @@ def run_each(
 
     from ace_agent.batch import map_plan
     from ace_agent.cli.ui import console as consoles
-    from ace_agent.cli.ui.console import plain
     from ace_agent.errors import InputError
 
     # Path.glob refuses a pattern that is absolute.
@@ -193,9 +193,7 @@ def run_each(
 
     def tell(report: FileReport) -> None:
         if not as_json:
-            console.print(
-                Text(f"{report.file}  {report.status}  {plain(report.message)}".rstrip()), soft_wrap=True
-            )
+            console.print(Text(f"{report.file}  {report.status}  {report.message}".rstrip()), soft_wrap=True)
 
     reports = map_plan(
         plan,

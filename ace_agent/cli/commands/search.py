@@ -31,6 +31,7 @@ def command(
     if as_json:
         print_json([turn_record(turn) for turn in turns])
     elif turns:
-        output().print(history_table(turns, frozenset(turn.id for turn in agent.turns())))
+        console = output()
+        console.print(history_table(turns, frozenset(turn.id for turn in agent.turns()), console))
     else:
         output().print("Nothing found.")

@@ -23,8 +23,6 @@ def facts_table(picture: Picture) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from ace_agent.cli.ui.console import plain
-
     facts: dict[str, Any] = {"caption": picture.caption, "from": picture.source}
     facts |= {name: (picture.recipe or {}).get(name) for name in FACTS}
     table = Table.grid(padding=(0, 2))
@@ -33,7 +31,7 @@ def facts_table(picture: Picture) -> Table:
     )
     for name, value in facts.items():
         if value not in (None, ""):
-            table.add_row(Text(name, style="dim"), Text(plain(str(value))))
+            table.add_row(Text(name, style="dim"), Text(str(value)))
     return table
 
 

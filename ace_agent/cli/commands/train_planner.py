@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ace_agent.cli.ui.console import notices
 
 
 @click.command("train-planner")
@@ -72,7 +73,7 @@ def command(
     from ace_agent.training.planner.adapter import Progress as Told
     from ace_agent.training.planner.adapter import Settings, train
 
-    console = Console(stderr=True)
+    console = notices()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         row = bar.add_task("training", total=1.0)

@@ -5,10 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 import click
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from ace_agent.cli.ui.plain_text import plain
+
+
+class PlainConsole(Console):
+    """A console that sends no control character but its own: all text passes `plain` on its way out."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=plain(segment.text))
 
 
 def output() -> Console:
@@ -23,28 +35,30 @@ def notices() -> Console:
 
 def _console(file: TextIO) -> Console:
     terminal = file.isatty()
-    console = Console(file=file, highlight=False, markup=False, soft_wrap=not terminal)
+    console = PlainConsole(file=file, highlight=False, markup=False, emoji=False, soft_wrap=not terminal)
     if terminal and console.is_dumb_terminal:
         console.size = ConsoleDimensions(*shutil.get_terminal_size())  # rich takes 80 columns for granted
     return console
 
 
+def can_encode(console: Console, text: str) -> bool:
+    """Whether the console's encoding has every character of the text."""
+    try:
+        text.encode(console.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def print_json(value: Any) -> None:
-    """Print one JSON value for a program to read."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print one JSON value for a program to read; characters that could drive a terminal are escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    shown = plain(text)
+    if shown != text or not can_encode(output(), text):
+        text = json.dumps(value, indent=2)
+    click.echo(text)
 
 
 def interactive() -> bool:
     """Whether a person sits at both ends and can be asked. A dumb terminal can show a question too."""
     return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def plain(text: str) -> str:
-    """Text that may be printed anywhere: control characters, which could drive a terminal, are shown as �."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def clip(text: str, width: int) -> str:
-    """One line of at most `width` characters."""
-    line = plain(" ".join(text.split()))
-    return line if len(line) <= width else line[: max(width - 1, 0)] + "…"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ace_agent.cli.ui.console import interactive, plain
+from ace_agent.cli.ui.console import interactive
 from ace_agent.cli.ui.progress import ProgressBar, duration, paused
 from ace_agent.errors import PlanError
 
@@ -31,9 +31,7 @@ def plan_table(plan: Plan) -> Table:
     if plan.goto is not None:
         table.add_row("", "goto", plan.goto, "go back to the turn that made this picture")
     for number, step in enumerate(plan.steps, 1):
-        table.add_row(
-            f"${number}", step.task, " ".join(step.images), Text(plain(step.instruction) + details(step))
-        )
+        table.add_row(f"${number}", step.task, " ".join(step.images), Text(step.instruction + details(step)))
     return table
 
 
@@ -130,9 +128,9 @@ class Ask:
             return self._ask(question)
 
     def _ask(self, question: Question) -> int:
-        self.console.print(Text(plain(question.question)))
+        self.console.print(Text(question.question))
         for number, choice in enumerate(question.choices, 1):
-            self.console.print(Text(f"  {number}  {plain(choice.label)}"))
+            self.console.print(Text(f"  {number}  {choice.label}"))
         return (
             int(click.prompt("Which", type=click.IntRange(1, len(question.choices)), default=1, err=True)) - 1
         )

@@ -11,13 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from ace_agent.cli.ui.compare import side_by_side
-from ace_agent.cli.ui.console import plain
 from ace_agent.cli.ui.halfblocks import can_show
 from ace_agent.cli.ui.terminal_images import best, rows_for
 from ace_agent.errors import InputError
 
 if TYPE_CHECKING:
-    from ace_agent.agent import Picture, Turn
+    from ace_agent.agent import Picture, Rerun, Turn
 
 
 class Notes:
@@ -45,7 +44,7 @@ def present(turn: Turn, paths: Sequence[Path], results: Console, note: Notes) ->
 
 def show_notes(notes: Sequence[str], console: Console) -> None:
     for note in notes:
-        console.print(Text(plain(note), style="yellow"))
+        console.print(Text(note, style="yellow"))
 
 
 def draw(pictures: Sequence[Picture], console: Console) -> None:
@@ -78,6 +77,17 @@ def picture_line(picture: Picture, path: Path | None = None) -> Text:
     if picture.recipe and picture.recipe.get("seed") is not None:
         facts += f"  seed {picture.recipe['seed']}"
     return line.append(facts, style="dim")
+
+
+def verdict(again: Rerun) -> str:
+    """Whether a picture came out as it was."""
+    if again.identical:
+        return "identical, bit for bit"
+    return (
+        "different: 1 pixel differs"
+        if again.differing == 1
+        else f"different: {again.differing} pixels differ"
+    )
 
 
 def shown(path: Path) -> str:

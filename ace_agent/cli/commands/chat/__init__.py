@@ -46,8 +46,8 @@ def command(
     from ace_agent.cli.commands.chat.prompt import lines
     from ace_agent.cli.commands.chat.session import Quit, Session
     from ace_agent.cli.ui import console as consoles
-    from ace_agent.cli.ui.console import clip
     from ace_agent.cli.ui.open_agent import open_agent
+    from ace_agent.cli.ui.plain_text import clip
     from ace_agent.cli.ui.saving import Destination
 
     if output is not None:
@@ -68,7 +68,7 @@ def command(
         for line in lines(session, agent.workspace / "chat-history"):
             try:
                 well &= session.line(line)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, click.Abort):  # click's is Ctrl-C at a question
                 if not sys.stdin.isatty():
                     raise
                 session.notices.print("stopped; the conversation is as it was", style="red")

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.text import Text
 
 from ace_agent.cli.commands.chat.registry import find, split
-from ace_agent.cli.ui.console import plain
 from ace_agent.cli.ui.open_agent import open_agent
 from ace_agent.cli.ui.plans import Confirm, asker
 from ace_agent.cli.ui.present import Notes, present
@@ -138,11 +137,11 @@ class Session:
     def complain(self, error: AceError | StoreError) -> None:
         """One line and the way out."""
         line = f"{error.message} ({error.hint})" if error.hint else error.message
-        self.notices.print(Text(plain(line), style="red"))
+        self.notices.print(Text(line, style="red"))
 
     def tell(self, line: str) -> None:
         """One line to the person."""
-        self.results.print(Text(plain(line)))
+        self.results.print(Text(line))
 
     def images(self) -> list[tuple[str, str]]:
         """(id, caption) of every picture, the latest first, for completion."""

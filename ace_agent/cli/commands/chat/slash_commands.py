@@ -18,7 +18,7 @@ from ace_agent.cli.ui.compare import side_by_side
 from ace_agent.cli.ui.halfblocks import can_show
 from ace_agent.cli.ui.masks import FORMS, SIDES, parse_mask
 from ace_agent.cli.ui.options import size_from
-from ace_agent.cli.ui.present import draw, picture_line, show_notes, shown, visible
+from ace_agent.cli.ui.present import draw, picture_line, show_notes, shown, verdict, visible
 from ace_agent.cli.ui.saving import Destination
 from ace_agent.cli.ui.terminal_images import rows_for
 from ace_agent.errors import InputError
@@ -100,7 +100,7 @@ def history(session: Session, arguments: list[str]) -> None:
     everything = only(arguments, "word") == "all"
     path = session.agent.turns()
     turns = session.agent.turns(everything=True) if everything else path
-    session.results.print(history_table(turns, frozenset(turn.id for turn in path)))
+    session.results.print(history_table(turns, frozenset(turn.id for turn in path), session.results))
 
 
 @slash("show", "[@ID]", "Show a picture and how it was made.", image_ids)
@@ -259,8 +259,7 @@ def rerun(session: Session, arguments: list[str]) -> None:
     with progress_bar(session.notices) as progress:
         again = session.agent.rerun(picture.id, progress=progress)
     show_notes(again.notes, session.notices)
-    verdict = "identical, bit for bit" if again.identical else f"different: {again.differing} pixels differ"
-    session.tell(f"{picture.id}  {verdict}")
+    session.tell(f"{picture.id}  {verdict(again)}")
 
 
 @slash("export", "FILE", "Write the whole conversation to one file.")

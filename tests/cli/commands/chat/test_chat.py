@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -55,6 +57,39 @@ def test_a_pipe_is_a_conversation(ace: Ace, here: Path) -> None:
     assert (here / "night.png").exists()
     assert "\x1b" not in result.output
     assert len(json.loads(ace("history", "--json").stdout)["turns"]) == 1
+
+
+TINY = """
+import sys
+from types import ModuleType
+from tests.cli.conftest import Loaded
+sys.modules["ace_agent.engines.mini.pipeline"] = ModuleType("pipeline")
+sys.modules["ace_agent.engines.mini.pipeline"].ACEPipeline = Loaded
+from ace_agent.cli import main
+main(["chat"])
+"""
+
+
+def test_ctrl_c_at_a_question_cancels_the_request_and_not_the_chat(tmp_path: Path) -> None:
+    """click turns Ctrl-C at its prompts into an exception of its own, which ended the chat."""
+    pytest.importorskip("pty", reason="POSIX only")
+    from ace_agent.cli.record_session import Terminal
+
+    environment = os.environ | {"TERM": "dumb", "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+    terminal = Terminal([sys.executable, "-c", TINY], environment, tmp_path)
+    for line in ("a red car", "make it snow, then make it night"):
+        terminal.read()
+        terminal.type(line)
+    terminal.read()
+    assert terminal.text().endswith("[e]dit: ")
+    terminal.interrupt()
+    for line in ("/history", "/quit"):
+        terminal.read()
+        terminal.type(line)
+    assert terminal.finish() == 0
+    after = terminal.text().partition("[e]dit: ")[2]
+    assert "stopped; the conversation is as it was" in after
+    assert "a red car" in after and "make it snow" not in after
 
 
 def test_a_mistake_in_a_pipe_is_told_and_the_rest_goes_on(ace: Ace, here: Path) -> None:
