@@ -33,10 +33,10 @@ from ace_agent.engines.mini.states import PrefixState, TextState
 from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.evaluation.benchmark import record_of, report_of
 from ace_agent.evaluation.suites import NEEDS_HISTORY, Suite, draw
-from ace_agent.training.mini import Shape, new_subject
-from ace_agent.training.mini_subject import MiniSubject
+from ace_agent.training.mini.run import Shape, new_subject
+from ace_agent.training.mini.stream import Example, SceneStream, StreamOptions, prepare_sample
+from ace_agent.training.mini.subject import MiniSubject
 from ace_agent.training.processes import Processes
-from ace_agent.training.stream import Example, SceneStream, StreamOptions, prepare_sample
 from ace_agent.training.trainer import Limits, Trainer, TrainingOptions
 from ace_kernels import RangePlan, RopeTable, Segment
 

@@ -29,7 +29,7 @@ from ace_agent.data.pairs_from_images.linking import links
 from ace_agent.data.pairs_from_images.run import Run, cluster, synthesize
 from ace_agent.data.scenes.world import World
 from ace_agent.data.shards import Encoding
-from ace_agent.training.stream import draw
+from ace_agent.training.mini.stream import draw
 
 SIDE = 512
 PHOTOGRAPHS = Path(__file__).resolve().parents[1] / "docs" / "photographs"

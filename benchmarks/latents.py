@@ -30,8 +30,8 @@ from ace_agent.evaluation.benchmark import record_of
 from ace_agent.evaluation.grading import figure, grade
 from ace_agent.evaluation.suites import DEFAULT_TASKS, Suite, draw
 from ace_agent.planner.llm.weights import fast_dtype
-from ace_agent.training.stream import draw as draw_sample
-from ace_agent.training.stream import to_pixels
+from ace_agent.training.mini.stream import draw as draw_sample
+from ace_agent.training.mini.stream import to_pixels
 
 CROP = 64
 

@@ -26,7 +26,8 @@ AGENT = (
     | {f"ace_agent.{name}" for name in ("process_owner", "turns", "workspace", "conversation", "agent")}
 )
 LEARNING = ENGINES | {"ace_agent.data", "ace_agent.reports", "ace_agent.execution.fidelity"}
-TRAINING = LEARNING | PLANNER | {"ace_agent.training", "ace_agent.evaluation"}
+EVALUATION = LEARNING | PLANNER | {"ace_agent.evaluation"}
+TRAINING = EVALUATION | {"ace_agent.training"}
 ALLOWED = {
     "ace_kernels": {"ace_kernels"},
     "ace_memory": {"ace_memory"},
@@ -49,7 +50,7 @@ ALLOWED = {
     | {"ace_agent.references.types", "ace_agent.conversation", "ace_agent.turns", "ace_agent.data"},
     "ace_agent.data": LEARNING,
     "ace_agent.training": TRAINING,
-    "ace_agent.evaluation": TRAINING,
+    "ace_agent.evaluation": EVALUATION,
     "ace_agent.cli": AGENT | TRAINING | {"ace_agent.cli", "ace_agent.batch"},
     "ace_tools": AGENT | {"ace_agent.cli.ui", "ace_tools"},
 }

@@ -27,6 +27,7 @@ from ace_agent.engines.released.autoencoder import LATENT_SCALE, to_picture
 from ace_agent.engines.released.checkpoints import our_name
 from ace_agent.engines.released.frame_texts import frame_texts, null_prompts, number_history
 from ace_agent.engines.released.joint_packing import JointDenoiser, pad_targets
+from ace_agent.engines.released.objective import released_loss
 from ace_agent.engines.released.pipeline import Conditioning, Denoising, Texts, denoise
 from ace_agent.engines.released.preprocess import prepare_image
 from ace_agent.engines.released.sampling import Denoiser, guided, sample_ddim
@@ -44,7 +45,6 @@ from ace_agent.evaluation.golden import (
     read_cases,
     weights_of,
 )
-from ace_agent.training.released_objective import released_loss
 
 FORWARD = 1e-5
 RELATIVE = 1e-5

@@ -5,7 +5,7 @@ filter; the count is the number of objects found. Between the nouns and styles t
 the sprites themselves decide (`ace_agent.references.template_matching`). It judges; it never trains ace-mini nor
 chooses a checkpoint, and its own accuracy is printed beside every figure that uses it.
 
-``python -m ace_agent.evaluation.reader_training train --minutes 60`` trains it, ``... test`` measures it.
+``python -m ace_agent.training.scene_reader train --minutes 60`` trains it, ``... test`` measures it.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Reader:
         if not path.is_file():
             raise ReaderMissing(
                 f"{path}: the scene reader has no weights",
-                "python -m ace_agent.evaluation.reader_training train --minutes 60",
+                "python -m ace_agent.training.scene_reader train --minutes 60",
             )
         try:
             with safe_open(path, "pt") as file:

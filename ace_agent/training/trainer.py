@@ -26,10 +26,10 @@ from ace_agent.errors import InputError
 from ace_agent.training.average import Average, trained
 from ace_agent.training.batches import Batch
 from ace_agent.training.errors import TrainingError
-from ace_agent.training.objective import Loss, ObjectiveOptions
+from ace_agent.training.mini.objective import Loss, ObjectiveOptions
+from ace_agent.training.mini.stream import StreamOptions
 from ace_agent.training.optimizers import Optimizers
 from ace_agent.training.processes import Processes
-from ace_agent.training.stream import StreamOptions
 
 STATE = "state.pt"
 DECAYED = "decayed.pt"

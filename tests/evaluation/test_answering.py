@@ -14,7 +14,7 @@ from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.evaluation.answering import PipelineAnswerer
 from ace_agent.evaluation.presets import drawn
 from ace_agent.evaluation.suites import Suite
-from ace_agent.training.stream import prepare_sample
+from ace_agent.training.mini.stream import prepare_sample
 
 
 @pytest.fixture(scope="module")

@@ -21,11 +21,11 @@ from ace_agent.evaluation.dump import Dump, read_dump
 from ace_agent.evaluation.errors import DumpError
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork
-from ace_agent.evaluation.reader_scenes import scene_words
 from ace_agent.evaluation.report import BARS, CHAINS, HISTORY_BAR, UNSEEN_GIVEN, Row, beaten
 from ace_agent.evaluation.score_dump import score_dump
 from ace_agent.evaluation.suites import Suite
 from ace_agent.evaluation.tables import bar_rows, show
+from ace_agent.training.scene_reader.scenes import scene_words
 
 TASKS = (
     "text_to_image",

@@ -10,11 +10,11 @@ from ace_agent.data.scenes.render import Renderer
 from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork, Readings
-from ace_agent.evaluation.reader_scenes import scene_words
 from ace_agent.references.objects import Object
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.template_matching import DrawingMatcher
 from ace_agent.references.vocabulary import STYLES
+from ace_agent.training.scene_reader.scenes import scene_words
 
 WORDS = scene_words()
 SPRITES = Sprites.load()

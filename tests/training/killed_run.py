@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from ace_agent.engines.mini.text_encoder import WordTokenizer
-from ace_agent.training.stream import SceneStream
+from ace_agent.training.mini.stream import SceneStream
 from tests.training.tiny import OPTIONS, WORDS, tiny_trainer
 
 torch.set_num_threads(1)

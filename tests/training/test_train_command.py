@@ -12,7 +12,8 @@ import torch
 from click.testing import CliRunner, Result
 
 from ace_agent.cli import main
-from ace_agent.training import finetuning, mini
+from ace_agent.training.finetuning import run as finetuning
+from ace_agent.training.mini import run as mini
 from tests.training.pairs import write_pairs, write_tiny_model
 
 

@@ -15,7 +15,7 @@ from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.errors import InputError
 from ace_agent.training.batches import Batch
 from ace_agent.training.errors import TrainingError
-from ace_agent.training.stream import SceneStream
+from ace_agent.training.mini.stream import SceneStream
 from ace_agent.training.trainer import DECAYED, STATE, Limits, Trainer, last_checkpoint
 from tests.training.tiny import OPTIONS, WORDS, tiny_trainer
 

@@ -8,10 +8,10 @@ import torch
 
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
 from ace_agent.engines.mini.transformer import ACETransformer
-from ace_agent.training.mini_subject import MiniSubject
-from ace_agent.training.objective import ObjectiveOptions
+from ace_agent.training.mini.objective import ObjectiveOptions
+from ace_agent.training.mini.stream import StreamOptions
+from ace_agent.training.mini.subject import MiniSubject
 from ace_agent.training.processes import Processes
-from ace_agent.training.stream import StreamOptions
 from ace_agent.training.trainer import Trainer, TrainingOptions
 
 WORDS = ["a", "red", "car", "remove", "the", "make", "it", "night", "in", "meadow"]

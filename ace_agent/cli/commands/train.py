@@ -15,7 +15,7 @@ from ace_agent.cli.ui import options
 from ace_agent.cli.ui.console import notices, output, print_json
 
 if TYPE_CHECKING:
-    from ace_agent.training.finetuning import FineTuning
+    from ace_agent.training.finetuning.run import FineTuning
     from ace_agent.training.processes import Processes
     from ace_agent.training.trainer import Limits, Trainer
 
@@ -107,8 +107,8 @@ def command(
         _on_scenes(folder or Path("runs/mini"), limits, seed, processes)
         return
 
-    from ace_agent.training.finetuning import FineTuning, Tuning
-    from ace_agent.training.tuning import Method
+    from ace_agent.training.finetuning.run import FineTuning, Tuning
+    from ace_agent.training.finetuning.tuned import Method
 
     tuning = Tuning(
         pairs,
@@ -138,7 +138,7 @@ def command(
 
 
 def _on_scenes(folder: Path, limits: Limits, seed: int, processes: Processes) -> None:
-    from ace_agent.training.mini import SCENES, Shape, train_on_scenes
+    from ace_agent.training.mini.run import SCENES, Shape, train_on_scenes
     from ace_agent.training.trainer import TrainingOptions
 
     def tell(text: str) -> None:

@@ -21,12 +21,12 @@ from ace_agent.references.errors import SpritesMissing
 from ace_agent.references.library import ReferenceLibrary, library
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.types import Frame
+from ace_agent.training.finetuning.pair_stream import Measure, Rehearsal
+from ace_agent.training.finetuning.tuned import REHEARSED, Method, write_transformer
 from ace_agent.training.lora import add_lora
-from ace_agent.training.mini_subject import MiniSubject
-from ace_agent.training.objective import ObjectiveOptions
-from ace_agent.training.pair_stream import Measure, Rehearsal
-from ace_agent.training.stream import Example, SceneStream, StreamOptions, make_example
-from ace_agent.training.tuning import REHEARSED, Method, write_transformer
+from ace_agent.training.mini.objective import ObjectiveOptions
+from ace_agent.training.mini.stream import Example, SceneStream, StreamOptions, make_example
+from ace_agent.training.mini.subject import MiniSubject
 
 WHOLE = StreamOptions(drop_text=0, drop_history=0, drop_references=0, drop_reference=0)
 

@@ -20,13 +20,13 @@ from ace_agent.errors import InputError
 from ace_agent.training.average import trained
 from ace_agent.training.batches import Batch
 from ace_agent.training.errors import TrainingError
-from ace_agent.training.objective import ObjectiveOptions
-from ace_agent.training.pair_stream import Measure, PairStream, measure_all
+from ace_agent.training.finetuning.pair_stream import Measure, PairStream, measure_all
+from ace_agent.training.finetuning.sheets import answer, psnr, write_sheet
+from ace_agent.training.finetuning.tuned import Method, Tuned
+from ace_agent.training.mini.objective import ObjectiveOptions
+from ace_agent.training.mini.stream import StreamOptions
 from ace_agent.training.processes import Processes
-from ace_agent.training.sheets import answer, psnr, write_sheet
-from ace_agent.training.stream import StreamOptions
 from ace_agent.training.trainer import Limits, Trainer, TrainingOptions
-from ace_agent.training.tuning import Method, Tuned
 
 SHOWN = 8
 """Samples of a sheet."""
@@ -81,8 +81,8 @@ def load_tuned(tuning: Tuning, processes: Processes, dtype: str = "auto") -> Tun
         InputError: it would be written over itself.
         ModelError: it is missing or damaged, or memory will not do.
     """
-    from ace_agent.training.tuning_mini import TunedMini
-    from ace_agent.training.tuning_released import TunedReleased
+    from ace_agent.training.finetuning.mini import TunedMini
+    from ace_agent.training.finetuning.released import TunedReleased
 
     start = Path(tuning.model)
     if start.exists() and start.resolve() == tuning.folder.resolve():

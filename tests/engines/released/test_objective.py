@@ -5,7 +5,7 @@ import torch
 from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.engines.released.checkpoints import convert_transformer
 from ace_agent.engines.released.joint_packing import JointSample, pad_targets
-from ace_agent.training.released_objective import drop_prompts, released_loss
+from ace_agent.engines.released.objective import drop_prompts, released_loss
 from tests.released_checkpoint import TEXT_WIDTH, dit_tensors
 
 GENERATOR = torch.Generator().manual_seed(5)

@@ -27,6 +27,7 @@ from ace_agent.engines.released.autoencoder import Autoencoder, FirstStage, from
 from ace_agent.engines.released.converted_folder import sha256_of
 from ace_agent.engines.released.frame_texts import frame_texts
 from ace_agent.engines.released.joint_packing import JointSample, pad_targets
+from ace_agent.engines.released.objective import drop_prompts, released_loss
 from ace_agent.engines.released.pipeline import ReleasedPipeline
 from ace_agent.engines.released.preprocess import UNIT, PreparedImage, prepare_image
 from ace_agent.engines.released.request import ProductRequest, Settings
@@ -34,13 +35,12 @@ from ace_agent.engines.released.schedule import TRAIN_STEPS
 from ace_agent.engines.released.t5 import INDICATORS, TextEncoder, indicator_vectors
 from ace_agent.plan.tasks import TASKS
 from ace_agent.training.batches import Batch
+from ace_agent.training.finetuning.pair_stream import Measure
+from ace_agent.training.finetuning.sheets import unit_of
+from ace_agent.training.finetuning.tuned import ADAPTER, TRANSFORMER, Method, write_transformer
 from ace_agent.training.lora import add_lora
-from ace_agent.training.objective import Loss
-from ace_agent.training.pair_stream import Measure
+from ace_agent.training.mini.objective import Loss
 from ace_agent.training.processes import Processes
-from ace_agent.training.released_objective import drop_prompts, released_loss
-from ace_agent.training.sheets import unit_of
-from ace_agent.training.tuning import ADAPTER, TRANSFORMER, Method, write_transformer
 
 NULL = ""
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
@@ -24,13 +23,13 @@ from ace_agent.data.scenes.captions import facts
 from ace_agent.data.scenes.render import RenderedScene
 from ace_agent.data.scenes.scene_sampler import noun_of
 from ace_agent.evaluation.agreement import agreement, checks_of
-from ace_agent.evaluation.reader import WEIGHTS, Reader
+from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork, Readings, channels_last
-from ace_agent.evaluation.reader_scenes import WORN, Labels, Scenes, label, scene_words
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.vocabulary import NOUNS
 from ace_agent.training.optimizers import Optimizers
 from ace_agent.training.processes import Processes
+from ace_agent.training.scene_reader.scenes import WORN, Labels, Scenes, label, scene_words
 
 _NEAR = 0.8  # grid cells; an answer one cell beside the centre is nearly right
 
@@ -263,51 +262,3 @@ def _rightly_absent(picture: RenderedScene, view: Any) -> list[bool]:
         alike = [n.name for n in NOUNS.values() if n.category == NOUNS[noun].category and n.name not in shown]
         answers.append(view.find(rng.choice(alike)) is None)
     return answers
-
-
-# ---- command line
-
-
-@click.group()
-def main() -> None:
-    """The scene reader of the benchmark."""
-
-
-@main.command()
-@click.option("--minutes", type=float, default=10.0, show_default=True, help="How much longer to train.")
-@click.option(
-    "--run",
-    type=click.Path(path_type=Path),
-    default=Path("runs/reader"),
-    show_default=True,
-    help="Kept here.",
-)
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=WEIGHTS, help="Weights to write.")
-@click.option("--threads", type=int, default=1, show_default=True)
-def train(minutes: float, run: Path, out: Path, threads: int) -> None:
-    """Train, or go on training, then write the weights with their accuracy on held-out scenes."""
-    torch.set_num_threads(threads)
-    training = Training(run, Processes.launched("cpu", "bfloat16"))
-    for line in training.run(minutes):
-        click.echo(line)
-    reader = training.reader()
-    reader.save(out)
-    click.echo(f"{out}: {reader.report}")
-
-
-@main.command()
-@click.option("--pictures", type=int, default=1000, show_default=True)
-@click.option("--store", is_flag=True, help="Write the accuracies beside the weights, for reports to print.")
-def test(pictures: int, store: bool) -> None:
-    """Measure the stored weights on held-out scenes again."""
-    reader = Reader.load()
-    found = held_out(reader, pictures)
-    if store:
-        reader.report |= found
-        reader.save(WEIGHTS)
-    for name in ("plain", "accuracy", "chance"):
-        click.echo(f"{name}: " + ", ".join(f"{kind} {value:.3f}" for kind, value in found[name].items()))
-
-
-if __name__ == "__main__":
-    main()

@@ -26,8 +26,8 @@ from ace_agent.plan.tasks import TASKS
 from ace_agent.references.colors import TEXTURES
 from ace_agent.references.types import Frame, Placement
 from ace_agent.training.batches import Batch, part_of
-from ace_agent.training.crops import CROP_WEIGHTS, WINDOW, cropped, fits
-from ace_agent.training.naming import all_shown, shown
+from ace_agent.training.mini.crops import CROP_WEIGHTS, WINDOW, cropped, fits
+from ace_agent.training.mini.naming import all_shown, shown
 
 Split = Literal["train", "validation", "held-out"]
 

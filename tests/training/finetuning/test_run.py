@@ -16,15 +16,15 @@ from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.errors import InputError
 from ace_agent.references.errors import SpritesMissing
 from ace_agent.references.sprites import Sprites
-from ace_agent.training import finetuning
+from ace_agent.training.finetuning import run as finetuning
 from ace_agent.training.errors import TrainingError
-from ace_agent.training.finetuning import FineTuning, Tuning, load_tuned, split_samples
+from ace_agent.training.finetuning.pair_stream import Measure
+from ace_agent.training.finetuning.run import FineTuning, Tuning, load_tuned, split_samples
+from ace_agent.training.finetuning.tuned import Method
 from ace_agent.training.lora import add_lora, merged_state
-from ace_agent.training.pair_stream import Measure
+from ace_agent.training.mini.stream import Example
 from ace_agent.training.processes import Processes
-from ace_agent.training.stream import Example
 from ace_agent.training.trainer import Limits
-from ace_agent.training.tuning import Method
 from tests.training.pairs import write_pairs, write_tiny_model
 
 LIMITS = Limits(steps=4, report_steps=1)

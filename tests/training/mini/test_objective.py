@@ -6,7 +6,7 @@ import torch
 from ace_agent.engines.mini.copy_head import HeadGroup, Mixture, head_groups
 from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.engines.mini.transformer import unpatchify
-from ace_agent.training.objective import (
+from ace_agent.training.mini.objective import (
     SMALLEST,
     ObjectiveOptions,
     _absent_loss,
@@ -16,7 +16,7 @@ from ace_agent.training.objective import (
     flow_loss,
     pixel_weights,
 )
-from ace_agent.training.stream import SceneStream, StreamOptions
+from ace_agent.training.mini.stream import SceneStream, StreamOptions
 from tests.training.tiny import WORDS, tiny_subject
 
 

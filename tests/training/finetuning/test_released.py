@@ -12,10 +12,10 @@ from ace_agent.engines.mini.pipeline import ACEPipeline
 from ace_agent.engines.presets import MANIFEST
 from ace_agent.engines.released.convert import convert
 from ace_agent.engines.released.pipeline import ReleasedPipeline
-from ace_agent.training.finetuning import FineTuning, Tuning
+from ace_agent.training.finetuning.released import TunedReleased
+from ace_agent.training.finetuning.run import FineTuning, Tuning
+from ace_agent.training.finetuning.tuned import Method
 from ace_agent.training.trainer import Limits
-from ace_agent.training.tuning import Method
-from ace_agent.training.tuning_released import TunedReleased
 from tests.released_checkpoint import write_released_checkpoint
 from tests.training.pairs import write_pairs
 

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.evaluation.answering import CallablePipeline
+from ace_agent.training.finetuning.pair_stream import Measure, Preparer, Rehearsal
 from ace_agent.training.lora import merged_state, save_adapter
-from ace_agent.training.pair_stream import Measure, Preparer, Rehearsal
 from ace_agent.training.trainer import Subject
 
 TRANSFORMER, ADAPTER = "transformer", "adapter"

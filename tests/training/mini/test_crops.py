@@ -9,8 +9,8 @@ import torch
 from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.world import World
 from ace_agent.engines.mini.text_encoder import WordTokenizer
-from ace_agent.training.crops import CROP_WEIGHTS, PIXELWISE, STEP, WINDOW, cropped, fits
-from ace_agent.training.stream import SceneStream, StreamOptions, draw
+from ace_agent.training.mini.crops import CROP_WEIGHTS, PIXELWISE, STEP, WINDOW, cropped, fits
+from ace_agent.training.mini.stream import SceneStream, StreamOptions, draw
 
 TOKENIZER = WordTokenizer(["a", "red", "car", "remove", "the", "make", "it", "night"])
 

@@ -19,9 +19,9 @@ from ace_agent.engines.mini.text_encoder import MiniTextEncoder
 from ace_agent.engines.mini.transformer import ACETransformer, patchify, unpatchify
 from ace_agent.plan.tasks import TASKS
 from ace_agent.training.batches import Batch
-from ace_agent.training.naming import Namer, Naming
+from ace_agent.training.mini.naming import Namer, Naming
+from ace_agent.training.mini.stream import Example
 from ace_agent.training.processes import Processes
-from ace_agent.training.stream import Example
 
 ABSENT = 0.05
 """Weight of a token that shows nothing of a frame, beside one that shows its thing."""

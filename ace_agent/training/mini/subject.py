@@ -13,10 +13,10 @@ from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
 from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.training.average import trained
 from ace_agent.training.batches import Batch
-from ace_agent.training.naming import Namer
-from ace_agent.training.objective import Loss, ObjectiveOptions, flow_loss
+from ace_agent.training.mini.naming import Namer
+from ace_agent.training.mini.objective import Loss, ObjectiveOptions, flow_loss
+from ace_agent.training.mini.stream import Example
 from ace_agent.training.processes import Processes
-from ace_agent.training.stream import Example
 
 
 @dataclass

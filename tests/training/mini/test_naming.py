@@ -9,7 +9,7 @@ from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.references.colors import TINTS
 from ace_agent.references.types import Frame, Placement
 from ace_agent.references.vocabulary import NOUNS
-from ace_agent.training.naming import NOTHING, UNKNOWN, Namer, Naming, all_shown, shown
+from ace_agent.training.mini.naming import NOTHING, UNKNOWN, Namer, Naming, all_shown, shown
 from ace_agent.training.optimizers import Optimizers
 
 IMAGE = np.zeros((64, 64, 3), np.uint8)

@@ -1,0 +1,1 @@
+"""Fine-tunes ace-mini or the released model on pairs."""

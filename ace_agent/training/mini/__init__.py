@@ -1,0 +1,1 @@
+"""Trains ace-mini on the scene world."""
