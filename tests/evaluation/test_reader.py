@@ -9,9 +9,8 @@ from PIL import Image
 from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.evaluation.errors import EvaluationError, ReaderMissing
 from ace_agent.evaluation.reader import Reader
-from ace_agent.references.objects import Object
-
 from ace_agent.evaluation.reader_network import ReaderNetwork
+from ace_agent.references.objects import Object
 from ace_agent.training.scene_reader.scenes import Scenes, label
 from tests.reader_logits import WORDS, perfect
 

@@ -16,8 +16,8 @@ from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.errors import InputError
 from ace_agent.references.errors import SpritesMissing
 from ace_agent.references.sprites import Sprites
-from ace_agent.training.finetuning import run as finetuning
 from ace_agent.training.errors import TrainingError
+from ace_agent.training.finetuning import run as finetuning
 from ace_agent.training.finetuning.pair_stream import Measure
 from ace_agent.training.finetuning.run import FineTuning, Tuning, load_tuned, split_samples
 from ace_agent.training.finetuning.tuned import Method
