@@ -1,7 +1,7 @@
 """Packed range attention and the fused operations around it.
 
-Every operation has a readable `reference`, an exact CPU path and a Triton path; `ACE_KERNELS_BACKEND` or the
-`backend` argument forces one. Importing the package loads neither torch nor triton.
+Every operation has a readable `reference`, an exact CPU path and Triton kernels; `ACE_KERNELS_BACKEND` or the argument
+`backend` forces one of them. Importing the package loads neither torch nor triton.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ace_kernels.ops.rms_norm_rope.table import RopeTable
     from ace_kernels.range_plan import RangePlan, Segment
 
-_HOME = {
+_MODULES = {
     "ArgumentError": "ace_kernels.errors",
     "BackendError": "ace_kernels.errors",
     "KernelError": "ace_kernels.errors",
@@ -46,12 +46,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_MODULES})

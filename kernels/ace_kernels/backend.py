@@ -18,12 +18,12 @@ VARIABLE = "ACE_KERNELS_BACKEND"
 OLDEST_TRITON = (3, 4)
 
 
-def choose(x: Tensor, forced: str | None) -> Backend:
-    """The backend for `x`: the argument, else the environment variable, else the fastest that can.
+def choose_backend(x: Tensor, forced: str | None) -> Backend:
+    """The backend for `x`: the argument, else the environment variable, else the fastest one that can run.
 
     Raises:
-        ArgumentError: an unknown name, or a dtype that the forced backend does not have.
-        BackendError: a backend that cannot run on this device or in this installation.
+        ArgumentError: an unknown name, or a dtype that the forced backend does not support.
+        BackendError: a forced backend that cannot run on this device or in this installation.
     """
     name, source = (forced, "backend") if forced is not None else (os.environ.get(VARIABLE), VARIABLE)
     if not name:
@@ -31,31 +31,31 @@ def choose(x: Tensor, forced: str | None) -> Backend:
     if name not in BACKENDS:
         raise ArgumentError(f"{source}: wanted one of {', '.join(BACKENDS)}, got {name!r}")
     if name == "cpu" and x.device.type != "cpu":
-        raise BackendError(f"{source}: the cpu backend wants tensors on the CPU, got {x.device}")
+        raise BackendError(f"{source}: the cpu backend needs tensors on the CPU, got {x.device}")
     if name == "triton":
         if x.dtype is torch.float64:
-            raise ArgumentError(f"{source}: the triton backend has no torch.float64, use reference")
+            raise ArgumentError(f"{source}: the triton backend does not support torch.float64, use reference")
         problem = triton_problem()
-        if problem is None and x.device.type == "cpu" and not interpreted():
+        if problem is None and x.device.type == "cpu" and not is_interpreted():
             problem = "tensors on the CPU need TRITON_INTERPRET=1"
         if problem is not None:
             raise BackendError(f"{source}: the triton backend cannot run here: {problem}")
     return cast(Backend, name)
 
 
-def traced() -> bool:
-    """Whether this call is recorded or shadowed (torch.compile, export, FakeTensorMode), not just run."""
+def is_traced() -> bool:
+    """Whether this call is being traced (torch.compile, export, FakeTensorMode) instead of run."""
     return torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
 
 
 def as_fake(tensor: Tensor, like: Tensor) -> Tensor:
-    """A tensor made outside a FakeTensorMode, for a step that runs inside it."""
+    """`tensor`, made outside a FakeTensorMode, as an operand inside the mode of `like`."""
     mode = getattr(like, "fake_mode", None)
     return tensor if mode is None or hasattr(tensor, "fake_mode") else mode.from_tensor(tensor)
 
 
-def interpreted() -> bool:
-    """Whether Triton kernels are run by its interpreter, for tests."""
+def is_interpreted() -> bool:
+    """Whether Triton's interpreter runs the kernels, as in tests."""
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
@@ -65,12 +65,12 @@ def _fastest(x: Tensor) -> Backend:
     problem = triton_problem()
     if problem is None:
         return "triton"
-    _notice(problem)
+    _warn_once(problem)
     return "reference"
 
 
 @cache
-def _notice(problem: str) -> None:
+def _warn_once(problem: str) -> None:
     warnings.warn(f"ace_kernels runs its slow reference on this GPU: {problem}", stacklevel=4)
 
 

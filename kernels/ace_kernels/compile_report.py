@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from ace_kernels.backend import interpreted, triton_problem
+from ace_kernels.backend import is_interpreted, triton_problem
 from ace_kernels.ops.range_attention.api import MAX_WIDTH, MIN_WIDTH
 
 
@@ -124,17 +124,17 @@ def attention_cases(chip: str, width: int = 72, dtype: torch.dtype = torch.bfloa
 
 def other_cases(chip: str, channels: int = 1152, width: int = 72) -> Iterator[Case]:
     """The kernels without matrix instructions, in bfloat16."""
-    from ace_kernels import indexed_sum
-    from ace_kernels.columns import WARPS, blocks
+    from ace_kernels import sum_by_sample as sums
     from ace_kernels.ops.gate_residual import triton as gating
     from ace_kernels.ops.layer_norm_modulate import triton as modulation
     from ace_kernels.ops.range_attention import triton as launch
     from ace_kernels.ops.range_attention.triton_kernels import range_attention_delta_kernel
     from ace_kernels.ops.rms_norm_rope import triton as rotation
+    from ace_kernels.row_layout import WARPS, row_constants
 
-    row = blocks(channels)
+    row = row_constants(channels)
     turn = {**row, "D": width, "NORM": True, "ROPE": True}
-    total = {"C": channels, "ROWS": indexed_sum.ROWS, "COLUMNS": indexed_sum.COLUMNS, "NORM": True}
+    total = {"C": channels, "ROWS": sums.ROWS, "COLUMNS": sums.COLUMNS, "NORM": True}
     delta = {"H": 16, "D": width, "WIDTH": launch.padded(width), "BM": launch.DELTA_ROWS}
     options = {"num_warps": WARPS, "enable_fp_fusion": True}
     for name, kernel, constants in (
@@ -144,7 +144,7 @@ def other_cases(chip: str, channels: int = 1152, width: int = 72) -> Iterator[Ca
         ("rms norm, rope", rotation.rms_norm_rope_fwd_kernel, turn),
         ("rms norm, rope backward", rotation.rms_norm_rope_bwd_kernel, turn),
         ("gate, residual", gating.gate_residual_fwd_kernel, row | {"RESIDUAL": True}),
-        ("sums by sample", indexed_sum.indexed_sum_kernel, total | {"PARTS": indexed_sum.PARTS}),
+        ("sums by sample", sums.sum_by_sample_kernel, total | {"PARTS": sums.PARTS}),
     ):
         yield Case(name, chip, kernel, torch.bfloat16, constants, options, matrix=False)
 
@@ -290,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not MIN_WIDTH <= width <= MAX_WIDTH:
             parser.error(f"WIDTH: wanted {MIN_WIDTH} to {MAX_WIDTH}, got {width}")
     problem = triton_problem()
-    if problem is None and interpreted():
+    if problem is None and is_interpreted():
         problem = "TRITON_INTERPRET=1 is set, and an interpreted kernel cannot be compiled; unset it"
     if problem is not None:
         print(f"ace_kernels.compile_report cannot run: {problem}", file=sys.stderr)

@@ -1,10 +1,10 @@
-"""Everything this package raises on purpose."""
+"""The exceptions of this package."""
 
 from __future__ import annotations
 
 
 class KernelError(Exception):
-    """Base of the package's errors."""
+    """Base class."""
 
 
 class ArgumentError(KernelError, ValueError):
@@ -12,4 +12,4 @@ class ArgumentError(KernelError, ValueError):
 
 
 class BackendError(KernelError, RuntimeError):
-    """A backend was asked for that cannot run here."""
+    """The requested backend cannot run here."""

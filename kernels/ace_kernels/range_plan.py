@@ -1,9 +1,8 @@
-"""Which keys each query row reads, worked out on the host once per batch.
+"""Which keys every query row reads, computed on the host once per batch.
 
-A batch is packed end to end. Its query rows are cut into segments; every row of a segment reads the same
-keys, at most two contiguous ranges of them: a shared prefix and its own rows, say. That covers self-attention
-inside a sample, turn-causal attention, cross-attention to a run of texts, and several targets that share a
-prefix.
+A batch is packed end to end, and its query rows are cut into segments. All rows of a segment read the same keys, at
+most two contiguous ranges: for example a shared prefix and the segment's own rows. That covers self-attention inside a
+sample, turn-causal attention, cross-attention to a run of texts, and several targets that share a prefix.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from ace_kernels.errors import ArgumentError
 
 Range = tuple[int, int]
 
-# Row counts are stored as int32 on the device; addresses are computed from them in 64 bits.
+# Row numbers are int32 on the device; addresses are computed from them in 64 bits.
 MAX_ROWS = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Query rows `q` that read the key rows of `k1` and `k2`; all are half-open ranges of row numbers."""
+    """Query rows `q` that read key rows `k1` and `k2`; all three are half-open ranges of row numbers."""
 
     q: Range
     k1: Range
@@ -34,7 +33,7 @@ class Segment:
 
 
 class Tables(NamedTuple):
-    """What the operation takes of a plan; see `RangePlan`."""
+    """The part of a plan that the operation takes; see `RangePlan`."""
 
     layout: Tensor
     tiles: Tensor
@@ -45,20 +44,20 @@ class Tables(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RangePlan:
-    """The key ranges of one packed batch; make it with `RangePlan.build`.
+    """The key ranges of one packed batch; create it with `RangePlan.build`.
 
-    Its tensors are inputs of the operation, so a captured graph reads the offsets of the plan it is given and
-    never those of an earlier batch.
+    Its tensors are inputs of the operation, so a captured graph reads the offsets of the plan that it is given, never
+    those of an earlier batch.
 
-    Attributes (tables of fewer than two rows are filled up with empty ones):
-        segments: normalised: in query order, ranges ascending and disjoint, an unused range is `(0, 0)`.
-        num_queries, num_keys: rows that `q`, and `k` and `v`, must have.
-        block: rows of one tile; the tile of a kernel must divide it.
-        layout: int64 `[S, 6]` on the CPU: q, k1 and k2 of every segment. What the CPU path reads.
+    Attributes (tables with fewer than two rows are padded with empty rows):
+        segments: in query order; ranges ascending and disjoint, an unused range is `(0, 0)`.
+        num_queries, num_keys: the number of rows of `q`, and of `k` and `v`.
+        block: rows of one tile; a multiple of the tile of every kernel.
+        layout: int64 `[S, 6]` on the CPU: q, k1 and k2 of every segment, for the CPU path.
         tiles: int32 `[T, 6]`: q, k1 and k2 of every query tile, most keys first.
-        key_tiles: int32 `[U, 4]`: begin and end row of a key tile, begin and end of its readers, most readers
-            first. Every key row is in exactly one tile, also one that nobody reads.
-        readers: int32 `[E, 2]`: query rows that read all keys of a key tile.
+        key_tiles: int32 `[U, 4]`: first and last row (exclusive) of a key tile, and the same of its readers; most
+            readers first. Every key row is in exactly one tile, even if nothing reads it.
+        readers: int32 `[E, 2]`: ranges of query rows that read all keys of a key tile.
     """
 
     segments: tuple[Segment, ...]
@@ -82,14 +81,14 @@ class RangePlan:
     ) -> RangePlan:
         """Check the segments and lay out the tiles.
 
-        The order of the segments does not matter. Ranges of a segment that overlap count each key once; a
-        segment without keys gives zeros.
+        The order of the segments does not matter. Where the two ranges of a segment overlap, each key counts once; a
+        segment without keys yields zeros.
 
         Args:
-            segments: cover every query row exactly once; segments without query rows are dropped.
-            num_queries, num_keys: rows of `q`, and of `k` and `v`.
+            segments: must cover every query row exactly once; segments without query rows are dropped.
+            num_queries, num_keys: the number of rows of `q`, and of `k` and `v`.
             block: rows of one tile, a power of two from 16 to 256.
-            device: where the tile tensors live.
+            device: of the tile tensors.
 
         Raises:
             ArgumentError: a row covered twice or not at all, or a range outside the rows.
@@ -114,10 +113,11 @@ class RangePlan:
 
     @property
     def tables(self) -> Tables:
+        """The operands of `range_attention`, in its order."""
         return Tables(self.layout, self.tiles, self.key_tiles, self.readers, self.block)
 
     def to(self, device: torch.device | str) -> RangePlan:
-        """The same plan with its tile tensors on `device`."""
+        """A copy whose tile tensors are on `device`."""
         return RangePlan(
             segments=self.segments,
             num_queries=self.num_queries,
@@ -129,9 +129,20 @@ class RangePlan:
             readers=self.readers.to(device),
         )
 
+    def to_dense(self, device: torch.device | str = "cpu") -> Tensor:
+        """The plan as an attention mask, bool `[num_queries, num_keys]`: True where a query row reads a key row.
+
+        For tests, debugging and comparison with other kernels; it grows with queries times keys.
+        """
+        mask = torch.zeros((self.num_queries, self.num_keys), dtype=torch.bool, device=device)
+        for segment in self.segments:
+            for begin, end in (segment.k1, segment.k2):
+                mask[slice(*segment.q), begin:end] = True
+        return mask
+
 
 def _table(rows: Sequence[tuple[int, ...]], width: int, dtype: torch.dtype) -> Tensor:
-    """At least two rows, empty ones if need be: torch.compile would compile anew for a length of 0 or 1."""
+    """Padded to at least two rows: torch.compile would recompile for a length of 0 or 1."""
     return torch.tensor([*rows, *[(0,) * width] * (2 - len(rows))], dtype=dtype)
 
 
@@ -161,7 +172,7 @@ def _normalise(segments: Sequence[Segment], num_queries: int, num_keys: int) -> 
 
 
 def _union(first: Range, second: Range) -> tuple[Range, Range]:
-    """Two ranges as ascending, disjoint and not even adjacent ones; empty ones are `(0, 0)` and come last."""
+    """Two ranges as ascending ranges with a gap between them; an empty range is `(0, 0)` and comes last."""
     full = sorted(r for r in (first, second) if r[0] < r[1])
     if not full:
         return (0, 0), (0, 0)
@@ -177,7 +188,7 @@ def _query_tiles(segments: Sequence[Segment], block: int) -> list[tuple[int, ...
         for s in segments
         for row in range(s.q[0], s.q[1], block)
     ]
-    # Longest first: a tile with many keys that starts last would run alone.
+    # Longest first: a long tile that starts last would run alone.
     tiles.sort(key=lambda t: (t[2] - t[3]) + (t[4] - t[5]))
     return tiles
 
@@ -185,11 +196,11 @@ def _query_tiles(segments: Sequence[Segment], block: int) -> list[tuple[int, ...
 def _key_tiles(
     segments: Sequence[Segment], num_keys: int, block: int
 ) -> tuple[list[tuple[int, int, int, int]], list[Range]]:
-    """Cut the keys where any range begins or ends, so that all keys of a tile have the same readers."""
+    """Cut the keys wherever a range begins or ends, so that all keys of a tile have the same readers."""
     ranges = [(r, s.q) for s in segments for r in (s.k1, s.k2) if r[0] < r[1]]
     cuts = sorted({0, num_keys, *(edge for r, _ in ranges for edge in r)})
     reading: list[list[Range]] = [[] for _ in cuts[1:]]
-    for (begin, end), q in ranges:  # in query order, so neighbours can be joined as they come
+    for (begin, end), q in ranges:  # in query order, so adjacent readers are joined on the fly
         for piece in range(bisect_left(cuts, begin), bisect_left(cuts, end)):
             rows = reading[piece]
             if rows and rows[-1][1] == q[0]:

@@ -1,13 +1,13 @@
-"""What the fused operations ask of their arguments."""
+"""Argument checks of the fused operations."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from ace_kernels.dtypes import DTYPES
 from ace_kernels.errors import ArgumentError
 
-DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 MAX_CHANNELS = 8192
 
 
@@ -17,26 +17,20 @@ def check_tokens(name: str, x: Tensor) -> None:
         raise ArgumentError(f"{name}: wanted shape [N, C] with an even C of 2 to 8192, got {list(x.shape)}")
     if x.dtype not in DTYPES:
         raise ArgumentError(f"{name}: wanted float16, bfloat16, float32 or float64, got {x.dtype}")
-    if x.stride(1) != 1:
-        raise ArgumentError(
-            f"{name}: wanted contiguous channels, got strides {list(x.stride())}; call .contiguous()"
-        )
+    _check_contiguous_channels(name, x)
 
 
 def check_like(name: str, y: Tensor, x: Tensor) -> None:
-    """`y`: shape, dtype and device of `x`."""
+    """`y`: shape, dtype and device of `x`, channels contiguous."""
     if y.shape != x.shape:
         raise ArgumentError(f"{name}: wanted shape {list(x.shape)} like x, got {list(y.shape)}")
     if y.dtype is not x.dtype or y.device != x.device:
         raise ArgumentError(f"{name}: wanted {x.dtype} on {x.device} like x, got {y.dtype} on {y.device}")
-    if y.stride(1) != 1:
-        raise ArgumentError(
-            f"{name}: wanted contiguous channels, got strides {list(y.stride())}; call .contiguous()"
-        )
+    _check_contiguous_channels(name, y)
 
 
 def check_parameter(name: str, p: Tensor, x: Tensor, shape: tuple[int | str, ...]) -> None:
-    """`p`: of `shape` (a string is a free length), dtype of `x` or float32, device of `x`."""
+    """`p`: of `shape` (a string stands for any length), dtype of `x` or float32, device of `x`."""
     fits = p.dim() == len(shape) and all(
         isinstance(want, str) or want == got for want, got in zip(shape, p.shape, strict=True)
     )
@@ -47,14 +41,11 @@ def check_parameter(name: str, p: Tensor, x: Tensor, shape: tuple[int | str, ...
         raise ArgumentError(
             f"{name}: wanted {x.dtype} or torch.float32 on {x.device}, got {p.dtype} on {p.device}"
         )
-    if p.stride(-1) != 1:
-        raise ArgumentError(
-            f"{name}: wanted contiguous channels, got strides {list(p.stride())}; call .contiguous()"
-        )
+    _check_contiguous_channels(name, p)
 
 
 def check_index(index: Tensor, x: Tensor) -> None:
-    """`index`: int32 or int64 `[N]`; its values are the caller's word, reading them would stall a GPU."""
+    """`index`: int32 or int64 `[N]`. Its values are not checked: reading them would stall a GPU."""
     if index.shape != x.shape[:1]:
         raise ArgumentError(f"index: wanted shape [{x.shape[0]}], got {list(index.shape)}")
     if index.dtype not in (torch.int32, torch.int64) or index.device != x.device:
@@ -62,4 +53,11 @@ def check_index(index: Tensor, x: Tensor) -> None:
             f"index: wanted torch.int32 or torch.int64 on {x.device}, got {index.dtype} on {index.device}"
         )
     if index.stride(0) != 1:
-        raise ArgumentError(f"index: wanted contiguous, got strides {list(index.stride())}")
+        raise ArgumentError(f"index: wanted a contiguous tensor, got strides {list(index.stride())}")
+
+
+def _check_contiguous_channels(name: str, x: Tensor) -> None:
+    if x.stride(-1) != 1:
+        raise ArgumentError(
+            f"{name}: wanted contiguous channels, got strides {list(x.stride())}; call .contiguous()"
+        )

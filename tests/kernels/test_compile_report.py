@@ -1,4 +1,4 @@
-"""What the compiler makes of the kernels, without a GPU, and that a bad kernel is seen to be one."""
+"""What the compiler makes of the kernels, without a GPU; a bad kernel must be refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_forward_kernel_of_sm_90_has_matrix_instructions_tma_and_no_spill():
     assert made.matrix > 0 and made.tma > 0 and made.spilled == 0
 
 
-def test_a_head_padded_to_128_is_caught():
+def test_a_head_padded_to_128_is_refused():
     """One block of 128 columns for a head of 72, at the tile that the split kernel manages, spills."""
     case = forward("sm_80")
     tile = dataclasses.replace(tile_for(FORWARD, "sm_80", 72, torch.bfloat16), warps=4)
@@ -32,7 +32,7 @@ def test_a_head_padded_to_128_is_caught():
     assert "spills" in "; ".join(compile_report.compile_case(padded).problems(padded))
 
 
-def test_a_kernel_without_matrix_instructions_or_with_scalar_loads_is_caught():
+def test_a_kernel_without_matrix_instructions_or_with_scalar_loads_is_refused():
     case = forward("sm_80")
     good = compile_report.Compiled(
         registers=1, spilled=0, shared=0, matrix=1, narrowest=4, tma=0, seconds=0.0
@@ -52,7 +52,7 @@ def forward_problems(chip: str, made: compile_report.Compiled) -> str:
     return "; ".join(made.problems(forward(chip)))
 
 
-def test_loads_are_measured_inside_loops_only():
+def test_only_loads_inside_loops_count():
     code = """
         LDG.E.U16 R0, [R2] ;
     .L_x_1:
@@ -70,19 +70,19 @@ def test_loads_are_measured_inside_loops_only():
     assert compile_report._amd_width("buffer_load_ushort") == 2
 
 
-def test_it_says_why_it_cannot_run(monkeypatch, capsys):
+def test_the_report_explains_why_it_cannot_run(monkeypatch, capsys):
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     assert compile_report.main([]) == 1
     assert "unset it" in capsys.readouterr().err
 
 
-def test_widths_that_attention_does_not_have_are_refused(capsys):
+def test_widths_outside_the_supported_range_are_refused(capsys):
     with pytest.raises(SystemExit):
         compile_report.main(["72", "200"])
     assert "WIDTH: wanted 8 to 128, got 200" in capsys.readouterr().err
 
 
-# One head width of every split into powers of two, and of every tile.
+# One head width for every split into powers of two, and for every tile.
 SPLITS = ["16", "20", "24", "32", "48", "56", "64", "72", "88", "96", "112", "128"]
 
 
@@ -92,7 +92,7 @@ def test_every_kernel_passes_on_every_chip():
         [sys.executable, "-m", "ace_kernels.compile_report", *SPLITS],
         capture_output=True,
         text=True,
-        compile_report=False,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
     assert "no spill, no missing matrix instruction, no scalar load" in done.stdout

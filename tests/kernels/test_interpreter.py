@@ -1,4 +1,4 @@
-"""Starts the interpreter tests, which need a process of their own; see `interpreted.py`."""
+"""Runs the tests of the Triton kernels in Triton's interpreter, which needs a process of its own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def test_kernels_agree_with_their_references():
+def test_interpreted_kernels_agree_with_their_references():
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / "interpreted.py"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / "ops" / "test_triton.py"],
         env=os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
         cwd=HERE.parent.parent,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The plan: every query row once, every key of its ranges once, nothing else."""
+"""The plan: every query row once, every key of its ranges once, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ def batches(draw: st.DrawFn) -> tuple[list[Segment], int, int]:
     return segments, row, num_keys
 
 
-def visible(segments: list[Segment], num_queries: int, num_keys: int) -> np.ndarray:
-    """How often a query row reads a key: the meaning of the segments, spelled out."""
-    seen = np.zeros((num_queries, num_keys), int)
+def allowed(segments: list[Segment], num_queries: int, num_keys: int) -> np.ndarray:
+    """Which query row reads which key: the meaning of the segments, written out."""
+    mask = np.zeros((num_queries, num_keys), int)
     for s in segments:
         for begin, end in (s.k1, s.k2):
-            seen[slice(*s.q), begin:end] = 1
-    return seen
+            mask[slice(*s.q), begin:end] = 1
+    return mask
 
 
 @given(batches(), st.sampled_from([16, 32]), st.randoms(use_true_random=False))
 @settings(max_examples=150, deadline=None)
-def test_tiles_cover_exactly_what_the_segments_say(batch, block, random):
+def test_tiles_and_dense_mask_cover_exactly_the_segments(batch, block, random):
     segments, num_queries, num_keys = batch
-    want = visible(segments, num_queries, num_keys)
+    want = allowed(segments, num_queries, num_keys)
     random.shuffle(segments)
     plan = RangePlan.build(segments, num_queries, num_keys, block=block)
+    assert (plan.to_dense().numpy() == want).all()
 
     forward = np.zeros_like(want)
     queries = np.zeros(num_queries, int)
@@ -64,7 +65,7 @@ def test_tiles_cover_exactly_what_the_segments_say(batch, block, random):
 
 @given(batches(), st.randoms(use_true_random=False))
 @settings(max_examples=50, deadline=None)
-def test_order_of_segments_does_not_matter(batch, random):
+def test_the_order_of_segments_does_not_matter(batch, random):
     segments, num_queries, num_keys = batch
     plan = RangePlan.build(segments, num_queries, num_keys)
     swapped = [Segment(s.q, s.k2, s.k1) for s in segments]

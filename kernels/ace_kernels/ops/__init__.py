@@ -1,1 +1,1 @@
-"""One folder an operation: `api` checks and chooses, `reference` is the oracle, `triton` and `cpu` are fast."""
+"""One folder per operation: `api` checks and dispatches, `reference` is the oracle, `cpu` and `triton` are fast."""

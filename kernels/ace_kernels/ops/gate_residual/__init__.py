@@ -1,1 +1,1 @@
-"""A residual branch through a gate, one per sample."""
+"""Add a residual branch through a per-sample gate."""

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
-"""Gate and residual in Triton: the gate is read by each row's sample."""
+"""Gate and residual in Triton: every row reads the gate of its sample."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ace_kernels.columns import WARPS, blocks, programs
-from ace_kernels.indexed_sum import indexed_sums
+from ace_kernels.row_layout import WARPS, row_constants, row_grid
+from ace_kernels.sum_by_sample import sum_by_sample
 
 
 @triton.jit
@@ -17,7 +17,7 @@ def gate_residual_fwd_kernel(
     X, Y, GATE, INDEX, OUT, x_stride, y_stride, gate_stride, num_rows, C: tl.constexpr, C0: tl.constexpr,
     C1: tl.constexpr, ROWS: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
-    """X + GATE * Y, or without RESIDUAL GATE * Y, which is the gradient of y for a gradient Y."""
+    """X + GATE * Y; without RESIDUAL only GATE * Y, the gradient of y where Y is that of the output."""
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     valid = row < num_rows
     sample = tl.load(INDEX + row, mask=valid, other=0).to(tl.int64)
@@ -25,8 +25,8 @@ def gate_residual_fwd_kernel(
     y = Y + row[:, None] * y_stride
     gate = GATE + sample[:, None] * gate_stride
     out = OUT + row[:, None] * C
-    for half in tl.static_range(0, 2 if C1 > 0 else 1):
-        if half == 0:
+    for block in tl.static_range(0, 2 if C1 > 0 else 1):
+        if block == 0:
             column = tl.arange(0, C0)[None, :]
             mask = valid[:, None]
         else:
@@ -39,22 +39,23 @@ def gate_residual_fwd_kernel(
         tl.store(out + column, value.to(OUT.dtype.element_ty), mask=mask)
 
 
-def forward(x: Tensor, y: Tensor, gate: Tensor, index: Tensor) -> Tensor:
+def forward(x: Tensor, y: Tensor, gate: Tensor, index: Tensor) -> tuple[Tensor]:
     """Returns the output `[N, C]`."""
-    return _launch(x, y, gate, index, residual=True)
+    return (_launch(x, y, gate, index, residual=True),)
 
 
 def backward(grad: Tensor, y: Tensor, gate: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients of y and gate; that of x is `grad`, which is contiguous."""
     dy = _launch(grad, grad, gate, index, residual=False)
-    return dy, indexed_sums(grad, y, index, gate.shape[0])[1]
+    _, dgate = sum_by_sample(grad, y, index, gate.shape[0])
+    return dy, dgate.to(gate.dtype)
 
 
 def _launch(x: Tensor, y: Tensor, gate: Tensor, index: Tensor, *, residual: bool) -> Tensor:
     out = torch.empty(y.shape, dtype=y.dtype, device=y.device)
     if y.shape[0]:
-        gate_residual_fwd_kernel[programs(y)](
+        gate_residual_fwd_kernel[row_grid(y)](
             x, y, gate, index, out, x.stride(0), y.stride(0), gate.stride(0), y.shape[0],
-            **blocks(y.shape[1]), RESIDUAL=residual, num_warps=WARPS,
+            **row_constants(y.shape[1]), RESIDUAL=residual, num_warps=WARPS,
         )  # fmt: skip
     return out

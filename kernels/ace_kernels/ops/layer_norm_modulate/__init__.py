@@ -1,1 +1,1 @@
-"""LayerNorm and the modulation of its result, one shift and scale per sample."""
+"""LayerNorm followed by a per-sample shift and scale."""

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
-"""LayerNorm and modulation in Triton: shift and scale are read by each row's sample."""
+"""LayerNorm and modulation in Triton: every row reads the shift and scale of its sample."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ace_kernels.columns import WARPS, blocks, programs
-from ace_kernels.indexed_sum import indexed_sums
+from ace_kernels.row_layout import WARPS, row_constants, row_grid
+from ace_kernels.sum_by_sample import sum_by_sample
 
 
 @triton.jit
@@ -74,44 +74,51 @@ def layer_norm_modulate_bwd_kernel(
     n0 = (tl.load(x + a, mask=mask0, other=0.0).to(tl.float32) - mean) * inverse
     g0 = tl.load(grad + a, mask=mask0, other=0.0).to(tl.float32)
     g0 *= 1 + tl.load(scale + a, mask=mask0, other=0.0).to(tl.float32)
-    total = tl.sum(g0, 1)
-    along = tl.sum(g0 * n0, 1)
+    mean_grad = tl.sum(g0, 1)
+    projection = tl.sum(g0 * n0, 1)
     if C1 > 0:
         n1 = (tl.load(x + b, mask=mask1, other=0.0).to(tl.float32) - mean) * inverse
         g1 = tl.load(grad + b, mask=mask1, other=0.0).to(tl.float32)
         g1 *= 1 + tl.load(scale + b, mask=mask1, other=0.0).to(tl.float32)
-        total += tl.sum(g1, 1)
-        along += tl.sum(g1 * n1, 1)
-    total = (total / C)[:, None]
-    along = (along / C)[:, None]
-    tl.store(dx + a, ((g0 - total - n0 * along) * inverse).to(DX.dtype.element_ty), mask=mask0)
+        mean_grad += tl.sum(g1, 1)
+        projection += tl.sum(g1 * n1, 1)
+    mean_grad = (mean_grad / C)[:, None]
+    projection = (projection / C)[:, None]
+    tl.store(dx + a, ((g0 - mean_grad - n0 * projection) * inverse).to(DX.dtype.element_ty), mask=mask0)
     if C1 > 0:
-        tl.store(dx + b, ((g1 - total - n1 * along) * inverse).to(DX.dtype.element_ty), mask=mask1)
+        tl.store(dx + b, ((g1 - mean_grad - n1 * projection) * inverse).to(DX.dtype.element_ty), mask=mask1)
 
 
 def forward(
     x: Tensor, shift: Tensor, scale: Tensor, index: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the output `[N, C]` and, of every row, the mean and the inverse deviation `[N]`."""
+    """Returns the output `[N, C]` and, for every row, the mean and the inverse deviation `[N]`."""
     out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     mean = torch.empty(x.shape[0], dtype=torch.float32, device=x.device)
     inverse = torch.empty_like(mean)
     if x.shape[0]:
-        layer_norm_modulate_fwd_kernel[programs(x)](
+        layer_norm_modulate_fwd_kernel[row_grid(x)](
             x, shift, scale, index, out, mean, inverse, x.stride(0), shift.stride(0), scale.stride(0),
-            x.shape[0], eps, **blocks(x.shape[1]), num_warps=WARPS,
+            x.shape[0], eps, **row_constants(x.shape[1]), num_warps=WARPS,
         )  # fmt: skip
     return out, mean, inverse
 
 
 def backward(
-    grad: Tensor, x: Tensor, scale: Tensor, index: Tensor, mean: Tensor, inverse: Tensor
+    grad: Tensor,
+    x: Tensor,
+    shift: Tensor,
+    scale: Tensor,
+    index: Tensor,
+    mean: Tensor,
+    inverse_deviation: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of x, shift and scale; `grad` is contiguous."""
     dx = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     if x.shape[0]:
-        layer_norm_modulate_bwd_kernel[programs(x)](
-            grad, x, scale, index, mean, inverse, dx, x.stride(0), scale.stride(0), x.shape[0],
-            **blocks(x.shape[1]), num_warps=WARPS,
+        layer_norm_modulate_bwd_kernel[row_grid(x)](
+            grad, x, scale, index, mean, inverse_deviation, dx, x.stride(0), scale.stride(0), x.shape[0],
+            **row_constants(x.shape[1]), num_warps=WARPS,
         )  # fmt: skip
-    return dx, *indexed_sums(grad, x, index, scale.shape[0], mean, inverse)
+    dshift, dscale = sum_by_sample(grad, x, index, scale.shape[0], mean, inverse_deviation)
+    return dx, dshift.to(shift.dtype), dscale.to(scale.dtype)

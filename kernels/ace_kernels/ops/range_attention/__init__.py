@@ -1,1 +1,1 @@
-"""Range attention: softmax attention in which a query row reads at most two runs of keys."""
+"""Softmax attention in which every query row reads at most two contiguous ranges of keys."""

@@ -1,21 +1,18 @@
-"""The public entry of range attention: checks, backend choice, autograd and registration with torch."""
+"""The public entry of range attention."""
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any
-
-import torch
 from torch import Tensor
 
-from ace_kernels.backend import as_fake, choose, traced
+from ace_kernels.backend import choose_backend, is_traced
+from ace_kernels.dtypes import DTYPES, accumulation_dtype
 from ace_kernels.errors import ArgumentError
 from ace_kernels.ops.range_attention import cpu, reference
-from ace_kernels.range_plan import RangePlan, Tables
+from ace_kernels.range_plan import RangePlan
+from ace_kernels.registration import Operation, needs_gradient
 
-DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 MIN_WIDTH, MAX_WIDTH = 8, 128
-# Inside a tile of up to 128 rows addresses have 32 bits.
+# Addresses inside a tile of up to 128 rows are 32-bit.
 MAX_ROW_STRIDE = 2**24
 
 
@@ -28,38 +25,33 @@ def range_attention(
     scale: float | None = None,
     backend: str | None = None,
 ) -> Tensor:
-    """Softmax attention over packed tokens, each query row reading the key ranges of its segment.
+    """Softmax attention over packed tokens: every query row reads the key ranges of its segment.
 
     No padding, no mask, and no buffer that grows with tokens times tokens. Gradients are deterministic.
 
     Args:
-        q: `[Nq, H, D]`; float16, bfloat16, float32 or (not in Triton) float64. D from 8 to 128. The last two
-            axes must be contiguous; rows may be spaced, as in a slice of a joint projection.
+        q: `[Nq, H, D]`; float16, bfloat16, float32 or (not in Triton) float64. D from 8 to 128. The last two axes
+            must be contiguous; rows may be spaced apart, as in a slice of a joint projection.
         k, v: `[Nk, H, D]`, dtype and device of `q`.
-        plan: the segments, built for `Nq` and `Nk` on the device of `q`.
-        scale: of the scores, more than 0; default `D ** -0.5`.
-        backend: "reference", "cpu" or "triton"; default `ACE_KERNELS_BACKEND`, else the fastest.
+        plan: the segments, built for `Nq` and `Nk`, on the device of `q`.
+        scale: factor of the scores, greater than 0; default `D ** -0.5`.
+        backend: "reference", "cpu" or "triton"; default `ACE_KERNELS_BACKEND`, else the fastest that can run.
 
     Returns:
         `[Nq, H, D]`, zero for a row without keys.
 
     Raises:
         ArgumentError: a wrong dtype, device, stride or shape, or a plan of another batch.
-        BackendError: a backend that cannot run here.
+        BackendError: a forced backend that cannot run here.
     """
     _check(q, k, v, plan, scale)
-    chosen = choose(q, backend)
+    chosen = choose_backend(q, backend)
     factor = q.shape[-1] ** -0.5 if scale is None else scale
     if chosen == "reference":
         return reference.range_attention(q, k, v, plan, factor)
-    if traced():
-        tables = [as_fake(t, q) for t in plan.tables[:4]]
-        return torch.ops.ace_kernels.range_attention(q, k, v, *tables, plan.block, factor, chosen)[0]
-    if torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad):
-        return _Attention.apply(q, k, v, plan.tables, factor, _module(chosen))
-    if chosen == "cpu":
-        return cpu.attend(q, k, v, plan.tables, factor)
-    return _module(chosen).forward(q, k, v, plan.tables, factor)[0]
+    if chosen == "cpu" and not is_traced() and not needs_gradient(q, k, v):
+        return cpu.attend(q, k, v, factor, plan.layout)
+    return _operation(chosen, q, k, v, factor, *plan.tables)
 
 
 def _check(q: Tensor, k: Tensor, v: Tensor, plan: RangePlan, scale: float | None) -> None:
@@ -91,94 +83,20 @@ def _check(q: Tensor, k: Tensor, v: Tensor, plan: RangePlan, scale: float | None
     if plan.tiles.device != q.device:
         raise ArgumentError(f"plan: wanted its tensors on {q.device}, got {plan.tiles.device}; call .to()")
     if scale is not None and not scale > 0:
-        raise ArgumentError(f"scale: wanted more than 0, got {scale}")
+        raise ArgumentError(f"scale: wanted a number above 0, got {scale}")
 
 
-def _module(backend: str) -> ModuleType:
-    if backend == "cpu":
-        return cpu
-    from ace_kernels.ops.range_attention import triton
-
-    return triton
+def _fake(q: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+    return q.new_empty(q.shape), q.new_empty((q.shape[1], q.shape[0]), dtype=accumulation_dtype(q.dtype))
 
 
-class _Attention(torch.autograd.Function):
-    """The eager path: a fraction of the overhead per call of a registered operation."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, tables: Tables, scale: float, module: ModuleType
-    ) -> Tensor:
-        out, lse = module.forward(q, k, v, tables, scale)
-        ctx.save_for_backward(q, k, v, out, lse)
-        ctx.rest = tables, scale
-        ctx.module = module
-        return out
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return (*ctx.module.backward(grad.contiguous(), *ctx.saved_tensors, *ctx.rest), None, None, None)
-
-
-@torch.library.custom_op("ace_kernels::range_attention", mutates_args=())
-def _forward_op(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    layout: Tensor,
-    tiles: Tensor,
-    key_tiles: Tensor,
-    readers: Tensor,
-    block: int,
-    scale: float,
-    backend: str,
-) -> tuple[Tensor, Tensor]:
-    tables = Tables(layout, tiles, key_tiles, readers, block)
-    out, lse = _module(backend).forward(q, k, v, tables, scale)
-    return out, lse
-
-
-@_forward_op.register_fake
-def _(q: Tensor, k: Tensor, v: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
-    wide = torch.float64 if q.dtype is torch.float64 else torch.float32
-    return q.new_empty(q.shape), q.new_empty((q.shape[1], q.shape[0]), dtype=wide)
-
-
-@torch.library.custom_op("ace_kernels::range_attention_backward", mutates_args=())
-def _backward_op(
-    grad: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    out: Tensor,
-    lse: Tensor,
-    layout: Tensor,
-    tiles: Tensor,
-    key_tiles: Tensor,
-    readers: Tensor,
-    block: int,
-    scale: float,
-    backend: str,
-) -> tuple[Tensor, Tensor, Tensor]:
-    tables = Tables(layout, tiles, key_tiles, readers, block)
-    dq, dk, dv = _module(backend).backward(grad.contiguous(), q, k, v, out, lse, tables, scale)
-    return dq, dk, dv
-
-
-@_backward_op.register_fake
-def _(grad: Tensor, q: Tensor, k: Tensor, v: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
-    return q.new_empty(q.shape), k.new_empty(k.shape), v.new_empty(v.shape)
-
-
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.save_for_backward(*inputs[:3], *output, *inputs[3:7])
-    ctx.rest = inputs[7:]
-
-
-def _differentiate(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-    grads = torch.ops.ace_kernels.range_attention_backward(grad, *ctx.saved_tensors, *ctx.rest)
-    return (*grads, *[None] * 7)
-
-
-_forward_op.register_autograd(_differentiate, setup_context=_save)
+_operation = Operation(
+    "range_attention",
+    __package__,
+    "Tensor q, Tensor k, Tensor v, float scale, "
+    "Tensor layout, Tensor tiles, Tensor key_tiles, Tensor readers, int block",
+    outputs="out lse",
+    reads="q k v out lse scale layout tiles key_tiles readers block",
+    gradients="q k v",
+    fake=_fake,
+)

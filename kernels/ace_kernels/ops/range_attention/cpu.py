@@ -1,7 +1,7 @@
 """Range attention on a CPU: torch's own flash attention, called once per group of segments of one shape.
 
-Segments of equal lengths whose rows are evenly spaced, as in a batch of samples of one size, are one batched
-call on strided views, and nothing is copied but the keys of segments that read two ranges.
+Segments of equal lengths whose rows are evenly spaced, as in a batch of samples of one size, take one batched call on
+strided views. Only the keys of segments that read two ranges are copied.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ace_kernels.range_plan import Tables
+from ace_kernels.dtypes import accumulation_dtype
 
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 _flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
 
-# Keys of segments that read two ranges are copied to lie side by side, about this many rows in one call.
-# Measured with 5 heads of 64, one thread, 16 segments: calls of their own are 2.8 times slower at 32 keys and
-# 1.2 at 128, while copies that leave the cache are up to 1.4 times slower at 512 keys.
-COPIED_ROWS = 512
+# Keys of segments that read two ranges are copied side by side, about this many rows per call. Measured with 5 heads of
+# 64, one thread, 16 segments: one call per segment is 2.8 times slower at 32 keys and 1.2 times at 128, while copies
+# that outgrow the cache are up to 1.4 times slower at 512 keys.
+GATHERED_ROWS = 512
 
-# From so many queries and keys on, keys and values are copied head by head first: in the packed layout each row of a
-# head lies in another page. Measured with 16 heads of 72, one thread: 4096 rows 659 ms as they lie and 583 ms copied,
+# From this many queries and keys on, keys and values are first copied head by head: in the packed layout every row of a
+# head lies in another page. Measured with 16 heads of 72, one thread: 4096 rows take 659 ms in place and 583 ms copied,
 # 2048 rows 158 and 145 ms, 512 rows 10.3 and 10.4 ms.
-SPREAD_ROWS = 1024
+CONTIGUOUS_ROWS = 1024
 
 
 @dataclass(frozen=True)
 class Rows:
-    """`count` runs of `length` rows each, `step` rows apart."""
+    """`count` runs of `length` rows each, one every `step` rows from `start`."""
 
     count: int
     length: int
     start: int
     step: int
 
-    def of(self, x: Tensor) -> Tensor:
+    def view(self, x: Tensor) -> Tensor:
         """`[N, H, D]` -> `[count, H, length, D]`, a view."""
         row, head, _ = x.stride()
         return x.as_strided(
@@ -48,33 +48,34 @@ class Rows:
         )
 
     def add_to(self, x: Tensor, rows: Tensor) -> None:
-        """Add `rows`, `[count, H, length, D]`; where all runs are the same rows, add their sum."""
+        """Add `rows`, `[count, H, length, D]`, to these rows of `x`; where all runs coincide, add their sum."""
         if self.step == 0:
             x[self.start : self.start + self.length] += rows.sum(0).transpose(0, 1)
         else:
-            self.of(x).add_(rows)
+            self.view(x).add_(rows)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Segments of one shape, with no, one or two ranges of keys."""
+    """Segments of one shape, with zero, one or two ranges of keys."""
 
     queries: Rows
     keys: tuple[Rows, ...]
 
-    def keys_of(self, x: Tensor) -> Tensor:
+    def gather_keys(self, x: Tensor) -> Tensor:
         """`[Nk, H, D]` -> `[count, H, keys, D]`."""
         if len(self.keys) == 1:
-            return self.keys[0].of(x)
-        return torch.cat([rows.of(x) for rows in self.keys], 2)
+            return self.keys[0].view(x)
+        return torch.cat([rows.view(x) for rows in self.keys], 2)
 
     def add_to_keys(self, x: Tensor, rows: Tensor) -> None:
+        """Add `rows`, `[count, H, keys, D]`, to the key rows of `x`."""
         for part, added in zip(self.keys, rows.split([k.length for k in self.keys], 2), strict=True):
             part.add_to(x, added)
 
 
 def groups_of(layout: Tensor) -> tuple[Group, ...]:
-    """The groups of a plan's `layout`; the last few hundred plans are remembered."""
+    """The groups of a plan's `layout`; the last 256 plans are cached."""
     return _groups(layout.numpy().tobytes())
 
 
@@ -90,7 +91,7 @@ def _groups(layout: bytes) -> tuple[Group, ...]:
     groups = []
     for (queries, *keys), entries in shapes.items():
         keys = [length for length in keys if length]
-        most = len(entries) if len(keys) < 2 else max(1, COPIED_ROWS // sum(keys))
+        most = len(entries) if len(keys) < 2 else max(1, GATHERED_ROWS // sum(keys))
         for run in _even_runs([entry[: 1 + len(keys)] for entry in entries], (queries, *keys), most):
             steps = [b - a for a, b in zip(*run[:2], strict=True)] if len(run) > 1 else [1] * len(run[0])
             rows = [
@@ -104,13 +105,13 @@ def _groups(layout: bytes) -> tuple[Group, ...]:
 def _even_runs(
     entries: list[tuple[int, ...]], lengths: tuple[int, ...], most: int
 ) -> list[list[tuple[int, ...]]]:
-    """Cut the entries, start rows of ranges of `lengths`, where the spacing changes or after `most`."""
+    """Cut the entries (the start rows of ranges of `lengths`) where their spacing changes, or after `most`."""
     runs = [[entries[0]]]
     for entry in entries[1:]:
         run = runs[-1]
         steps = [b - a for a, b in zip(run[-1], entry, strict=True)]
         even = len(run) == 1 or steps == [b - a for a, b in zip(*run[:2], strict=True)]
-        # Rows that overlap in part would make a view that cannot be added to in one go.
+        # A view of partly overlapping rows cannot be added to in place.
         apart = all(step == 0 or step >= length for step, length in zip(steps, lengths, strict=True))
         if even and apart and len(run) < most:
             run.append(entry)
@@ -120,38 +121,39 @@ def _even_runs(
 
 
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, tables: Tables, scale: float, lse: Tensor | None = None
+    q: Tensor, k: Tensor, v: Tensor, scale: float, layout: Tensor, lse: Tensor | None = None
 ) -> Tensor:
-    """The output `[Nq, H, D]`; with `lse`, `[H, Nq]`, also the log-sum-exp of the scores, infinite without keys."""
-    groups = groups_of(tables.layout)
+    """The output `[Nq, H, D]`; fills `lse`, `[H, Nq]`, with the log-sum-exp of the scores, infinite without keys."""
+    groups = groups_of(layout)
     logs = None if lse is None else lse.t().unsqueeze(-1)
-    # The result of one call for all rows in order is already the output; otherwise results are copied into it.
+    # The result of a single call for all rows in order is already the output; otherwise results are copied into it.
     whole = len(groups) == 1 and bool(groups[0].keys) and groups[0].queries.step == groups[0].queries.length
     out = q if whole else torch.empty(q.shape, dtype=q.dtype, device=q.device)
     for group in groups:
         queries = group.queries
         if not group.keys:
-            queries.of(out).zero_()
+            queries.view(out).zero_()
             if logs is not None:
-                queries.of(logs).fill_(float("inf"))
+                queries.view(logs).fill_(float("inf"))
             continue
-        keys, values = group.keys_of(k), group.keys_of(v)
-        if min(queries.length, keys.shape[2]) >= SPREAD_ROWS:
+        keys, values = group.gather_keys(k), group.gather_keys(v)
+        if min(queries.length, keys.shape[2]) >= CONTIGUOUS_ROWS:
             keys, values = keys.contiguous(), values.contiguous()
-        rows, row_logs = _flash(queries.of(q), keys, values, 0.0, False, scale=scale)
+        rows, row_logs = _flash(queries.view(q), keys, values, 0.0, False, scale=scale)
         if logs is not None:
-            queries.of(logs).copy_(row_logs.unsqueeze(-1))
+            queries.view(logs).copy_(row_logs.unsqueeze(-1))
         if whole:
             return rows.transpose(1, 2).reshape(q.shape)
-        queries.of(out).copy_(rows)
+        queries.view(out).copy_(rows)
     return out
 
 
-def forward(q: Tensor, k: Tensor, v: Tensor, tables: Tables, scale: float) -> tuple[Tensor, Tensor]:
+def forward(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, layout: Tensor, *_: object
+) -> tuple[Tensor, Tensor]:
     """Output and log-sum-exp; see `attend`."""
-    wide = torch.float64 if q.dtype is torch.float64 else torch.float32
-    lse = torch.empty((q.shape[1], q.shape[0]), dtype=wide, device=q.device)
-    return attend(q, k, v, tables, scale, lse), lse
+    lse = torch.empty((q.shape[1], q.shape[0]), dtype=accumulation_dtype(q.dtype), device=q.device)
+    return attend(q, k, v, scale, layout, lse), lse
 
 
 def backward(
@@ -161,32 +163,33 @@ def backward(
     v: Tensor,
     out: Tensor,
     lse: Tensor,
-    tables: Tables,
     scale: float,
+    layout: Tensor,
+    *_: object,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of q, k and v. Groups run one after another, so the sums are the same every time."""
-    # In bfloat16 the backward of a block's two attentions took 74 ms so, 33 ms in float32 (64 targets of 64 rows, 6
-    # heads of 64, two threads); cast whole, because the pieces of many groups are cast more slowly.
-    to = torch.float32 if q.dtype in (torch.bfloat16, torch.float16) else q.dtype
-    given, grad, q, k, v, out = q.dtype, *(x.to(to) for x in (grad, q, k, v, out))
-    dq, dk, dv = (torch.zeros(x.shape, dtype=to, device=x.device) for x in (q, k, v))
+    """Gradients of q, k and v. Groups run one after another, so the sums are deterministic."""
+    # Computed in bfloat16, the backward of a block's two attentions took 74 ms, in float32 33 ms (64 targets of 64
+    # rows, 6 heads of 64, two threads). Whole tensors are cast, because casting the views of many groups is slower.
+    wide = torch.float32 if q.dtype in (torch.bfloat16, torch.float16) else q.dtype
+    dtype, grad, q, k, v, out = q.dtype, *(x.to(wide) for x in (grad, q, k, v, out))
+    dq, dk, dv = (torch.zeros(x.shape, dtype=wide, device=x.device) for x in (q, k, v))
     logs = lse.t().unsqueeze(-1)
-    for group in groups_of(tables.layout):
+    for group in groups_of(layout):
         if not group.keys:
             continue
         queries = group.queries
         rows = _flash_backward(
-            queries.of(grad),
-            queries.of(q),
-            group.keys_of(k),
-            group.keys_of(v),
-            queries.of(out),
-            queries.of(logs).squeeze(-1),
+            queries.view(grad),
+            queries.view(q),
+            group.gather_keys(k),
+            group.gather_keys(v),
+            queries.view(out),
+            queries.view(logs).squeeze(-1),
             0.0,
             False,
             scale=scale,
         )
-        queries.of(dq).copy_(rows[0])
+        queries.view(dq).copy_(rows[0])
         group.add_to_keys(dk, rows[1])
         group.add_to_keys(dv, rows[2])
-    return dq.to(given), dk.to(given), dv.to(given)
+    return dq.to(dtype), dk.to(dtype), dv.to(dtype)

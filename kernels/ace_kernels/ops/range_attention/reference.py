@@ -1,4 +1,4 @@
-"""Range attention in plain torch: one softmax per segment. The oracle of the other two."""
+"""Range attention in plain torch, one softmax per segment: the oracle of the other implementations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ace_kernels.range_plan import RangePlan
 
 
 def range_attention(q: Tensor, k: Tensor, v: Tensor, plan: RangePlan, scale: float) -> Tensor:
-    """See `ace_kernels.ops.range_attention`; differentiable, also twice."""
+    """See `ace_kernels.range_attention`; twice differentiable."""
     parts = []
     for segment in plan.segments:
         queries = q[slice(*segment.q)]

@@ -1,10 +1,10 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
 """The Triton kernels of range attention: forward and deterministic backward.
 
-A program takes one tile of query rows (or, for the gradients of k and v, of key rows) of one head and loops
-over what the plan says it reads; nothing is shared between programs, so there are no atomics and a gradient
-is the same every time. A head of width D is worked on as D0 + D1 columns, powers of two of at least 16: 72 is
-64 + 16 (11 % padding), where one block of 128 would waste 44 % and spill registers.
+A program takes one tile of query rows (for the gradients of k and v, of key rows) of one head and loops over the ranges
+that the plan lists. Programs share nothing, so there are no atomics and gradients are deterministic. A head of width D
+is split into D0 + D1 columns, powers of two of at least 16: 72 is 64 + 16 (11 % padding), where one block of 128 would
+waste 44 % and spill registers.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ LN_2: tl.constexpr = tl.constexpr(0.6931471805599453)
 
 
 @triton.jit
-def _columns(
+def _load(
     base, start, count, stride, FIRST: tl.constexpr, WIDTH: tl.constexpr, D: tl.constexpr, ROWS: tl.constexpr,
     MASKED: tl.constexpr,
 ):  # fmt: skip
-    """Columns FIRST to FIRST + WIDTH of `count` rows from `start`, zero beyond the rows and beyond D."""
+    """Load columns FIRST to FIRST + WIDTH of `count` rows from `start`, zeros beyond the rows and beyond D."""
     row = tl.arange(0, ROWS)
     column = FIRST + tl.arange(0, WIDTH)
-    # The tile's address is 64-bit; inside a tile 32 bits are enough and keep registers free.
+    # The address of the tile is 64-bit; inside it 32 bits are enough and save registers.
     address = base + start.to(tl.int64) * stride + row[:, None] * stride + column[None, :]
     if FIRST + WIDTH > D:
         if MASKED:
@@ -59,17 +59,17 @@ def _forward_step(
     k_stride, v_stride, scale_log2, D: tl.constexpr, D0: tl.constexpr, D1: tl.constexpr, BN: tl.constexpr,
     MASKED: tl.constexpr, TMA: tl.constexpr, ONES: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """One tile of keys: scores, running maximum and sum, and their product with the values."""
+    """One tile of keys: scores, running maximum and sum, and the weighted values."""
     if TMA:
         k0 = tl.reshape(k0_desc.load([start, head, 0]), [BN, D0])
     else:
-        k0 = _columns(K, start, count, k_stride, 0, D0, D, BN, MASKED)
+        k0 = _load(K, start, count, k_stride, 0, D0, D, BN, MASKED)
     scores = tl.dot(q0, tl.trans(k0), input_precision=PRECISION)
     if D1 > 0:
         if TMA:
             k1 = tl.reshape(k1_desc.load([start, head, D0]), [BN, D1])
         else:
-            k1 = _columns(K, start, count, k_stride, D0, D1, D, BN, MASKED)
+            k1 = _load(K, start, count, k_stride, D0, D1, D, BN, MASKED)
         scores = tl.dot(q1, tl.trans(k1), scores, input_precision=PRECISION)
     if MASKED:
         scores = tl.where((tl.arange(0, BN) < count)[None, :], scores, -float("inf"))
@@ -79,14 +79,14 @@ def _forward_step(
     if TMA:
         v0 = tl.reshape(v0_desc.load([start, head, 0]), [BN, D0])
     else:
-        v0 = _columns(V, start, count, v_stride, 0, D0, D, BN, MASKED)
+        v0 = _load(V, start, count, v_stride, 0, D0, D, BN, MASKED)
     weights = p.to(v0.dtype)
     acc0 = tl.dot(weights, v0, acc0 * shrink[:, None], input_precision=PRECISION)
     if D1 > 0:
         if TMA:
             v1 = tl.reshape(v1_desc.load([start, head, D0]), [BN, D1])
         else:
-            v1 = _columns(V, start, count, v_stride, D0, D1, D, BN, MASKED)
+            v1 = _load(V, start, count, v_stride, D0, D1, D, BN, MASKED)
         if ONES:
             v1 = tl.where((D0 + tl.arange(0, D1) == D)[None, :], 1.0, v1).to(v1.dtype)
         acc1 = tl.dot(weights, v1, acc1 * shrink[:, None], input_precision=PRECISION)
@@ -104,8 +104,8 @@ def range_attention_fwd_kernel(
 ):  # fmt: skip
     """One program: BM rows of one query tile, one head.
 
-    The head stride is the constexpr D: as a runtime number it would turn 16-byte loads into 2-byte ones.
-    ONES puts a column of ones into the spare tail of the values, so the matrix unit sums the softmax too.
+    The stride of a head is the constexpr D: as a runtime argument it would turn 16-byte loads into 2-byte ones. ONES
+    puts a column of ones into the padding of the values, so the matrix unit also computes the sum of the softmax.
     """
     program = tl.program_id(0)
     head = program % H
@@ -121,10 +121,10 @@ def range_attention_fwd_kernel(
     K += head * D
     V += head * D
 
-    q0 = _columns(Q + head * D, first, count, q_stride, 0, D0, D, BM, True)
+    q0 = _load(Q + head * D, first, count, q_stride, 0, D0, D, BM, True)
     q1 = q0
     if D1 > 0:
-        q1 = _columns(Q + head * D, first, count, q_stride, D0, D1, D, BM, True)
+        q1 = _load(Q + head * D, first, count, q_stride, D0, D1, D, BM, True)
     acc0 = tl.zeros([BM, D0], tl.float32)
     acc1 = tl.zeros([BM, D1 if D1 > 0 else 16], tl.float32)
     total = tl.zeros([BM], tl.float32)
@@ -132,9 +132,9 @@ def range_attention_fwd_kernel(
 
     a_tiles = a_rows // BN
     b_tiles = b_rows // BN
-    # First what full tiles leave of either range, in small masked ones. They never come through TMA, which
-    # would carry rows of the next segment: their weight is 0, but 0 * NaN is NaN. Last instead of first, this
-    # loop crashes the compiler (triton 3.9, sm_100) once the main loop is warp-specialised.
+    # First the rests of both ranges, in small masked tiles. They never come through TMA, which would also load rows of
+    # the next segment: their weight is 0, but 0 * NaN is NaN. After the main loop instead of before it, this loop
+    # crashes the compiler (triton 3.9, sm_100) once the main loop is warp-specialised.
     a_rest = tl.cdiv(a_rows - a_tiles * BN, TAIL)
     b_rest = tl.cdiv(b_rows - b_tiles * BN, TAIL)
     for i in tl.range(0, a_rest + b_rest, num_stages=1):
@@ -169,12 +169,12 @@ def range_attention_fwd_kernel(
 def range_attention_delta_kernel(
     OUT, GRAD, DELTA, num_queries, H: tl.constexpr, D: tl.constexpr, WIDTH: tl.constexpr, BM: tl.constexpr
 ):  # fmt: skip
-    """Row sums of out * grad, `[H, Nq]`: what the softmax gradient subtracts."""
+    """Row sums of out * grad, `[H, Nq]`, which the gradient of the softmax subtracts."""
     first = tl.program_id(0) // H * BM
     head = tl.program_id(0) % H
     count = num_queries - first
-    out = _columns(OUT + head * D, first, count, H * D, 0, WIDTH, D, BM, True).to(tl.float32)
-    grad = _columns(GRAD + head * D, first, count, H * D, 0, WIDTH, D, BM, True).to(tl.float32)
+    out = _load(OUT + head * D, first, count, H * D, 0, WIDTH, D, BM, True).to(tl.float32)
+    grad = _load(GRAD + head * D, first, count, H * D, 0, WIDTH, D, BM, True).to(tl.float32)
     row = tl.arange(0, BM)
     tl.store(DELTA + head.to(tl.int64) * num_queries + first + row, tl.sum(out * grad, 1), mask=row < count)
 
@@ -200,13 +200,13 @@ def range_attention_dq_kernel(
     K += head * D
     V += head * D
 
-    q0 = _columns(Q + head * D, first, count, q_stride, 0, D0, D, BM, True)
-    g0 = _columns(GRAD + head * D, first, count, H * D, 0, D0, D, BM, True)
+    q0 = _load(Q + head * D, first, count, q_stride, 0, D0, D, BM, True)
+    g0 = _load(GRAD + head * D, first, count, H * D, 0, D0, D, BM, True)
     q1 = q0
     g1 = g0
     if D1 > 0:
-        q1 = _columns(Q + head * D, first, count, q_stride, D0, D1, D, BM, True)
-        g1 = _columns(GRAD + head * D, first, count, H * D, D0, D1, D, BM, True)
+        q1 = _load(Q + head * D, first, count, q_stride, D0, D1, D, BM, True)
+        g1 = _load(GRAD + head * D, first, count, H * D, D0, D1, D, BM, True)
     row = tl.arange(0, BM)
     column = tl.arange(0, BN)
     at = head.to(tl.int64) * num_queries + first
@@ -221,14 +221,14 @@ def range_attention_dq_kernel(
         offset = tl.where(i < a_tiles, i, i - a_tiles) * BN
         start = tl.where(i < a_tiles, a_begin, b_begin) + offset
         rest = tl.where(i < a_tiles, a_rows, b_rows) - offset
-        k0 = _columns(K, start, rest, k_stride, 0, D0, D, BN, True)
-        v0 = _columns(V, start, rest, v_stride, 0, D0, D, BN, True)
+        k0 = _load(K, start, rest, k_stride, 0, D0, D, BN, True)
+        v0 = _load(V, start, rest, v_stride, 0, D0, D, BN, True)
         scores = tl.dot(q0, tl.trans(k0), input_precision=PRECISION)
         dp = tl.dot(g0, tl.trans(v0), input_precision=PRECISION)
         k1 = k0
         if D1 > 0:
-            k1 = _columns(K, start, rest, k_stride, D0, D1, D, BN, True)
-            v1 = _columns(V, start, rest, v_stride, D0, D1, D, BN, True)
+            k1 = _load(K, start, rest, k_stride, D0, D1, D, BN, True)
+            v1 = _load(V, start, rest, v_stride, D0, D1, D, BN, True)
             scores = tl.dot(q1, tl.trans(k1), scores, input_precision=PRECISION)
             dp = tl.dot(g1, tl.trans(v1), dp, input_precision=PRECISION)
         p = tl.exp2(scores * scale_log2 - lse[:, None])
@@ -248,7 +248,7 @@ def range_attention_dkdv_kernel(
     scale_log2, scale, H: tl.constexpr, D: tl.constexpr, D0: tl.constexpr, D1: tl.constexpr,
     BM: tl.constexpr, BN: tl.constexpr, PARTS: tl.constexpr, STAGES: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """One program: the gradients of BN rows of one key tile, one head, over all query rows that read them."""
+    """One program: the gradients of BN rows of one key tile, one head, from all query rows that read them."""
     program = tl.program_id(0)
     head = program % H
     tile = KEY_TILES + (program // (H * PARTS)).to(tl.int64) * 4
@@ -256,13 +256,13 @@ def range_attention_dkdv_kernel(
     count = tl.load(tile + 1) - first
     if count <= 0:
         return
-    k0 = _columns(K + head * D, first, count, k_stride, 0, D0, D, BN, True)
-    v0 = _columns(V + head * D, first, count, v_stride, 0, D0, D, BN, True)
+    k0 = _load(K + head * D, first, count, k_stride, 0, D0, D, BN, True)
+    v0 = _load(V + head * D, first, count, v_stride, 0, D0, D, BN, True)
     k1 = k0
     v1 = v0
     if D1 > 0:
-        k1 = _columns(K + head * D, first, count, k_stride, D0, D1, D, BN, True)
-        v1 = _columns(V + head * D, first, count, v_stride, D0, D1, D, BN, True)
+        k1 = _load(K + head * D, first, count, k_stride, D0, D1, D, BN, True)
+        v1 = _load(V + head * D, first, count, v_stride, D0, D1, D, BN, True)
     dk0 = tl.zeros([BN, D0], tl.float32)
     dv0 = tl.zeros([BN, D0], tl.float32)
     dk1 = tl.zeros([BN, D1 if D1 > 0 else 16], tl.float32)
@@ -279,17 +279,17 @@ def range_attention_dkdv_kernel(
         for offset in tl.range(0, rows, BM, num_stages=STAGES):
             start = begin + offset
             rest = rows - offset
-            q0 = _columns(Q, start, rest, q_stride, 0, D0, D, BM, True)
-            g0 = _columns(GRAD, start, rest, H * D, 0, D0, D, BM, True)
-            # A row beyond the range has an infinite sum, so its weights vanish.
+            q0 = _load(Q, start, rest, q_stride, 0, D0, D, BM, True)
+            g0 = _load(GRAD, start, rest, H * D, 0, D0, D, BM, True)
+            # The log-sum-exp of a row beyond the range is infinite, so its weights are zero.
             lse = tl.load(LSE + start + row, mask=row < rest, other=float("inf")) * LOG2_E
             delta = tl.load(DELTA + start + row, mask=row < rest, other=0.0)
             scores = tl.dot(k0, tl.trans(q0), input_precision=PRECISION)
             q1 = q0
             g1 = g0
             if D1 > 0:
-                q1 = _columns(Q, start, rest, q_stride, D0, D1, D, BM, True)
-                g1 = _columns(GRAD, start, rest, H * D, D0, D1, D, BM, True)
+                q1 = _load(Q, start, rest, q_stride, D0, D1, D, BM, True)
+                g1 = _load(GRAD, start, rest, H * D, D0, D1, D, BM, True)
                 scores = tl.dot(k1, tl.trans(q1), scores, input_precision=PRECISION)
             p = tl.exp2(scores * scale_log2 - lse[None, :])
             weights = p.to(g0.dtype)

@@ -1,4 +1,4 @@
-"""Rotary angles, worked out on the host in float64 once per batch."""
+"""Rotary angles, computed on the host in float64, once per batch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from ace_kernels.errors import ArgumentError
 class RopeTable:
     """Cosines and sines of N tokens, float32 `[N, D/2]`; pair i of a head is its channels 2i and 2i + 1.
 
-    The channels of a head are split in order into one section per axis (frame, row, column), each with a
-    ladder of its own: pair i of a section of width w turns by `position * theta ** (-2i / w)` (ACE, released
-    model; RoFormer, arXiv 2104.09864).
+    The channels of a head are split, in order, into one section per axis (frame, row, column). Pair i of a section of
+    width w is rotated by `position * theta ** (-2i / w)` (the released ACE model; RoFormer, arXiv 2104.09864).
     """
 
     cos: Tensor
@@ -33,14 +32,17 @@ class RopeTable:
     ) -> RopeTable:
         """The table of `positions`, integers `[N, 3]`, on their device.
 
-        Angles, sines and cosines are float64 and rounded once, so they are as exact as the released model's
-        at any position. Each axis is worked out once per distinct position, not once per token.
+        Angles, sines and cosines are float64, rounded once, so they are as exact as the released model's at any
+        position. Each axis is computed once per distinct position, not once per token.
 
         Args:
+            positions: one column per section.
+            head_dim: D.
             sections: even widths that add up to `head_dim`; default D - 4 (D // 6), 2 (D // 6), 2 (D // 6).
+            theta: base of the frequencies.
 
         Raises:
-            ArgumentError: wrong shapes, or sections that do not fit.
+            ArgumentError: positions of a wrong shape or dtype, or sections that do not add up to `head_dim`.
         """
         sixth = head_dim // 6
         widths = (head_dim - 4 * sixth, 2 * sixth, 2 * sixth) if sections is None else tuple(sections)
@@ -54,10 +56,10 @@ class RopeTable:
         host = positions.to("cpu", torch.int64)
         parts = []
         for axis, width in enumerate(widths):
-            distinct, which = host[:, axis].unique(return_inverse=True)
-            ladder = theta ** (-torch.arange(0, width, 2, dtype=torch.float64) / max(width, 1))
-            angles = torch.outer(distinct.double(), ladder)
-            parts.append((angles.cos().float()[which], angles.sin().float()[which]))
+            distinct, inverse = host[:, axis].unique(return_inverse=True)
+            frequency = theta ** (-torch.arange(0, width, 2, dtype=torch.float64) / max(width, 1))
+            angles = torch.outer(distinct.double(), frequency)
+            parts.append((angles.cos().float()[inverse], angles.sin().float()[inverse]))
         cos, sin = (torch.cat(halves, 1).to(positions.device) for halves in zip(*parts, strict=True))
         return cls(cos, sin)
 

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
-"""RMSNorm, head split and rotation in Triton: a few rows a program, on pairs of channels."""
+"""RMSNorm, head split and rotation in Triton: a program takes a few whole rows."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ace_kernels.columns import WARPS, blocks, programs
+from ace_kernels.row_layout import WARPS, row_constants, row_grid
 
 
 @triton.jit
-def _turn(
+def _rotate(
     x, cos, sin, valid, FIRST: tl.constexpr, WIDTH: tl.constexpr, C: tl.constexpr, D: tl.constexpr,
-    ROWS: tl.constexpr, BACK: tl.constexpr,
+    ROWS: tl.constexpr, INVERSE: tl.constexpr,
 ):  # fmt: skip
-    """Channels FIRST to FIRST + WIDTH of some rows, every pair turned by its angle, or back."""
+    """Rotate every pair in channels FIRST to FIRST + WIDTH of some rows by its angle, or with INVERSE back."""
     pair = FIRST // 2 + tl.arange(0, WIDTH // 2)[None, :]
     mask = valid[:, None] & (pair < C // 2)
     c = tl.load(cos + pair % (D // 2), mask=mask, other=1.0)
     s = tl.load(sin + pair % (D // 2), mask=mask, other=0.0)
-    if BACK:
+    if INVERSE:
         s = -s
     even, odd = tl.split(tl.reshape(x, [ROWS, WIDTH // 2, 2]))
     return tl.reshape(tl.join(even * c - odd * s, even * s + odd * c), [ROWS, WIDTH])
@@ -56,9 +56,9 @@ def rms_norm_rope_fwd_kernel(
     if ROPE:
         cos = COS + row[:, None] * (D // 2)
         sin = SIN + row[:, None] * (D // 2)
-        x0 = _turn(x0, cos, sin, valid, 0, C0, C, D, ROWS, False)
+        x0 = _rotate(x0, cos, sin, valid, 0, C0, C, D, ROWS, False)
         if C1 > 0:
-            x1 = _turn(x1, cos, sin, valid, C0, C1, C, D, ROWS, False)
+            x1 = _rotate(x1, cos, sin, valid, C0, C1, C, D, ROWS, False)
     tl.store(out + a, x0.to(OUT.dtype.element_ty), mask=mask0)
     if C1 > 0:
         tl.store(out + b, x1.to(OUT.dtype.element_ty), mask=mask1)
@@ -85,23 +85,23 @@ def rms_norm_rope_bwd_kernel(
     if ROPE:
         cos = COS + row[:, None] * (D // 2)
         sin = SIN + row[:, None] * (D // 2)
-        g0 = _turn(g0, cos, sin, valid, 0, C0, C, D, ROWS, True)
+        g0 = _rotate(g0, cos, sin, valid, 0, C0, C, D, ROWS, True)
         if C1 > 0:
-            g1 = _turn(g1, cos, sin, valid, C0, C1, C, D, ROWS, True)
+            g1 = _rotate(g1, cos, sin, valid, C0, C1, C, D, ROWS, True)
     if NORM:
         inverse = tl.load(INVERSE + row, mask=valid, other=0.0)[:, None]
         n0 = tl.load(x + a, mask=mask0, other=0.0).to(tl.float32) * inverse
         dweight = DWEIGHT + tl.program_id(0).to(tl.int64) * C
         tl.store(dweight + a, tl.sum(g0 * n0, 0)[None, :])
         g0 *= tl.load(WEIGHT + a).to(tl.float32)
-        along = tl.sum(g0 * n0, 1)
+        projection = tl.sum(g0 * n0, 1)
         if C1 > 0:
             n1 = tl.load(x + b, mask=mask1, other=0.0).to(tl.float32) * inverse
             tl.store(dweight + b, tl.sum(g1 * n1, 0)[None, :], mask=b < C)
             g1 *= tl.load(WEIGHT + b, mask=b < C, other=0.0).to(tl.float32)
-            along += tl.sum(g1 * n1, 1)
-            g1 = (g1 - n1 * (along / C)[:, None]) * inverse
-        g0 = (g0 - n0 * (along / C)[:, None]) * inverse
+            projection += tl.sum(g1 * n1, 1)
+            g1 = (g1 - n1 * (projection / C)[:, None]) * inverse
+        g0 = (g0 - n0 * (projection / C)[:, None]) * inverse
     tl.store(dx + a, g0.to(DX.dtype.element_ty), mask=mask0)
     if C1 > 0:
         tl.store(dx + b, g1.to(DX.dtype.element_ty), mask=mask1)
@@ -110,30 +110,35 @@ def rms_norm_rope_bwd_kernel(
 def forward(
     x: Tensor, weight: Tensor | None, cos: Tensor | None, sin: Tensor | None, num_heads: int, eps: float
 ) -> tuple[Tensor, Tensor]:
-    """Returns the output `[N, H, D]` and the inverse root mean square of each row `[N]`, or ones."""
+    """Returns the output `[N, H, D]` and the inverse root mean square of each row `[N]`, ones without a weight."""
     rows, channels = x.shape
     out = torch.empty((rows, num_heads, channels // num_heads), dtype=x.dtype, device=x.device)
     inverse = torch.ones(rows, dtype=torch.float32, device=x.device)
     if rows:
-        rms_norm_rope_fwd_kernel[programs(x)](
-            x, weight, cos, sin, out, inverse, x.stride(0), rows, eps, **blocks(channels), D=out.shape[2],
+        rms_norm_rope_fwd_kernel[row_grid(x)](
+            x, weight, cos, sin, out, inverse, x.stride(0), rows, eps, **row_constants(channels), D=out.shape[2],
             NORM=weight is not None, ROPE=cos is not None, num_warps=WARPS,
         )  # fmt: skip
     return out, inverse
 
 
 def backward(
-    grad: Tensor, x: Tensor, weight: Tensor | None, cos: Tensor | None, sin: Tensor | None, inverse: Tensor
+    grad: Tensor,
+    x: Tensor,
+    weight: Tensor | None,
+    cos: Tensor | None,
+    sin: Tensor | None,
+    inverse_rms: Tensor,
 ) -> tuple[Tensor, Tensor | None]:
     """Gradients of x and weight; `grad` is `[N, H, D]`, contiguous."""
     rows, channels = x.shape
     dx = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     partial = None
     if weight is not None:
-        partial = torch.empty((*programs(x), channels), dtype=torch.float32, device=x.device)
+        partial = torch.empty((*row_grid(x), channels), dtype=torch.float32, device=x.device)
     if rows:
-        rms_norm_rope_bwd_kernel[programs(x)](
-            grad, x, weight, cos, sin, inverse, dx, partial, x.stride(0), rows, **blocks(channels),
+        rms_norm_rope_bwd_kernel[row_grid(x)](
+            grad, x, weight, cos, sin, inverse_rms, dx, partial, x.stride(0), rows, **row_constants(channels),
             D=grad.shape[2], NORM=weight is not None, ROPE=cos is not None, num_warps=WARPS,
         )  # fmt: skip
-    return dx, None if partial is None else partial.sum(0)
+    return dx, None if weight is None or partial is None else partial.sum(0).to(weight.dtype)

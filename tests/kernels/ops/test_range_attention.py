@@ -70,7 +70,7 @@ def test_forward_and_gradients_agree_with_the_reference(plan):
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_float32_is_as_exact_as_float32_can_be(plan):
+def test_float32_is_exact_to_its_rounding(plan):
     inputs = tensors(plan, torch.float32, heads=2, width=72)
     got = with_gradients(plan, inputs)
     want = with_gradients(plan, [x.detach().double().requires_grad_() for x in inputs], backend="reference")
@@ -79,7 +79,7 @@ def test_float32_is_as_exact_as_float32_can_be(plan):
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_gradients_in_bfloat16_lose_only_what_their_inputs_and_outputs_lose(plan):
+def test_gradients_in_bfloat16_lose_no_more_than_their_inputs_and_outputs(plan):
     inputs = tensors(plan, torch.bfloat16, heads=2, width=64)
     got = with_gradients(plan, inputs)
     want = with_gradients(plan, [x.detach().double().requires_grad_() for x in inputs], backend="reference")
@@ -106,41 +106,41 @@ def test_rows_without_keys_are_zero():
     assert (range_attention(*tensors(nothing), nothing) == 0).all()
 
 
-def test_gradients_are_the_same_every_time():
+def test_gradients_are_deterministic():
     inputs = tensors(SLIDING, torch.float32)
     first = with_gradients(SLIDING, inputs)
     for _ in range(3):
         assert all(torch.equal(a, b) for a, b in zip(first, with_gradients(SLIDING, inputs), strict=True))
 
 
-def test_segments_of_one_shape_are_one_call_without_copies():
+def test_segments_of_one_shape_take_one_call_without_copies():
     (group,) = groups_of(SAME_SHAPE.layout)
     x = torch.randn(20, 3, 18)
-    assert group.keys_of(x).data_ptr() == x.data_ptr()
-    assert group.keys_of(x).shape == (4, 3, 5, 18)
+    assert group.gather_keys(x).data_ptr() == x.data_ptr()
+    assert group.gather_keys(x).shape == (4, 3, 5, 18)
     assert len(groups_of(SHARED_KEYS.layout)) == 1
     assert len(groups_of(SHARED_PREFIX.layout)) == 1
 
 
-def test_long_segments_read_copies_of_their_keys(monkeypatch):
-    """Copied head by head, which changes where the numbers lie and nothing else."""
+def test_long_segments_copy_their_keys(monkeypatch):
+    """Head by head: only the memory layout changes, not the numbers."""
     inputs = tensors(UNEVEN)
     want = range_attention(*inputs, UNEVEN)
-    monkeypatch.setattr(cpu, "SPREAD_ROWS", 10)
+    monkeypatch.setattr(cpu, "CONTIGUOUS_ROWS", 10)
     seen = []
     flash = cpu._flash
 
-    def noted(q: Tensor, k: Tensor, *rest: Any, **more: Any) -> Any:
+    def recorded(q: Tensor, k: Tensor, *rest: Any, **more: Any) -> Any:
         seen.append((min(q.shape[2], k.shape[2]) >= 10, k.is_contiguous()))
         return flash(q, k, *rest, **more)
 
-    monkeypatch.setattr(cpu, "_flash", noted)
+    monkeypatch.setattr(cpu, "_flash", recorded)
     torch.testing.assert_close(range_attention(*inputs, UNEVEN), want, rtol=1e-12, atol=1e-12)
     assert any(long for long, _ in seen)
     assert all(contiguous for long, contiguous in seen if long)
 
 
-def test_slices_of_a_joint_projection_are_taken_as_they_are():
+def test_slices_of_a_joint_projection_are_read_in_place():
     joint = torch.randn(20, 3, 2, 16)
     q, k, v = joint.unbind(1)
     plan = RangePlan.build([Segment((0, 9), (0, 9)), Segment((9, 20), (9, 20))], 20, 20)
@@ -149,7 +149,7 @@ def test_slices_of_a_joint_projection_are_taken_as_they_are():
     torch.testing.assert_close(got, want)
 
 
-def test_a_compiled_function_has_no_graph_break_and_is_not_compiled_anew_for_each_length():
+def test_a_compiled_function_has_no_graph_break_and_is_not_recompiled_for_each_length():
     torch._dynamo.reset()
     counter = CompileCounterWithBackend("aot_eager")
 
@@ -168,16 +168,16 @@ def test_a_compiled_function_has_no_graph_break_and_is_not_compiled_anew_for_eac
     assert counter.frame_count == 1
 
 
-def test_the_registered_operation_obeys_torch():
+def test_the_registered_operation_passes_torchs_own_checks():
     q, k, v = tensors(UNEVEN)
     torch.library.opcheck(
         torch.ops.ace_kernels.range_attention.default,
-        (q, k, v, *UNEVEN.tables, 0.2, "cpu"),
+        (q, k, v, 0.2, *UNEVEN.tables, "cpu"),
         test_utils=("test_schema", "test_autograd_registration", "test_faketensor"),
     )
 
 
-def test_shapes_are_inferred_without_reading_any_data():
+def test_shapes_are_inferred_without_reading_data():
     with torch._subclasses.FakeTensorMode() as mode:
         q, k, v = (mode.from_tensor(x) for x in tensors(UNEVEN))
         assert range_attention(q, k, v, UNEVEN).shape == (55, 3, 18)
@@ -207,7 +207,7 @@ def test_wrong_arguments_are_named(q, k, v, plan, message):
         range_attention(q, k, v, plan)
 
 
-def test_a_backend_can_be_forced_and_must_be_able_to_run(monkeypatch):
+def test_a_backend_can_be_forced_if_it_can_run(monkeypatch):
     inputs = tensors(UNEVEN, torch.float32)
     monkeypatch.setenv("ACE_KERNELS_BACKEND", "reference")
     assert torch.equal(

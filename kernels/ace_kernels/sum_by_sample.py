@@ -1,8 +1,8 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
-"""Gradients of per-sample vectors in Triton: sums of token rows by sample, the same every time.
+"""Gradients of per-sample vectors in Triton: deterministic sums of token rows over each sample.
 
-Tokens are grouped by a stable sort of their index. Several programs share a sample; each writes its own
-partial sum, and the partial sums are added in a fixed order: no atomics.
+Tokens are grouped by a stable sort of their index. Several programs share a sample, each writes a partial sum, and the
+partial sums are added in a fixed order: no atomics.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ ROWS, COLUMNS = 16, 64
 
 
 @triton.jit
-def indexed_sum_kernel(
+def sum_by_sample_kernel(
     GRAD, Y, MEAN, INVERSE, ORDER, BOUNDS, SUM, PRODUCT, grad_stride, y_stride, count, C: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, PARTS: tl.constexpr, NORM: tl.constexpr,
 ):  # fmt: skip
-    """PRODUCT: sums of GRAD * Y; with NORM, of GRAD * (Y - mean) / deviation, and SUM: sums of GRAD."""
+    """PRODUCT: sums of GRAD * Y. With NORM: sums of GRAD * (Y - mean) / deviation, and SUM: sums of GRAD."""
     sample = (tl.program_id(0) // PARTS).to(tl.int64)
     part = tl.program_id(0) % PARTS
     column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
@@ -48,23 +48,27 @@ def indexed_sum_kernel(
         tl.store(SUM + at, tl.sum(total, 0), mask=column < C)
 
 
-def indexed_sums(
+def sum_by_sample(
     grad: Tensor,
     y: Tensor,
     index: Tensor,
     count: int,
     mean: Tensor | None = None,
-    inverse: Tensor | None = None,
+    inverse_deviation: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Sums by index, float32 `[count, C]`: of `grad` (with `mean` only), and of `grad` times (normal) `y`."""
+    """Two sums over the rows of each sample, float32 `[count, C]`.
+
+    With `mean` and `inverse_deviation` `[N]` of the rows of `y`: of `grad`, and of `grad` times the normalised `y`.
+    Without: the first is unspecified, the second is of `grad * y`.
+    """
     channels = y.shape[1]
     ordered, order = index.sort(stable=True)
     bounds = torch.searchsorted(ordered, torch.arange(count + 1, dtype=index.dtype, device=index.device))
     product = torch.empty((PARTS, count, channels), dtype=torch.float32, device=y.device)
     total = torch.empty_like(product) if mean is not None else product
     if count:
-        indexed_sum_kernel[(count * PARTS, triton.cdiv(channels, COLUMNS))](
-            grad, y, mean, inverse, order, bounds, total, product, grad.stride(0), y.stride(0), count,
+        sum_by_sample_kernel[(count * PARTS, triton.cdiv(channels, COLUMNS))](
+            grad, y, mean, inverse_deviation, order, bounds, total, product, grad.stride(0), y.stride(0), count,
             C=channels, ROWS=ROWS, COLUMNS=COLUMNS, PARTS=PARTS, NORM=mean is not None,
         )  # fmt: skip
     return total.sum(0), product.sum(0)

@@ -1,8 +1,8 @@
-"""Every Triton kernel against its reference, run by Triton's interpreter.
+"""Every Triton kernel against its reference, on a GPU or in Triton's interpreter.
 
-Not collected with the rest: whether a kernel is interpreted is fixed when it is decorated, so this needs a
-process of its own with TRITON_INTERPRET=1, which `test_interpreter.py` starts. bfloat16 is left out because
-the interpreter's `tl.dot` multiplies its bit patterns (triton issue 11584).
+Whether a kernel is interpreted is fixed when it is decorated, so without a GPU this file needs a process of its own
+with TRITON_INTERPRET=1, which `tests/kernels/test_interpreter.py` starts. bfloat16 is left out because the
+interpreter's `tl.dot` multiplies its bit patterns (triton issue 11584).
 """
 
 from __future__ import annotations
@@ -22,78 +22,83 @@ from ace_kernels import (
     range_attention,
     rms_norm_rope,
 )
+from ace_kernels.backend import is_interpreted
 from ace_kernels.ops.range_attention import triton as launch
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+if DEVICE == "cpu" and not is_interpreted():
+    pytest.skip("needs a GPU or TRITON_INTERPRET=1", allow_module_level=True)
+
 SIZES = (1, 17, 63, 65, 130)
-# Of the reference's largest number; measured: 6e-7 and 7e-4.
+# Relative to the largest number of the reference; measured in the interpreter: 6e-7 and 7e-4.
 TOLERANCE = {torch.float32: 2e-6, torch.float16: 2e-3}
 
 
 def self_attention() -> RangePlan:
-    """One sample of each size."""
+    """One sample of every size."""
     segments, row = [], 0
     for size in SIZES:
         segments.append(Segment((row, row + size), (row, row + size)))
         row += size
-    return RangePlan.build(segments, row, row, block=128)
+    return RangePlan.build(segments, row, row, block=128, device=DEVICE)
 
 
 def turn_causal(frames: int, tokens: int = 7) -> RangePlan:
-    """Frame after frame sees itself and those before it; two targets share them all as a prefix."""
+    """Each frame sees itself and the frames before it; two targets share all of them as a prefix."""
     ends = [tokens * (i + 1) for i in range(frames)]
     segments = [Segment((end - tokens, end), (0, end)) for end in ends]
     prefix = ends[-1]
     for target in range(2):
         own = (prefix + 9 * target, prefix + 9 * target + 9)
         segments.append(Segment(own, (0, prefix), own))
-    return RangePlan.build(segments, prefix + 18, prefix + 18, block=32)
+    return RangePlan.build(segments, prefix + 18, prefix + 18, block=32, device=DEVICE)
 
 
 def cross_attention() -> RangePlan:
-    """Frames and their texts: one empty, two that overlap, one read by nobody."""
+    """Frames and their texts: one empty, two overlapping, one that nothing reads."""
     texts = [(0, 20), (20, 20), (10, 41), (41, 58)]
     segments = [Segment((13 * i, 13 * i + 13), text, (30, 50)) for i, text in enumerate(texts)]
     segments.append(Segment((52, 60), (5, 5), (9, 9)))
-    return RangePlan.build(segments, 60, 64, block=32)
+    return RangePlan.build(segments, 60, 64, block=32, device=DEVICE)
 
 
-def agree(got: list[Tensor], want: list[Tensor], dtype: torch.dtype) -> None:
+def assert_close(got: list[Tensor], want: list[Tensor], dtype: torch.dtype) -> None:
     for mine, theirs in zip(got, want, strict=True):
         assert mine.isfinite().all(), "an output was not written"
         error = (mine.double() - theirs).abs().max() / theirs.abs().max().clamp(min=1e-3)
         assert error < TOLERANCE[dtype]
 
 
-def check_attention(plan: RangePlan, width: int, dtype: torch.dtype, heads: int = 1) -> None:
+def assert_attention_agrees(plan: RangePlan, width: int, dtype: torch.dtype, heads: int = 1) -> None:
     torch.manual_seed(0)
     rows = (plan.num_queries, plan.num_keys, plan.num_keys)
-    inputs = [torch.randn(n, heads, width).to(dtype).requires_grad_() for n in rows]
+    inputs = [torch.randn(n, heads, width, device=DEVICE).to(dtype).requires_grad_() for n in rows]
     exact = [x.detach().double().requires_grad_() for x in inputs]
     out = range_attention(*inputs, plan, backend="triton")
     want = range_attention(*exact, plan, backend="reference")
-    grad = torch.randn(out.shape).to(dtype)
+    grad = torch.randn(out.shape, device=DEVICE).to(dtype)
     grads = torch.autograd.grad(out, inputs, grad)
     again = torch.autograd.grad(range_attention(*inputs, plan, backend="triton"), inputs, grad)
     assert all(torch.equal(a, b) for a, b in zip(grads, again, strict=True)), (
         "gradients are not deterministic"
     )
-    agree([out, *grads], [want, *torch.autograd.grad(want, exact, grad.double())], dtype)
+    assert_close([out, *grads], [want, *torch.autograd.grad(want, exact, grad.double())], dtype)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("width", [18, 20, 24, 64, 72, 128])
 def test_attention_at_odd_sizes(width, dtype):
-    check_attention(self_attention(), width, dtype)
+    assert_attention_agrees(self_attention(), width, dtype)
 
 
 @pytest.mark.parametrize("frames", range(1, 10))
 def test_attention_to_a_shared_prefix(frames):
-    check_attention(turn_causal(frames), 18, torch.float32, heads=2)
+    assert_attention_agrees(turn_causal(frames), 18, torch.float32, heads=2)
 
 
 @pytest.mark.parametrize("width", [24, 72])
 def test_attention_to_empty_and_overlapping_ranges(width):
-    check_attention(cross_attention(), width, torch.float16, heads=2)
+    assert_attention_agrees(cross_attention(), width, torch.float16, heads=2)
 
 
 @pytest.mark.parametrize(
@@ -105,41 +110,47 @@ def test_attention_to_empty_and_overlapping_ranges(width):
     ],
     ids=["tma", "tma-ones", "ones"],
 )
-def test_the_forward_kernels_variants(tile, monkeypatch):
-    """What sm_90 and sm_100 run; NaN in one segment must not reach the next through a tile they share."""
-    monkeypatch.setitem(launch.FORWARD, "interpreter", ((128, tile),))
+def test_variants_of_the_forward_kernel(tile, monkeypatch):
+    """Those of sm_90 and sm_100. NaN in one segment must not reach the next through a tile that both share."""
+    monkeypatch.setitem(launch.FORWARD, launch.tile_family(torch.device(DEVICE)), ((128, tile),))
     torch.manual_seed(0)
     plan = RangePlan.build(
-        [Segment((0, 70), (0, 70)), Segment((70, 80), (70, 75), (3, 68))], 80, 80, block=64
+        [Segment((0, 70), (0, 70)), Segment((70, 80), (70, 75), (3, 68))], 80, 80, block=64, device=DEVICE
     )
-    q, k, v = torch.randn(3, 80, 2, 72).unbind()
+    q, k, v = torch.randn(3, 80, 2, 72, device=DEVICE).unbind()
     v[75:] = float("nan")
     out = range_attention(q, k, v, plan, backend="triton")
     want = range_attention(*(x.double() for x in (q, k, v)), plan, backend="reference")
-    agree([out], [want], torch.float32)
+    assert_close([out], [want], torch.float32)
 
 
-def test_rows_beyond_32_bits_are_addressed():
-    """The last row of each tensor lies 2**31 numbers from the first; only the pages in use exist."""
+def test_addresses_beyond_32_bits():
+    """The last row of each tensor lies 2**31 elements from the first; only the pages in use exist."""
     apart = 2**24
-    room = [np.empty(131 * apart, np.float16) for _ in range(2)]
+    storage = [
+        torch.from_numpy(np.empty(131 * apart, np.float16)) if DEVICE == "cpu"
+        else torch.zeros(131 * apart, dtype=torch.float16, device=DEVICE)
+        for _ in range(2)
+    ]  # fmt: skip
     torch.manual_seed(0)
-    q, k = (torch.from_numpy(r).as_strided((130, 1, 18), (apart, 18, 1)) for r in room)
+    q, k = (x.as_strided((130, 1, 18), (apart, 18, 1)) for x in storage)
     q.copy_(torch.randn(130, 1, 18))
     k.copy_(torch.randn(130, 1, 18))
-    plan = RangePlan.build([Segment((0, 128), (0, 4)), Segment((128, 130), (120, 130))], 130, 130, block=32)
+    plan = RangePlan.build(
+        [Segment((0, 128), (0, 4)), Segment((128, 130), (120, 130))], 130, 130, block=32, device=DEVICE
+    )
     out = range_attention(q, k, k, plan, backend="triton")
     want = range_attention(*(x.double() for x in (q, k, k)), plan, backend="reference")
-    agree([out], [want], torch.float16)
+    assert_close([out], [want], torch.float16)
 
 
 def fused(dtype: torch.dtype, count: int, channels: int) -> dict[str, tuple]:
     torch.manual_seed(0)
-    x, y = (torch.randn(count, channels).to(dtype) for _ in range(2))
-    shift, scale = (torch.randn(3, channels).to(dtype) for _ in range(2))
-    weight = torch.randn(channels).to(dtype)
-    index = torch.randint(0, 3, (count,), dtype=torch.int32)
-    rope = RopeTable.build(torch.randint(0, 50, (count, 3)), channels // 2)
+    x, y = (torch.randn(count, channels, device=DEVICE).to(dtype) for _ in range(2))
+    shift, scale = (torch.randn(3, channels, device=DEVICE).to(dtype) for _ in range(2))
+    weight = torch.randn(channels, device=DEVICE).to(dtype)
+    index = torch.randint(0, 3, (count,), dtype=torch.int32, device=DEVICE)
+    rope = RopeTable.build(torch.randint(0, 50, (count, 3)), channels // 2).to(DEVICE)
     return {
         "modulate": (lambda b, *t: layer_norm_modulate(*t, index, backend=b), (x, shift, scale)),
         "gate": (lambda b, *t: gate_residual(*t, index.long(), backend=b), (x, y, shift)),
@@ -160,17 +171,17 @@ def test_fused_operations(name, count, channels, dtype):
     inputs = [x.requires_grad_() for x in tensors]
     exact = [x.detach().double().requires_grad_() for x in tensors]
     got, want = run("triton", *inputs), run("reference", *exact)
-    grad = torch.randn(got.shape).to(dtype)
+    grad = torch.randn(got.shape, device=DEVICE).to(dtype)
     mine = torch.autograd.grad(got, inputs, grad)
-    agree([got, *mine], [want, *torch.autograd.grad(want, exact, grad.double())], dtype)
+    assert_close([got, *mine], [want, *torch.autograd.grad(want, exact, grad.double())], dtype)
 
 
-def test_registered_operations_compile_without_graph_break():
-    """The path of torch.compile on a GPU: every operation is one node, forward and backward."""
+def test_registered_operations_compile_without_a_graph_break():
+    """torch.compile on a GPU: every operation is one node of the graph, forward and backward."""
     torch._dynamo.reset()
     plan, dtype = cross_attention(), torch.float32
     rows = (plan.num_queries, plan.num_keys, plan.num_keys)
-    qkv = [torch.randn(n, 2, 16) for n in rows]
+    qkv = [torch.randn(n, 2, 16, device=DEVICE) for n in rows]
     runs = [
         (lambda b, *t: range_attention(*t, plan, backend=b), qkv),
         *fused(dtype, 9, 36).values(),
@@ -192,5 +203,6 @@ def test_registered_operations_compile_without_graph_break():
 
 
 def test_float64_is_refused():
-    with pytest.raises(ArgumentError, match=r"the triton backend has no torch\.float64"):
-        gate_residual(*torch.zeros(3, 2, 4).double(), torch.zeros(2, dtype=torch.int32), backend="triton")
+    with pytest.raises(ArgumentError, match=r"the triton backend does not support torch\.float64"):
+        tokens = torch.zeros(3, 2, 4, dtype=torch.float64, device=DEVICE)
+        gate_residual(*tokens, torch.zeros(2, dtype=torch.int32, device=DEVICE), backend="triton")
