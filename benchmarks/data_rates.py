@@ -26,7 +26,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ace_agent.data.pairs_from_images.linking import links
-from ace_agent.data.pairs_from_images.run import Run, cluster, synthesize
+from ace_agent.data.pairs_from_images.run import RunSettings, cluster, synthesize
 from ace_agent.data.scenes.world import World
 from ace_agent.data.shards import Encoding
 from ace_agent.training.mini.stream import draw
@@ -62,7 +62,7 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*.tar"))
 
 
-def specialists() -> Iterator[tuple[str, nn.Module, dict[str, torch.Tensor]]]:
+def model_annotator() -> Iterator[tuple[str, nn.Module, dict[str, torch.Tensor]]]:
     """Each need's architecture with random weights, and an input of the size that its preprocessor makes."""
     picture = torch.zeros(1, 3, 640, 640)
     yield (
@@ -127,10 +127,10 @@ def main() -> None:
         encodings: tuple[Encoding, ...] = ("png", "webp")
         for encoding in encodings:
             out = Path(scratch) / encoding
-            seconds, made = measured(synthesize, Run(folder, out, encoding=encoding))
+            seconds, made = measured(synthesize, RunSettings(folder, out, encoding=encoding))
             row(f"synthesize, {encoding}", seconds, options.pictures, made["samples"], size_of(out))
         out = Path(scratch) / "clustered"
-        seconds, made = measured(cluster, Run(folder, out))
+        seconds, made = measured(cluster, RunSettings(folder, out))
         row("cluster, png", seconds, options.pictures, made["samples"], size_of(out))
     vectors = np.random.default_rng(0).normal(size=(options.linked, 192)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -146,7 +146,7 @@ def main() -> None:
     if options.no_models:
         return
     print(f"\n{'model, one picture':24} {'core s':>10} {'10^9 operations':>16}")
-    for name, model, inputs in specialists():
+    for name, model, inputs in model_annotator():
         seconds, operations = cost_of(model, inputs)
         hours = operations / (options.gpu * 1e12) / 3600
         print(

@@ -22,5 +22,5 @@ class BadInput(DataError, InputError):
     """What a person gave cannot be used: one line with the place, and a way out."""
 
 
-class RouteStopped(DataError, AceError):
+class RunStopped(DataError, AceError):
     """A route could not go on (no space, a lost worker, a model that fails); what is finished is kept."""

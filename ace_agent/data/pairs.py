@@ -46,7 +46,7 @@ _INDICATOR = re.compile(r"\{image(\d*)\}")
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairRow:
     """One line of a pairs file.
 
     Args:
@@ -68,7 +68,7 @@ class Pair:
     base: int | None
 
 
-class Wrong(Exception):
+class RowError(Exception):
     """What is wrong with one line."""
 
 
@@ -96,12 +96,12 @@ class PairsFile(Sequence[Sample]):
         self.path = Path(path)
         self.size = size
         rows = _rows(self.path)
-        self.pairs: list[Pair] = []
+        self.pairs: list[PairRow] = []
         wrong: list[str] = []
         for number, (line, row) in enumerate(rows, 1):
             try:
                 self.pairs.append(_checked(self.path.parent, line, row))
-            except Wrong as error:
+            except RowError as error:
                 wrong.append(f"line {line}: {error}")
             progress(number, len(rows))
         if wrong:
@@ -225,21 +225,21 @@ def _check_columns(path: Path, line: int, names: list[str]) -> None:
 # ---- checking a line
 
 
-def _checked(folder: Path, line: int, row: Mapping[str, Any]) -> Pair:
+def _checked(folder: Path, line: int, row: Mapping[str, Any]) -> PairRow:
     instruction = row["instruction"]
     if not isinstance(instruction, str) or not instruction.strip():
-        raise Wrong("the instruction is empty")
+        raise RowError("the instruction is empty")
     sources = _paths(folder, row["source"], "source")
     given = _paths(folder, row.get("mask"), "mask", gaps=True)
     if any(source is None for source in sources):
-        raise Wrong("a source is missing")
+        raise RowError("a source is missing")
     if len(sources) > MAX_IMAGES:
-        raise Wrong(f"{len(sources)} sources; {MAX_IMAGES} at most")
+        raise RowError(f"{len(sources)} sources; {MAX_IMAGES} at most")
     if len(given) > len(sources):
-        raise Wrong(f"{len(given)} masks for {len(sources)} sources")
+        raise RowError(f"{len(given)} masks for {len(sources)} sources")
     target_name = _paths(folder, row["target"], "target")
     if len(target_name) != 1 or target_name[0] is None:
-        raise Wrong("one target is needed")
+        raise RowError("one target is needed")
     pictures = tuple(source for source in sources if source is not None)
     masks = (*given, *[None] * (len(pictures) - len(given)))
     sizes = [_size(source, "source") for source in pictures]
@@ -249,7 +249,7 @@ def _checked(folder: Path, line: int, row: Mapping[str, Any]) -> Pair:
             _check_mask(mask, size)
     task, base = _task(row.get("task"), sizes, target_size)
     _check_indicators(instruction, len(pictures))
-    return Pair(line, pictures, masks, instruction.strip(), target_name[0], task, base)
+    return PairRow(line, pictures, masks, instruction.strip(), target_name[0], task, base)
 
 
 def _paths(folder: Path, value: Any, column: str, *, gaps: bool = False) -> list[Path | None]:
@@ -259,7 +259,7 @@ def _paths(folder: Path, value: Any, column: str, *, gaps: bool = False) -> list
         return []
     for one in values:
         if not (isinstance(one, str) and one) and not (gaps and one in (None, "")):
-            raise Wrong(f"{column} must be a file name, or a list of them")
+            raise RowError(f"{column} must be a file name, or a list of them")
     return [folder / one if one else None for one in values]
 
 
@@ -268,18 +268,18 @@ def _size(path: Path, column: str) -> tuple[int, int]:
     try:
         return read_picture(path).image.size
     except InputError as error:
-        raise Wrong(f"{column}: {error.message}") from None
+        raise RowError(f"{column}: {error.message}") from None
 
 
 def _check_mask(path: Path, size: tuple[int, int]) -> None:
     try:
         mask = read_mask(path)
     except InputError as error:
-        raise Wrong(f"mask: {error.message}") from None
+        raise RowError(f"mask: {error.message}") from None
     if mask.size != size:
-        raise Wrong(f"mask {path} is {_by(mask.size)}, its source {_by(size)}")
+        raise RowError(f"mask {path} is {_by(mask.size)}, its source {_by(size)}")
     if mask.getextrema()[1] <= 127:  # type: ignore[operator]  # one band, one pair of numbers
-        raise Wrong(f"mask {path} marks nothing: white is what may change")
+        raise RowError(f"mask {path} marks nothing: white is what may change")
 
 
 def _task(given: Any, sizes: Sequence[tuple[int, int]], target: tuple[int, int]) -> tuple[str, int | None]:
@@ -290,14 +290,14 @@ def _task(given: Any, sizes: Sequence[tuple[int, int]], target: tuple[int, int])
             return "text_to_image", None
         return ("edit_general", 0) if fits else ("subject_reference", None)
     if given not in TASKS:
-        raise Wrong(f"there is no task {given!r}; there are {', '.join(TASKS)}")
+        raise RowError(f"there is no task {given!r}; there are {', '.join(TASKS)}")
     task = TASKS[given]
     if not task.min_images <= len(sizes) <= task.max_images:
-        raise Wrong(f"{task.id} takes {task.min_images} to {task.max_images} sources, not {len(sizes)}")
+        raise RowError(f"{task.id} takes {task.min_images} to {task.max_images} sources, not {len(sizes)}")
     if not task.has_base_with(len(sizes)):
         return task.id, None
     if not fits:
-        raise Wrong(
+        raise RowError(
             f"the target is {_by(target)}, and {task.id} keeps the size of its source, {_by(sizes[0])}"
         )
     return task.id, 0
@@ -306,7 +306,7 @@ def _task(given: Any, sizes: Sequence[tuple[int, int]], target: tuple[int, int])
 def _check_indicators(instruction: str, count: int) -> None:
     for found in _INDICATOR.finditer(instruction):
         if int(found.group(1) or 0) >= count:
-            raise Wrong(f"the instruction names {found.group()}, and there are {count} sources")
+            raise RowError(f"the instruction names {found.group()}, and there are {count} sources")
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -127,7 +127,7 @@ def _edits(sampler: SceneSampler) -> Iterator[TrainingTurn]:
             except Unfit:
                 return None
 
-        turn, scene = sampler.until(attempt, tries=60)
+        turn, scene = sampler.first_fit(attempt, tries=60)
         yield turn
 
 

@@ -97,7 +97,7 @@ def unseen_style(sampler: SceneSampler) -> list[TrainingTurn]:
     return [
         TrainingTurn(
             task="style_reference",
-            instruction=sampler.say("style_reference", {}),
+            instruction=sampler.instruction("style_reference", {}),
             frames=(Frame(before.pixels, None, before.placements), Frame(apply(example.pixels), None)),
             target=target,
             base=0,
@@ -167,7 +167,7 @@ def photographs(folder: Path, sampler: SceneSampler, suite: Suite, size: int = 1
             photo = photos[index]
             shown = asked.shown(photo) if asked.shown else photo
             target = asked.target(photo)
-            words = sampler.say(asked.kind, dict(asked.slots))
+            words = sampler.instruction(asked.kind, dict(asked.slots))
             turn = make_turn(asked.task, words, (Frame(shown),), target, 0, {"exact": True})
             yield Drawn(f"photograph: {asked.task}", "photographs", sample_seed(suite, index), (turn,))
 
@@ -201,7 +201,7 @@ def absent_thing(sampler: SceneSampler) -> list[TrainingTurn]:
     return [
         TrainingTurn(
             task={"motion_bigger": "edit_motion"}.get(kind, kind),
-            instruction=sampler.say(kind, slots),
+            instruction=sampler.instruction(kind, slots),
             frames=(Frame(picture.pixels, None, picture.placements),),
             target=picture.pixels,
             base=0,
@@ -285,7 +285,7 @@ def removed_and_kept(sampler: SceneSampler) -> list[TrainingTurn]:
     after = sampler.render(change.after)
     again = replace(
         removal,
-        instruction=sampler.say("remove", change.slots),
+        instruction=sampler.instruction("remove", change.slots),
         frames=(Frame(after.pixels, None, after.placements),),
         target=after.pixels,
         judge={**facts(change.after, exact=True), "unchanged": True},

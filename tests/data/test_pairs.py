@@ -13,8 +13,7 @@ from ace_agent.data.errors import BadInput
 from ace_agent.data.pairs import PairsFile, open_samples
 from ace_agent.data.shards import Record, Shards, ShardWriter
 from ace_agent.errors import InputError
-
-from .pictures import drawn
+from tests.data.pictures import drawn
 
 
 @pytest.fixture

@@ -18,8 +18,7 @@ from ace_agent.data.hashing import NEAR, NearDuplicates, perceptual_hash, sample
 from ace_agent.data.sample import Sample
 from ace_agent.data.shards import Encoding, Record, Shards, ShardWriter, make_turn, shard_path
 from ace_agent.references.types import Frame
-
-from .pictures import drawn
+from tests.data.pictures import drawn
 
 
 def sample(seed: int, instruction: str = "make {image} gray") -> Sample:

@@ -13,7 +13,7 @@ from ace_agent.cli.ui.console import notices, output, print_json
 from ace_agent.cli.ui.plain_text import clip
 
 if TYPE_CHECKING:
-    from ace_agent.data.pairs_from_images.run import Progress, Run
+    from ace_agent.data.pairs_from_images.run import RunProgress, RunSettings
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _LISTED = 20  # skipped pictures that are printed; manifest.json has all
@@ -204,12 +204,12 @@ def _wanted(need: str, options: dict[str, Any]) -> str:
     return given or MODELS[need]
 
 
-def _run(route: str, wanted: dict[str, str], **options: Any) -> Run:
+def _run(route: str, wanted: dict[str, str], **options: Any) -> RunSettings:
     """The settings of a run; says which models are left out and why."""
     import os
 
     from ace_agent.data.pairs_from_images.annotators import MODELS, available
-    from ace_agent.data.pairs_from_images.run import Run
+    from ace_agent.data.pairs_from_images.run import RunSettings
     from ace_agent.data.pairs_from_images.sources import Limits
 
     models, missing = available(wanted)
@@ -223,7 +223,7 @@ def _run(route: str, wanted: dict[str, str], **options: Any) -> Run:
     folder: Path = options["folder"]
     # Every process would load the models anew.
     workers = options["workers"] or (1 if models else os.cpu_count() or 1)
-    return Run(
+    return RunSettings(
         folder=folder,
         out=options["out"] or folder.resolve().parent / f"{folder.resolve().name}-{route}",
         size=options["size"],
@@ -238,7 +238,7 @@ def _run(route: str, wanted: dict[str, str], **options: Any) -> Run:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
+def _progress(quiet: bool) -> Iterator[RunProgress]:
     """A bar for each stage, with the time left."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars

@@ -40,7 +40,7 @@ _COCO = (
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingModel:
     """A model that is not used, and why."""
 
     need: str
@@ -48,26 +48,26 @@ class Missing:
     reason: str
 
 
-def available(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[Missing]]:
+def available(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[MissingModel]]:
     """Which of the models can be used here.
 
     Args:
         wanted: a model's name or folder for each need; "none" leaves it out.
     """
     found: dict[str, str] = {}
-    missing: list[Missing] = []
+    missing: list[MissingModel] = []
     for need, model in wanted.items():
         if model == "none":
-            missing.append(Missing(need, model, "not wanted"))
+            missing.append(MissingModel(need, model, "not wanted"))
         elif need == "segment" and find_spec("scipy") is None:
-            missing.append(Missing(need, model, "it needs scipy; pip install 'ace-agent[data]'"))
+            missing.append(MissingModel(need, model, "it needs scipy; pip install 'ace-agent[data]'"))
         elif has_weights(model):
             found[need] = model
         else:
-            missing.append(Missing(need, model, f"its weights are not on disk; hf download {model}"))
+            missing.append(MissingModel(need, model, f"its weights are not on disk; hf download {model}"))
     for need, other in (("pose", "detect"), ("detect", "pose")):
         if need in found and other not in found:
-            missing.append(Missing(need, found.pop(need), f"it needs the model of {other!r} too"))
+            missing.append(MissingModel(need, found.pop(need), f"it needs the model of {other!r} too"))
     return found, missing
 
 
@@ -88,12 +88,12 @@ def has_weights(model: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def specialists(models: tuple[tuple[str, str], ...]) -> Models:
+def model_annotator(models: tuple[tuple[str, str], ...]) -> ModelAnnotator:
     """The models of this process; loaded once, each when first needed."""
-    return Models(dict(models))
+    return ModelAnnotator(dict(models))
 
 
-class Models:
+class ModelAnnotator:
     """Runs the models.
 
     Args:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from ace_agent.data.pairs_from_images.annotators import specialists
-from ace_agent.data.pairs_from_images.difference import Pair
-from ace_agent.data.pairs_from_images.instruction_writers import Writer
+from ace_agent.data.pairs_from_images.annotators import model_annotator
+from ace_agent.data.pairs_from_images.difference import ImagePair
+from ace_agent.data.pairs_from_images.instruction_writers import InstructionWriter
 from ace_agent.data.pairs_from_images.run_plan import Item
 from ace_agent.data.pairs_from_images.shard_jobs import Dropped
 from ace_agent.data.pairs_from_images.sources import Skipped, SourceImage, load
@@ -50,7 +50,7 @@ class Clustering:
     seed: int
     embedder: str
     models: Mapping[str, str]
-    writer: Writer
+    writer: InstructionWriter
 
     def __call__(self, item: Item) -> Iterator[Record | Dropped | Skipped]:
         pictures = [SourceImage(**item["a"]), SourceImage(**item["b"])]
@@ -66,7 +66,7 @@ class Clustering:
         source, target = loaded
         matched = aligned(target, source)
         captions = [self._caption(p, q) for p, q in zip(pictures, loaded, strict=True)]
-        pair = Pair(
+        pair = ImagePair(
             source=source,
             target=target if matched is None else matched,
             source_caption=captions[0],
@@ -86,7 +86,7 @@ class Clustering:
     def _caption(self, picture: SourceImage, pixels: Pixels) -> str:
         if picture.caption or "caption" not in self.models:
             return picture.caption
-        return specialists(tuple(sorted(self.models.items()))).caption(pixels)
+        return model_annotator(tuple(sorted(self.models.items()))).caption(pixels)
 
     def _provenance(self, pictures: list[SourceImage], item: Item) -> dict[str, Any]:
         return {

@@ -12,7 +12,7 @@ from ace_agent.images.types import Pixels
 
 
 @dataclass(frozen=True)
-class Pair:
+class ImagePair:
     """Two pictures of one subject; the second is to be made from the first.
 
     Args:
@@ -32,7 +32,7 @@ class Pair:
     aligned: bool
 
 
-def tones(pair: Pair) -> list[str]:
+def tones(pair: ImagePair) -> list[str]:
     """How the target's tones differ, as keys of `ADJUST_PHRASES`, the largest difference first."""
     before, after = _measured(pair.source), _measured(pair.target)
     found = []

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from PIL import Image
 
-from ace_agent.data.errors import BadInput, RouteStopped
-from ace_agent.data.pairs_from_images.difference import Pair, tones
-from ace_agent.data.scenes.edits.whole import ADJUST_PHRASES
+from ace_agent.data.errors import BadInput, RunStopped
+from ace_agent.data.pairs_from_images.difference import ImagePair, tones
+from ace_agent.data.scenes.edits.global_edits import ADJUST_PHRASES
 from ace_agent.images.types import Pixels
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Sees = Literal["pictures", "captions"]
 SEES: tuple[Sees, ...] = ("pictures", "captions")
 
 
-class Writer(Protocol):
+class InstructionWriter(Protocol):
     """Writes instructions."""
 
     @property
@@ -34,7 +34,7 @@ class Writer(Protocol):
         """What provenance records."""
         ...
 
-    def write(self, pair: Pair, rng: random.Random) -> str | None:
+    def write(self, pair: ImagePair, rng: random.Random) -> str | None:
         """An instruction with ``{image}`` that leads from source to target; None when there is nothing to say.
 
         Raises:
@@ -79,7 +79,7 @@ class TemplateWriter:
 
     name: str = "template"
 
-    def write(self, pair: Pair, rng: random.Random) -> str | None:
+    def write(self, pair: ImagePair, rng: random.Random) -> str | None:
         how = " and ".join(rng.choice(ADJUST_PHRASES[name]) for name in tones(pair)[:_MOST_TONES])
         wordings: tuple[str, ...]
         if pair.target_caption and pair.target_caption != pair.source_caption:
@@ -124,7 +124,7 @@ class ModelWriter:
     def name(self) -> str:
         return self.spec
 
-    def write(self, pair: Pair, rng: random.Random) -> str | None:
+    def write(self, pair: ImagePair, rng: random.Random) -> str | None:
         model = (self.make or chat_model)(self.spec)
         messages: list[Any] = [("system", _SYSTEM), self._question(pair)]
         for _ in range(_TRIES):
@@ -132,7 +132,7 @@ class ModelWriter:
                 answer = model.invoke(messages)
             except Exception as error:  # every provider has its own tree of errors
                 reason = " ".join(str(error).split())[:200] or type(error).__name__
-                raise RouteStopped(
+                raise RunStopped(
                     f"{self.spec} failed: {reason}", "finished shards are kept; run again to go on"
                 ) from error
             text = answer.text if isinstance(answer.text, str) else answer.text()
@@ -142,7 +142,7 @@ class ModelWriter:
             messages += [answer, ("human", f"That cannot be used: {complaint}. Answer with the JSON alone.")]
         return None
 
-    def _question(self, pair: Pair) -> Any:
+    def _question(self, pair: ImagePair) -> Any:
         from langchain_core.messages import HumanMessage
 
         form = "an edit of the source" if pair.aligned else "a new picture of the source's subject"

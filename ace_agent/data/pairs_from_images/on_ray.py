@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ace_agent.data.errors import RouteStopped
+from ace_agent.data.errors import RunStopped
 
 if TYPE_CHECKING:
-    from ace_agent.data.pairs_from_images.workers import Each
+    from ace_agent.data.pairs_from_images.workers import UnorderedMap
 
 LOCAL = "local"
 
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 
 @contextmanager
-def on_ray(address: str) -> Iterator[Each]:
+def on_ray(address: str) -> Iterator[UnorderedMap]:
     """The cluster at ``address`` ("auto", "host:6379", or "local" to start one on this machine).
 
     A connection that exists already is used as it is.
@@ -36,7 +36,7 @@ def on_ray(address: str) -> Iterator[Each]:
         import ray
         import ray.data
     except ImportError as error:
-        raise RouteStopped("Ray is not installed", 'pip install "ace-agent[ray]"') from error
+        raise RunStopped("Ray is not installed", 'pip install "ace-agent[ray]"') from error
     ours = not ray.is_initialized()
     if ours:
         try:
@@ -46,7 +46,7 @@ def on_ray(address: str) -> Iterator[Each]:
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             hint = "start one with: ray start --head"
-            raise RouteStopped(f"no Ray cluster at {address!r}: {reason}", hint) from error
+            raise RunStopped(f"no Ray cluster at {address!r}: {reason}", hint) from error
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
         yield _each
@@ -69,13 +69,13 @@ def _each(function: Callable[[_S], _T], values: Sequence[_S]) -> Iterator[_T]:
         yield row["result"]
 
 
-def _stopped(error: BaseException) -> RouteStopped:
+def _stopped(error: BaseException) -> RunStopped:
     """The failure inside a task, out of the layers that Ray puts around it."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, RouteStopped):
+        if isinstance(cause, RunStopped):
             return cause
         cause = getattr(cause, "cause", None) or cause.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     last = lines[-1] if lines else type(error).__name__
-    return RouteStopped(f"the Ray cluster gave up: {last}", "what is finished is kept; run it again")
+    return RunStopped(f"the Ray cluster gave up: {last}", "what is finished is kept; run it again")

@@ -19,7 +19,7 @@ from ace_agent.data.errors import Unfit
 from ace_agent.data.flaws import FLAWS
 from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.edits.elements import WORDS
-from ace_agent.data.scenes.edits.whole import ADJUST_PHRASES, STYLE_PHRASES
+from ace_agent.data.scenes.edits.global_edits import ADJUST_PHRASES, STYLE_PHRASES
 from ace_agent.data.scenes.wordings import compose
 from ace_agent.data.shards import make_turn
 from ace_agent.images import filters, operators

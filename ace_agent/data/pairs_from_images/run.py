@@ -13,24 +13,24 @@ import numpy as np
 from ace_agent.data.errors import BadInput
 from ace_agent.data.pairs_from_images import clustering, embedding, linking, synthesis
 from ace_agent.data.pairs_from_images.clustering import Clustering
-from ace_agent.data.pairs_from_images.instruction_writers import TemplateWriter, Writer
-from ace_agent.data.pairs_from_images.run_plan import Item, Plan, sole_writer
-from ace_agent.data.pairs_from_images.shard_jobs import Maker, ShardDone, carry_out, write_manifest
+from ace_agent.data.pairs_from_images.instruction_writers import InstructionWriter, TemplateWriter
+from ace_agent.data.pairs_from_images.run_plan import Item, RunPlan, locked_folder
+from ace_agent.data.pairs_from_images.shard_jobs import PairMaker, ShardDone, make_shards, write_manifest
 from ace_agent.data.pairs_from_images.sources import Limits, Skipped, SourceImage, distinct, scan
 from ace_agent.data.pairs_from_images.synthesis import Synthesis
-from ace_agent.data.pairs_from_images.workers import Each, crew
+from ace_agent.data.pairs_from_images.workers import UnorderedMap, worker_pool
 from ace_agent.data.shards import Encoding, Shards
 from ace_agent.reports.shard_page import write_contact_sheet
 
 SHEET = "contact-sheet.html"
 _EMBED_AT_ONCE = 64
 
-Progress = Callable[[str, int, int], None]
+RunProgress = Callable[[str, int, int], None]
 """Told of the stage ("looking", "embedding", "making"), how much of it is done, and of how much."""
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSettings:
     """What both routes need to know.
 
     Args:
@@ -73,7 +73,7 @@ def _silent(stage: str, done: int, total: int) -> None: ...
 
 
 def synthesize(
-    run: Run, *, per_picture: int = 8, tasks: tuple[str, ...] = (), progress: Progress = _silent
+    run: RunSettings, *, per_picture: int = 8, tasks: tuple[str, ...] = (), progress: RunProgress = _silent
 ) -> dict[str, Any]:
     """Make pairs of each picture by operators; resumes what was stopped.
 
@@ -94,24 +94,24 @@ def synthesize(
     run = _absolute(run)
     settings = run.settings("synthesize") | {"per_picture": per_picture, "tasks": list(tasks)}
     maker = Synthesis(run.folder, run.size, per_picture, run.seed, tasks, run.models)
-    with sole_writer(run.out), crew(run.workers, run.ray) as each:
-        plan = Plan.open(run.out, settings)
-        looked, left_out = _looked(run, each, progress)
+    with locked_folder(run.out), worker_pool(run.workers, run.ray) as each:
+        plan = RunPlan.open(run.out, settings)
+        looked, left_out = _scan(run, each, progress)
         earlier = [SourceImage(**item) for item in plan.items()]
         fresh, copies = distinct(looked, earlier)
         plan.extend([synthesis.item_of(picture) for picture in fresh], run.per_shard)
-        return _made(run, plan, maker, each, [*left_out, *copies], progress)
+        return _finish(run, plan, maker, each, [*left_out, *copies], progress)
 
 
 def cluster(
-    run: Run,
+    run: RunSettings,
     *,
     embedder: str = embedding.CLASSICAL,
     band: tuple[float, float] | None = None,
     per_cluster: int = 24,
     per_picture: int = 3,
-    writer: Writer | None = None,
-    progress: Progress = _silent,
+    writer: InstructionWriter | None = None,
+    progress: RunProgress = _silent,
 ) -> dict[str, Any]:
     """Link pictures of one subject into pairs; resumes what was stopped.
 
@@ -142,9 +142,9 @@ def cluster(
         "writer": writer.name,
     }
     maker = Clustering(run.folder, run.size, run.seed, embedder, run.models, writer)
-    with sole_writer(run.out), crew(run.workers, run.ray) as each:
-        plan = Plan.open(run.out, settings)
-        looked, left_out = _looked(run, each, progress)
+    with locked_folder(run.out), worker_pool(run.workers, run.ray) as each:
+        plan = RunPlan.open(run.out, settings)
+        looked, left_out = _scan(run, each, progress)
         here = {picture.sha256 for picture in looked}
         paired = {p.sha256: p for item in plan.items() for p in _both(item) if p.sha256 in here}
         fresh, copies = distinct(looked, paired.values())
@@ -152,18 +152,20 @@ def cluster(
         vectors = _embedded(run, pictures, embedder, each, progress)
         items = _pairs(pictures, vectors, plan, band, per_cluster, per_picture, run.seed)
         plan.extend(items, run.per_shard)
-        return _made(run, plan, maker, each, [*left_out, *copies], progress)
+        return _finish(run, plan, maker, each, [*left_out, *copies], progress)
 
 
-def _absolute(run: Run) -> Run:
+def _absolute(run: RunSettings) -> RunSettings:
     """Workers may stand in other folders."""
     folder, out = run.folder.resolve(), run.out.resolve()
     if folder == out:
         raise BadInput("the shards would lie among the pictures", "choose another --out")
-    return Run(**(run.__dict__ | {"folder": folder, "out": out}))
+    return RunSettings(**(run.__dict__ | {"folder": folder, "out": out}))
 
 
-def _looked(run: Run, each: Each, progress: Progress) -> tuple[list[SourceImage], list[Skipped]]:
+def _scan(
+    run: RunSettings, each: UnorderedMap, progress: RunProgress
+) -> tuple[list[SourceImage], list[Skipped]]:
     return scan(run.folder, run.out, run.limits, each, lambda done, total: progress("looking", done, total))
 
 
@@ -172,7 +174,7 @@ def _both(item: Item) -> tuple[SourceImage, SourceImage]:
 
 
 def _embedded(
-    run: Run, pictures: list[SourceImage], name: str, each: Each, progress: Progress
+    run: RunSettings, pictures: list[SourceImage], name: str, each: UnorderedMap, progress: RunProgress
 ) -> dict[str, embedding.Vectors]:
     """The vectors of the pictures, those of an earlier run read back."""
     kept = run.out / "vectors"
@@ -197,7 +199,7 @@ def _embedded(
 def _pairs(
     pictures: list[SourceImage],
     vectors: dict[str, embedding.Vectors],
-    plan: Plan,
+    plan: RunPlan,
     band: tuple[float, float],
     per_cluster: int,
     per_picture: int,
@@ -232,8 +234,13 @@ def _pairs(
     ]
 
 
-def _made(
-    run: Run, plan: Plan, maker: Maker, each: Each, left_out: list[Skipped], progress: Progress
+def _finish(
+    run: RunSettings,
+    plan: RunPlan,
+    maker: PairMaker,
+    each: UnorderedMap,
+    left_out: list[Skipped],
+    progress: RunProgress,
 ) -> dict[str, Any]:
     todo = plan.missing()
     total = sum(map(len, plan.shards))
@@ -247,7 +254,7 @@ def _made(
 
     route = plan.settings["route"]
     try:
-        carry_out(plan, maker, run.encoding, each, report)
+        make_shards(plan, maker, run.encoding, each, report)
     except BaseException:
         # What is there can be counted all the same; on a full disk there may be no room even for that.
         with suppress(OSError):

@@ -27,7 +27,7 @@ _LOCK = ".lock"
 
 
 @dataclass
-class Plan:
+class RunPlan:
     """The settings of a folder of shards and the items of each shard.
 
     Args:
@@ -41,7 +41,7 @@ class Plan:
     shards: list[list[Item]]
 
     @classmethod
-    def open(cls, folder: Path, settings: dict[str, Any]) -> Plan:
+    def open(cls, folder: Path, settings: dict[str, Any]) -> RunPlan:
         """The plan of a folder, or an empty one.
 
         Raises:
@@ -91,7 +91,7 @@ class Plan:
 
 
 @contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[None]:
     """Keep a second run out of a folder, and clear away what a killed one left half written.
 
     Raises:

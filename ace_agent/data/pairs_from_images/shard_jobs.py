@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ace_agent.data.errors import RouteStopped
-from ace_agent.data.pairs_from_images.run_plan import Item, Plan
+from ace_agent.data.errors import RunStopped
+from ace_agent.data.pairs_from_images.run_plan import Item, RunPlan
 from ace_agent.data.pairs_from_images.sources import Skipped
-from ace_agent.data.pairs_from_images.workers import Each
+from ace_agent.data.pairs_from_images.workers import UnorderedMap
 from ace_agent.data.shards import (
     Encoding,
     Record,
@@ -34,7 +34,7 @@ class Dropped:
     why: str
 
 
-class Maker(Protocol):
+class PairMaker(Protocol):
     """Turns one item into samples. It is sent to other processes: heavy parts load when first used."""
 
     def __call__(self, item: Item) -> Iterable[Record | Dropped | Skipped]: ...
@@ -47,7 +47,7 @@ class ShardJob:
     folder: Path
     number: int
     items: list[Item]
-    maker: Maker
+    maker: PairMaker
     encoding: Encoding
 
     def run(self) -> ShardDone:
@@ -73,7 +73,7 @@ class ShardJob:
                             dropped["duplicate"] += 1
                 shard.notes = {"dropped": dict(dropped), "skipped": [asdict(one) for one in skipped]}
         except OSError as error:
-            raise RouteStopped(
+            raise RunStopped(
                 f"shard {self.number} cannot be written to {self.folder}: {error.strerror or error}",
                 "the shards before it are whole; free some space and run the same command again",
             ) from error
@@ -100,8 +100,12 @@ def run_job(job: ShardJob) -> ShardDone:
     return job.run()
 
 
-def carry_out(
-    plan: Plan, maker: Maker, encoding: Encoding, each: Each, report: Callable[[ShardDone], None]
+def make_shards(
+    plan: RunPlan,
+    maker: PairMaker,
+    encoding: Encoding,
+    each: UnorderedMap,
+    report: Callable[[ShardDone], None],
 ) -> None:
     """Make the shards of a plan that are missing.
 
@@ -124,7 +128,7 @@ def carry_out(
 # ---- what came of it
 
 
-def write_manifest(plan: Plan, route: str, left_out: list[Skipped]) -> dict[str, Any]:
+def write_manifest(plan: RunPlan, route: str, left_out: list[Skipped]) -> dict[str, Any]:
     """Count what the folder holds now, and write it down.
 
     Args:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from ace_agent.data.errors import BadInput
 from ace_agent.data.hashing import NearDuplicates, content_hash, perceptual_hash
-from ace_agent.data.pairs_from_images.workers import Each, here
+from ace_agent.data.pairs_from_images.workers import UnorderedMap, map_in_process
 from ace_agent.errors import InputError
 from ace_agent.images.files import read_picture
 from ace_agent.images.types import Pixels
@@ -96,10 +96,10 @@ def find(folder: Path, without: Path | None = None) -> list[Path]:
         raise BadInput(f"{folder} is not a folder", "give a folder of pictures")
     found = []
     for root, folders, files in os.walk(folder):
-        here = Path(root)
-        folders[:] = [f for f in folders if not f.startswith(".") and here / f != without]
+        place = Path(root)
+        folders[:] = [f for f in folders if not f.startswith(".") and place / f != without]
         found += [
-            here / name
+            place / name
             for name in files
             if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
         ]
@@ -108,7 +108,7 @@ def find(folder: Path, without: Path | None = None) -> list[Path]:
     return sorted(found)
 
 
-def look(folder: Path, path: Path, limits: Limits) -> SourceImage | Skipped:
+def inspect_file(folder: Path, path: Path, limits: Limits) -> SourceImage | Skipped:
     """Read one file and say what it is worth."""
     name = path.relative_to(folder).as_posix()
     try:
@@ -150,7 +150,7 @@ def scan(
     folder: Path,
     out: Path,
     limits: Limits,
-    each: Each = here,
+    each: UnorderedMap = map_in_process,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[SourceImage], list[Skipped]]:
     """Look at every picture of a folder that has not been looked at yet.
@@ -178,7 +178,7 @@ def scan(
     with (out / _SCAN).open("a", encoding="utf-8") as stream:
         # The last line may have been cut by a kill; a line of its own keeps what follows readable.
         stream.write("\n")
-        for batch in each(partial(_look_at, folder, limits), batches):
+        for batch in each(partial(_inspect_batch, folder, limits), batches):
             for seen in batch:
                 known[seen.path] = (stamps[seen.path], seen)
                 kind = "Picture" if isinstance(seen, SourceImage) else "Skipped"
@@ -193,8 +193,8 @@ def scan(
     )
 
 
-def _look_at(folder: Path, limits: Limits, names: list[str]) -> list[SourceImage | Skipped]:
-    return [look(folder, folder / name, limits) for name in names]
+def _inspect_batch(folder: Path, limits: Limits, names: list[str]) -> list[SourceImage | Skipped]:
+    return [inspect_file(folder, folder / name, limits) for name in names]
 
 
 def _stamp(path: Path) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ace_agent.data.errors import BadInput, Unfit
-from ace_agent.data.pairs_from_images.annotators import specialists
+from ace_agent.data.pairs_from_images.annotators import model_annotator
 from ace_agent.data.pairs_from_images.operations import OPERATIONS, Operation, changes
 from ace_agent.data.pairs_from_images.run_plan import Item
 from ace_agent.data.pairs_from_images.shard_jobs import Dropped
@@ -63,7 +63,7 @@ class Synthesis:
         if isinstance(pixels, Skipped):
             yield pixels
             return
-        seen = specialists(tuple(sorted(self.models.items()))) if self.models else None
+        seen = model_annotator(tuple(sorted(self.models.items()))) if self.models else None
         image = AnnotatedImage(pixels, seen, caption=picture.caption)
         had = set(self.models) | ({"caption"} if picture.caption else set())
         made = 0

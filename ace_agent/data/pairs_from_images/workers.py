@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol, TypeVar
 
-from ace_agent.data.errors import RouteStopped
+from ace_agent.data.errors import RunStopped
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
 
 
-class Each(Protocol):
+class UnorderedMap(Protocol):
     """Applies a function to values, and yields the results as they come, in any order.
 
     Function, values and results must be picklable.
@@ -26,13 +26,13 @@ class Each(Protocol):
     def __call__(self, function: Callable[[_S], _T], values: Sequence[_S]) -> Iterator[_T]: ...
 
 
-def here(function: Callable[[_S], _T], values: Sequence[_S]) -> Iterator[_T]:
+def map_in_process(function: Callable[[_S], _T], values: Sequence[_S]) -> Iterator[_T]:
     """All in this process."""
     return map(function, values)
 
 
 @contextmanager
-def crew(workers: int, ray: str | None = None) -> Iterator[Each]:
+def worker_pool(workers: int, ray: str | None = None) -> Iterator[UnorderedMap]:
     """Workers for several stages of a run.
 
     Args:
@@ -56,7 +56,7 @@ def crew(workers: int, ray: str | None = None) -> Iterator[Each]:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     else:
-        yield here
+        yield map_in_process
 
 
 class _Pooled:
@@ -81,7 +81,7 @@ class _Pooled:
                 for future in finished:
                     yield future.result()
         except BrokenProcessPool as error:
-            raise RouteStopped(
+            raise RunStopped(
                 "a worker process died (out of memory?)",
                 "what is finished is kept; run the same command again, with fewer --workers",
             ) from error

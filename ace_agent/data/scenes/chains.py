@@ -77,7 +77,7 @@ def _recalled(sampler: SceneSampler) -> bool:
 def _from_memory(sampler: SceneSampler, kind: str, scene: Scene, words: str) -> TrainingTurn:
     """A new picture that shares something with an earlier one, which only the history shows."""
     turn = picture_turn(sampler, scene, words)
-    return replace(turn, instruction=sampler.say(kind, {"caption": words}))
+    return replace(turn, instruction=sampler.instruction(kind, {"caption": words}))
 
 
 def plain(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
@@ -124,7 +124,7 @@ def same_style(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
     )
 
     def styled() -> tuple[Scene, str, Scene]:
-        scene = sampler.settled(sampler.scene(1, style="noto"))
+        scene = sampler.canonical(sampler.scene(1, style="noto"))
         if any(obj.person for obj in scene.objects):
             raise Unfit("figures have one style")
         words = caption(sampler.rng, scene)
@@ -147,7 +147,7 @@ def same_style(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
         chain.turns.append(
             TrainingTurn(
                 task="style_reference",
-                instruction=sampler.say("same_style", {"caption": words}),
+                instruction=sampler.instruction("same_style", {"caption": words}),
                 frames=(Frame(before.pixels, None, before.placements),),
                 target=picture.pixels,
                 base=None,
@@ -169,12 +169,12 @@ def same_place(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
         chain.steps(1, 2)
         if chain.scene.background != background:
             raise Unfit("another place")
-        others = sampler.still(sampler.scene(1, background=background))
+        others = sampler.arranged(sampler.scene(1, background=background))
         words = captions.subjects(sampler.rng, others.objects)
         return (*chain.turns, _from_memory(sampler, "same_place", others, words))
     more = sampler.rng.choices((1, 2), (0.7, 0.3))[0]
     for _ in range(max(more, 2 - len(chain.turns))):
-        others = sampler.still(sampler.scene(1, background=background))
+        others = sampler.arranged(sampler.scene(1, background=background))
         words = captions.subjects(sampler.rng, others.objects)
         chain.apply(Change("replace", "same_place", {"caption": words}, others, exact=False))
     return tuple(chain.turns)
@@ -215,7 +215,7 @@ def object_of_first(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
     before = chain.pictures[-1]
     after = sampler.render(replace(chain.scene, objects=(*chain.scene.objects, stood)))
     shown = (Frame(before.pixels, None, before.placements), Frame(source.pixels, None, source.placements))
-    text = sampler.say("object_of_first", {"the": words, "thing": noun_of(obj)})
+    text = sampler.instruction("object_of_first", {"the": words, "thing": noun_of(obj)})
     chain.turns.append(
         TrainingTurn(
             task="add",

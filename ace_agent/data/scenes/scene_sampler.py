@@ -34,7 +34,7 @@ _LANDSCAPES = {"train": (0, 40), "validation": (1000, 12), "held-out": (2000, 12
 """First seed and count of each split's landscapes: few enough that rendered ones are met again."""
 
 
-def settled_size(thing: Object) -> float:
+def canonical_size(thing: Object) -> float:
     """Longest side of a lone thing that no word and no other thing gives a size, as a fraction of the picture.
 
     All things share it: with a size for each kind, the pointer's scale was wrong by a quarter and its place by seven
@@ -98,7 +98,7 @@ class SceneSampler:
 
     # ---- words
 
-    def say(self, kind: str, slots: Mapping[str, str] | None = None, *, masked: bool = False) -> str:
+    def instruction(self, kind: str, slots: Mapping[str, str] | None = None, *, masked: bool = False) -> str:
         """An instruction of a kind of request, its slots filled."""
         return wordings.compose(self.rng, self.split, kind, slots or {}, masked=masked)
 
@@ -133,7 +133,7 @@ class SceneSampler:
     def background(self, *, plain: float = 0.15, simple: float = 0.55) -> Background:
         """A background: ``plain`` of them without a place, ``simple`` of the rest by day, clear."""
         if self.chance(plain):
-            return self.paper()
+            return self.plain_background()
         place = self.rng.choice(PLACES)
         drawn = Background(place, (), self.seed())
         if not drawn.outdoors or self.chance(simple):
@@ -142,7 +142,7 @@ class SceneSampler:
         weather = self.rng.choice(WEATHERS) if self.chance(0.5) else "clear"
         return replace(drawn, time=time, weather=weather)
 
-    def paper(self) -> Background:
+    def plain_background(self) -> Background:
         if self.chance(0.7):
             return Background("plain", (self.rng.choice(list(colors.PAPERS)),))
         return Background("gradient", tuple(self.rng.sample(list(colors.PAPERS), 2)))
@@ -229,27 +229,27 @@ class SceneSampler:
                 return Scene(behind, self.place(drawn, behind))
         raise Unfit("no pair of this split")
 
-    def settled_background(self, background: Background) -> Background:
+    def canonical_background(self, background: Background) -> Background:
         """The one landscape that words alone ask for."""
         first, _ = _LANDSCAPES[self.split]
         return replace(background, seed=first)
 
-    def settled(self, scene: Scene) -> Scene:
+    def canonical(self, scene: Scene) -> Scene:
         """The scene as its caption alone asks for it: size, place and side of things and the landscape, which no word
         names, are always the same.
 
         What the words leave open a model this small can only average: with everything left to chance, "a red car in
         a meadow" was a meadow with a red haze.
         """
-        return self.still(self.on_settled_land(scene))
+        return self.arranged(self.in_canonical_landscape(scene))
 
-    def on_settled_land(self, scene: Scene) -> Scene:
+    def in_canonical_landscape(self, scene: Scene) -> Scene:
         """The scene in the one landscape of its place."""
-        return replace(scene, background=self.settled_background(scene.background))
+        return replace(scene, background=self.canonical_background(scene.background))
 
-    def still(self, scene: Scene) -> Scene:
+    def arranged(self, scene: Scene) -> Scene:
         """The scene with its things as in a settled one, in the landscape that it has."""
-        things = [replace(thing, flip=False, size=settled_size(thing)) for thing in scene.objects]
+        things = [replace(thing, flip=False, size=canonical_size(thing)) for thing in scene.objects]
         return replace(scene, objects=self.place(things, scene.background, still=True) if things else ())
 
     def fits(self, *words: str) -> bool:
@@ -272,7 +272,7 @@ class SceneSampler:
     def render(self, scene: Scene) -> RenderedScene:
         return self.renderer.render(scene)
 
-    def until(self, make: Callable[[], _T | None], tries: int = 40) -> _T:
+    def first_fit(self, make: Callable[[], _T | None], tries: int = 40) -> _T:
         """The first result of ``make`` that is not None.
 
         Raises:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ace_agent.data.errors import UnknownTask
 from ace_agent.data.sample import Sample, Split, TrainingTurn
-from ace_agent.data.scenes.edits.surroundings import change_place
+from ace_agent.data.scenes.edits.environment import change_place
 from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.data.scenes.scene_sampler import split_of
 from ace_agent.data.scenes.tasks.table import FAMILY_OF, GENERATORS
@@ -289,7 +289,7 @@ def test_a_place_asked_for_by_words_is_always_the_same(world):
 def test_settling_draws_nothing_at_random_and_keeps_what_words_say(world):
     samplers = [sampler(world, seed) for seed in (1, 2)]
     scene = samplers[0].scene(2)
-    one, two = (each.settled(scene) for each in samplers)
-    assert one == two == samplers[0].settled(one)
+    one, two = (each.canonical(scene) for each in samplers)
+    assert one == two == samplers[0].canonical(one)
     assert [(o.name, o.color) for o in one.objects] == [(o.name, o.color) for o in scene.objects]
     assert one.background.place == scene.background.place and one.background.seed == 0

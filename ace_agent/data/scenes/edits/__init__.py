@@ -1,5 +1,13 @@
 """Edits: one scene description to another, with the words that ask for it."""
 
+from ace_agent.data.scenes.edits.appearance import (
+    change_expression,
+    change_hair,
+    put_on_glasses,
+    recolor,
+    retexture,
+    visibly_differs,
+)
 from ace_agent.data.scenes.edits.change import Change, category, flies, swap
 from ace_agent.data.scenes.edits.elements import (
     HATS,
@@ -13,16 +21,17 @@ from ace_agent.data.scenes.edits.elements import (
     unwrite,
     write,
 )
-from ace_agent.data.scenes.edits.looks import (
-    change_expression,
-    change_hair,
-    put_on_glasses,
-    recolor,
-    retexture,
-    visibly_differs,
+from ace_agent.data.scenes.edits.environment import change_place, change_time, change_weather
+from ace_agent.data.scenes.edits.global_edits import (
+    STYLE_PHRASES,
+    adjust,
+    both,
+    change_style,
+    double,
+    exchange,
+    restyled,
 )
 from ace_agent.data.scenes.edits.motion import flip, move, repose, resize
-from ace_agent.data.scenes.edits.surroundings import change_place, change_time, change_weather
 from ace_agent.data.scenes.edits.table import (
     EDITS,
     Edit,
@@ -33,15 +42,6 @@ from ace_agent.data.scenes.edits.table import (
     headed_scene,
     outdoor_scene,
     portrait,
-)
-from ace_agent.data.scenes.edits.whole import (
-    STYLE_PHRASES,
-    adjust,
-    both,
-    change_style,
-    double,
-    exchange,
-    restyled,
 )
 
 __all__ = [

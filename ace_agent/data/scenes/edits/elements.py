@@ -8,7 +8,7 @@ from ace_agent.data.errors import Unfit
 from ace_agent.data.scenes.captions import a, the
 from ace_agent.data.scenes.edits.change import Change, category, flies, keep_clear, one, swap
 from ace_agent.data.scenes.scene import Lettering, Scene
-from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of, settled_size
+from ace_agent.data.scenes.scene_sampler import SceneSampler, canonical_size, noun_of
 from ace_agent.references import colors
 from ace_agent.references.grammar import article
 from ace_agent.references.lettering import INKS, PLAIN
@@ -33,7 +33,7 @@ def add(sampler: SceneSampler, scene: Scene) -> Change:
     if scene.objects:
         size = 0.5 if new.person else ADDED_SIZE
     else:
-        size = settled_size(new)
+        size = canonical_size(new)
     new = replace(new, size=size, flip=False)
     (new,) = sampler.place([new], scene.background, still=True)
     sides = {"left": new.size / 2 + 0.04, "right": 0.96 - new.size / 2}
@@ -103,7 +103,7 @@ def replace_object(sampler: SceneSampler, scene: Scene) -> Change:
         fits = sampler.fits(noun_of(obj), noun_of(drawn))
         return drawn if fits and sampler.allows(noun_of(drawn), *others, scene.background.place) else None
 
-    pool = sampler.until(suits)
+    pool = sampler.first_fit(suits)
     size = max(obj.size, 0.5) if pool.person else min(obj.size, 0.5)
     new = replace(pool, x=obj.x, y=max(obj.y, size + 0.03), size=size, flip=False)
     slots = {"the": the(sampler.rng, obj, scene), "a": a(new)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ace_agent.data.scenes.edits import elements, looks, motion, surroundings, whole
+from ace_agent.data.scenes.edits import appearance, elements, environment, global_edits, motion
 from ace_agent.data.scenes.edits.change import Change
 from ace_agent.data.scenes.edits.elements import HEADED, lettering, put_on_hat
 from ace_agent.data.scenes.scene import PLACES, TIMES, Background, Scene
@@ -22,7 +22,7 @@ def any_scene(sampler: SceneSampler) -> Scene:
 def colorful_scene(sampler: SceneSampler) -> Scene:
     if sampler.chance(0.1):
         return figure_scene(sampler)
-    thing = sampler.until(lambda: _tintable(sampler))
+    thing = sampler.first_fit(lambda: _tintable(sampler))
     if sampler.chance(0.65):
         return sampler.scene(things=[thing])
     return sampler.scene(things=[thing, sampler.thing(style=thing.style)])
@@ -99,8 +99,8 @@ class Edit:
 
 
 EDITS: dict[str, tuple[Edit, ...]] = {
-    "edit_color": (Edit(looks.recolor, colorful_scene),),
-    "edit_texture": (Edit(looks.retexture),),
+    "edit_color": (Edit(appearance.recolor, colorful_scene),),
+    "edit_texture": (Edit(appearance.retexture),),
     "edit_motion": (
         Edit(motion.flip),
         Edit(motion.move),
@@ -108,21 +108,21 @@ EDITS: dict[str, tuple[Edit, ...]] = {
         Edit(motion.repose, figure_scene, 0.8),
     ),
     "edit_scene": (
-        Edit(surroundings.change_place, weight=1.2),
-        Edit(surroundings.change_time, outdoor_scene, 1.2),
-        Edit(surroundings.change_weather, outdoor_scene),
+        Edit(environment.change_place, weight=1.2),
+        Edit(environment.change_time, outdoor_scene, 1.2),
+        Edit(environment.change_weather, outdoor_scene),
     ),
     "edit_face": (
-        Edit(looks.change_expression, face_scene),
-        Edit(looks.change_hair, face_scene),
-        Edit(looks.put_on_glasses, face_scene, 0.7),
+        Edit(appearance.change_expression, face_scene),
+        Edit(appearance.change_hair, face_scene),
+        Edit(appearance.put_on_glasses, face_scene, 0.7),
     ),
-    "edit_style": (Edit(whole.change_style),),
+    "edit_style": (Edit(global_edits.change_style),),
     "edit_general": (
-        Edit(whole.adjust),
-        Edit(whole.both),
-        Edit(whole.exchange, pair_scene, 0.5),
-        Edit(whole.double, small_scene, 0.5),
+        Edit(global_edits.adjust),
+        Edit(global_edits.both),
+        Edit(global_edits.exchange, pair_scene, 0.5),
+        Edit(global_edits.double, small_scene, 0.5),
     ),
     "add": (Edit(elements.add, weight=2.0), Edit(elements.put_on_hat, headed_scene, 0.8)),
     "remove": (Edit(elements.remove, hatted_scene),),

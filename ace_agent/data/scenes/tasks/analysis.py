@@ -31,7 +31,7 @@ def _source(sampler: SceneSampler, task: str, *, landless: bool = False) -> Rend
     if scene.background.weather in ("rain", "snow"):
         # Drops and flakes hide the shapes that the maps are about, and nobody could guess them back.
         scene = replace(scene, background=replace(scene.background, weather="clear"))
-    return sampler.render(sampler.on_settled_land(scene) if landless else scene)
+    return sampler.render(sampler.in_canonical_landscape(scene) if landless else scene)
 
 
 def analyse(task: str) -> Callable[[SceneSampler], TrainingTurn]:
@@ -83,7 +83,7 @@ def finish(
         raise Unfit("nothing to see")
     return TrainingTurn(
         task=task,
-        instruction=sampler.say(kind, slots, masked=mask is not None),
+        instruction=sampler.instruction(kind, slots, masked=mask is not None),
         frames=(Frame(shown, mask, picture.placements),),
         target=answer,
         base=0,
@@ -147,7 +147,7 @@ def _repair(
         raise Unfit("nothing to repair")
     return TrainingTurn(
         task=task,
-        instruction=sampler.say(task, slots, masked=mask is not None and sampler.chance(0.7)),
+        instruction=sampler.instruction(task, slots, masked=mask is not None and sampler.chance(0.7)),
         frames=(Frame(spoilt, mask, picture.placements),),
         target=picture.pixels,
         base=0,

@@ -70,7 +70,9 @@ def edit_turn(
         mask = masks.around(sampler.rng, region)
     return TrainingTurn(
         task=change.task,
-        instruction=sampler.say(change.kind, change.slots, masked=mask is not None and sampler.chance(0.5)),
+        instruction=sampler.instruction(
+            change.kind, change.slots, masked=mask is not None and sampler.chance(0.5)
+        ),
         frames=(Frame(before.pixels, mask, before.placements),),
         target=target,
         base=0,

@@ -20,13 +20,13 @@ def text_to_image(sampler: SceneSampler) -> TrainingTurn:
     if form < 0.26:
         return _pair(sampler)
     if form < 0.29:
-        scene = replace(sampler.settled(sampler.scene()), lettering=lettering(sampler))
+        scene = replace(sampler.canonical(sampler.scene()), lettering=lettering(sampler))
     elif form < 0.31:
-        scene = sampler.settled(Scene(sampler.background(plain=0, simple=0.3)))
+        scene = sampler.canonical(Scene(sampler.background(plain=0, simple=0.3)))
     elif form < 0.42:
         scene = _sized(sampler)
     else:
-        scene = sampler.settled(sampler.scene())
+        scene = sampler.canonical(sampler.scene())
     words = caption(sampler.rng, scene, positions=sampler.chance(0.5))
     return picture_turn(sampler, scene, words)
 
@@ -36,7 +36,7 @@ def picture_turn(sampler: SceneSampler, scene: Scene, words: str) -> TrainingTur
     picture = sampler.render(scene)
     return TrainingTurn(
         task="text_to_image",
-        instruction=sampler.say("text_to_image", {"caption": words}),
+        instruction=sampler.instruction("text_to_image", {"caption": words}),
         frames=(),
         target=picture.pixels,
         base=None,
@@ -53,9 +53,9 @@ def _terse(sampler: SceneSampler) -> TrainingTurn:
     if sampler.chance(0.5):
         words += setting(sampler.rng, scene.background)
     elif scene.background.place != "plain":
-        scene = sampler.scene(things=scene.objects, background=sampler.paper())
+        scene = sampler.scene(things=scene.objects, background=sampler.plain_background())
     # Bare, whatever the split: "please draw red car" is nobody's wording.
-    return replace(picture_turn(sampler, sampler.settled(scene), words), instruction=words)
+    return replace(picture_turn(sampler, sampler.canonical(scene), words), instruction=words)
 
 
 def _pair(sampler: SceneSampler) -> TrainingTurn:
@@ -66,7 +66,7 @@ def _pair(sampler: SceneSampler) -> TrainingTurn:
     background = sampler.background()
     if not sampler.fits(noun_of(first), background.place):
         background = sampler.scene(things=[first]).background
-    scene = sampler.settled(Scene(background, (first, replace(first, twin=2))))
+    scene = sampler.canonical(Scene(background, (first, replace(first, twin=2))))
     left, right = scene.objects
     scene = replace(scene, objects=(left, replace(right, flip=True)))
     words = caption(sampler.rng, scene)
@@ -76,7 +76,7 @@ def _pair(sampler: SceneSampler) -> TrainingTurn:
 
 
 def _sized(sampler: SceneSampler) -> Scene:
-    scene = sampler.settled(sampler.scene(1))
+    scene = sampler.canonical(sampler.scene(1))
     (thing,) = scene.objects
     big = sampler.chance(0.5)
     size = 0.66 if big else 0.22

@@ -40,7 +40,7 @@ def extract_foreground(sampler: SceneSampler) -> TrainingTurn:
     keys = {obj.key for obj in kept}
     return TrainingTurn(
         task="extract_foreground",
-        instruction=sampler.say("extract_foreground", {"the": words}),
+        instruction=sampler.instruction("extract_foreground", {"the": words}),
         frames=(Frame(picture.pixels, None, picture.placements),),
         target=target,
         base=0,
@@ -56,7 +56,7 @@ def extract_background(sampler: SceneSampler) -> TrainingTurn:
     picture, empty = sampler.render(scene), sampler.render(replace(scene, objects=()))
     return TrainingTurn(
         task="extract_background",
-        instruction=sampler.say("extract_background"),
+        instruction=sampler.instruction("extract_background"),
         frames=(Frame(picture.pixels, None, picture.placements),),
         target=empty.pixels,
         base=0,
@@ -77,7 +77,7 @@ def fuse_layers(sampler: SceneSampler) -> TrainingTurn:
     above = sampler.render(Scene(WHITE, (top,)))
     return TrainingTurn(
         task="fuse_layers",
-        instruction=sampler.say("fuse_layers"),
+        instruction=sampler.instruction("fuse_layers"),
         frames=(Frame(below.pixels, None, below.placements), Frame(above.pixels, None, above.placements)),
         target=whole.pixels,
         base=0,

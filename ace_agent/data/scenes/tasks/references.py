@@ -31,13 +31,13 @@ def _frame(picture: RenderedScene) -> Frame:
 
 def subject_reference(sampler: SceneSampler) -> TrainingTurn:
     """The thing of one or two pictures, in another scene."""
-    thing = sampler.until(lambda: _subject(sampler))
-    scene = sampler.settled(sampler.scene(things=[thing]))
+    thing = sampler.first_fit(lambda: _subject(sampler))
+    scene = sampler.canonical(sampler.scene(things=[thing]))
     many = sampler.chance(0.3)
     frames = tuple(_frame(_shot(sampler, thing)) for _ in range(2 if many else 1))
     picture = sampler.render(scene)
     at = captions.setting(sampler.rng, scene.background).strip() or f"on {_paper(scene.background)}"
-    text = sampler.until(lambda: _worded(sampler, many, noun_of(thing), at))
+    text = sampler.first_fit(lambda: _worded(sampler, many, noun_of(thing), at))
     return TrainingTurn(
         task="subject_reference",
         instruction=text,
@@ -66,7 +66,7 @@ def _shot(sampler: SceneSampler, thing: Object) -> RenderedScene:
 
 
 def _worded(sampler: SceneSampler, many: bool, noun: str, at: str) -> str | None:
-    text = sampler.say("subject_reference", {"thing": noun, "at": at})
+    text = sampler.instruction("subject_reference", {"thing": noun, "at": at})
     if "{image1}" in text and not many:
         return text.replace("{image1}", "")
     return text.replace("{image}", "{image}{image1}", 1) if many and "{image1}" not in text else text
@@ -93,7 +93,7 @@ def face_reference(sampler: SceneSampler) -> TrainingTurn:
     big = sampler.chance(0.4)
     person = replace(person, bust=big)
     figure = Object("person", person=person)
-    scene = sampler.settled(sampler.scene(things=[figure]))
+    scene = sampler.canonical(sampler.scene(things=[figure]))
     garment = article(f"{person.garment_color} {person.garment}")
     words = (
         f"in {garment}"
@@ -103,7 +103,7 @@ def face_reference(sampler: SceneSampler) -> TrainingTurn:
     words += captions.setting(sampler.rng, scene.background)
     before = sampler.render(sampler.scene(things=[portrayed]))
     picture = sampler.render(scene)
-    text = sampler.say("face_reference", {"as": words}).replace("{image1}", "")
+    text = sampler.instruction("face_reference", {"as": words}).replace("{image1}", "")
     return TrainingTurn(
         task="face_reference",
         instruction=text,
@@ -174,7 +174,7 @@ def _pair_turn(
     mask = masks.around(sampler.rng, region) if sampler.chance(0.2) else None
     return TrainingTurn(
         task=task,
-        instruction=sampler.say(task, masked=mask is not None and sampler.chance(0.5)),
+        instruction=sampler.instruction(task, masked=mask is not None and sampler.chance(0.5)),
         frames=(Frame(before.pixels, mask, before.placements), _frame(other)),
         target=after.pixels,
         base=0,
@@ -200,11 +200,11 @@ def style_reference(sampler: SceneSampler) -> TrainingTurn:
     example = sampler.render(_in_style(sampler, _plain_things(sampler), name))
     scene = _plain_things(sampler)
     if sampler.chance(0.3):
-        scene = sampler.settled(scene)
+        scene = sampler.canonical(scene)
         text = caption(sampler.rng, scene)
         styled = _in_style(sampler, scene, name)
         turn = picture_turn(sampler, styled, text)
-        spoken = sampler.say("style_reference_caption", {"caption": text})
+        spoken = sampler.instruction("style_reference_caption", {"caption": text})
         return replace(turn, task="style_reference", instruction=spoken, frames=(_frame(example),))
     if name == "noto":
         scene = _in_style(sampler, scene, sampler.pick(("fluent", "flat", "blob")))
@@ -229,7 +229,7 @@ def _pair_turn_global(
         raise Unfit("a no-op")
     return TrainingTurn(
         task="style_reference",
-        instruction=sampler.say("style_reference"),
+        instruction=sampler.instruction("style_reference"),
         frames=(_frame(before), _frame(example)),
         target=after.pixels,
         base=0,
@@ -255,7 +255,7 @@ def multi_control(sampler: SceneSampler) -> TrainingTurn:
     """Two maps of one picture and its caption."""
     posed = sampler.chance(0.4)
     scene = figure_scene(sampler) if posed else sampler.scene()
-    picture = sampler.render(sampler.on_settled_land(scene))
+    picture = sampler.render(sampler.in_canonical_landscape(scene))
     kinds = [kind for kind in _KIND_WORDS if kind != "pose"]
     first, second = sampler.rng.sample(kinds, 2)
     if posed:
@@ -268,7 +268,7 @@ def multi_control(sampler: SceneSampler) -> TrainingTurn:
     }
     return TrainingTurn(
         task="multi_control",
-        instruction=sampler.say("multi_control", slots),
+        instruction=sampler.instruction("multi_control", slots),
         frames=tuple(Frame(control, None, picture.placements) for control in maps),
         target=picture.pixels,
         base=None,

@@ -57,7 +57,7 @@ def _repaint(
     holed = blank_out(picture.pixels, mask)
     return TrainingTurn(
         task=task,
-        instruction=sampler.say(kind, slots),
+        instruction=sampler.instruction(kind, slots),
         frames=(Frame(holed, mask, visible(picture.placements, mask)),),
         target=picture.pixels,
         base=0,

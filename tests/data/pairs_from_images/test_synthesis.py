@@ -11,27 +11,26 @@ import pytest
 from click.testing import CliRunner
 
 from ace_agent.cli import main
-from ace_agent.data.errors import BadInput, RouteStopped
+from ace_agent.data.errors import BadInput, RunStopped
 from ace_agent.data.pairs_from_images import operations
-from ace_agent.data.pairs_from_images import run as routes
-from ace_agent.data.pairs_from_images.run import Run
-from ace_agent.data.pairs_from_images.run_plan import sole_writer
+from ace_agent.data.pairs_from_images import run as pair_runs
+from ace_agent.data.pairs_from_images.run import RunSettings
+from ace_agent.data.pairs_from_images.run_plan import locked_folder
 from ace_agent.data.pairs_from_images.sources import Limits, SourceImage, clean_caption, distinct, find, scan
 from ace_agent.data.shards import Shards
 from ace_agent.images.annotated_image import AnnotatedImage, Segment
 from ace_agent.images.skeletons import Body
 from ace_agent.images.types import Pixels
 from ace_agent.plan.tasks import TASKS
-
-from .pictures import drawn, fill, spoil
+from tests.data.pictures import drawn, fill, spoil
 
 
 def shards_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("shard-*"))}
 
 
-def run(pictures: Path, out: Path, **settings: object) -> Run:
-    return Run(pictures, out, **({"size": 128, "per_shard": 2} | settings))  # type: ignore[arg-type]
+def run(pictures: Path, out: Path, **settings: object) -> RunSettings:
+    return RunSettings(pictures, out, **({"size": 128, "per_shard": 2} | settings))  # type: ignore[arg-type]
 
 
 # ---- finding pictures
@@ -40,7 +39,7 @@ def run(pictures: Path, out: Path, **settings: object) -> Run:
 def test_unreadable_pictures_are_listed_and_skipped(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 3)
     bad = spoil(pictures)
-    manifest = routes.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
+    manifest = pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
     assert {row["path"] for row in manifest["skipped"]} == bad
     kinds = {row["path"]: row["kind"] for row in manifest["skipped"]}
     assert kinds["cut.png"] == kinds["words.jpg"] == kinds["empty.png"] == "unreadable"
@@ -147,7 +146,7 @@ def test_what_a_mask_leaves_out_is_the_source_itself(task: str) -> None:
 
 def test_without_models_no_operation_needs_one(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 2)
-    manifest = routes.synthesize(run(pictures, tmp_path / "out"), per_picture=99)
+    manifest = pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=99)
     free = {one.task for one in operations.OPERATIONS if not one.needs}
     captioned = {one.task for one in operations.OPERATIONS if one.needs <= {"caption"}}
     assert set(manifest["tasks"]) == captioned
@@ -156,14 +155,14 @@ def test_without_models_no_operation_needs_one(tmp_path: Path) -> None:
 
 def test_tasks_can_be_chosen_and_unknown_ones_are_refused(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 2)
-    manifest = routes.synthesize(run(pictures, tmp_path / "out"), tasks=("edge", "mosaic"))
+    manifest = pair_runs.synthesize(run(pictures, tmp_path / "out"), tasks=("edge", "mosaic"))
     assert manifest["tasks"] == {"edge": 2, "mosaic": 2}
     record = Shards(tmp_path / "out").record(0)
     source = record.provenance["sources"][0]
     assert (pictures / source["path"]).exists()
     assert record.provenance["operation"] in ("edge", "mosaic")
     with pytest.raises(BadInput, match="synthesis makes no 'try_on'"):
-        routes.synthesize(run(pictures, tmp_path / "other"), tasks=("try_on",))
+        pair_runs.synthesize(run(pictures, tmp_path / "other"), tasks=("try_on",))
 
 
 # ---- going on
@@ -171,12 +170,12 @@ def test_tasks_can_be_chosen_and_unknown_ones_are_refused(tmp_path: Path) -> Non
 
 def test_new_pictures_add_shards_and_change_none(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 3)
-    routes.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
+    pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
     before = shards_of(tmp_path / "out")
-    again = routes.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
+    again = pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
     assert (shards_of(tmp_path / "out"), again["samples"]) == (before, 6)
     drawn(20).save(pictures / "000 first by name.png")
-    grown = routes.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
+    grown = pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
     after = shards_of(tmp_path / "out")
     assert grown["samples"] == 8
     assert {name: after[name] for name in before} == before
@@ -184,36 +183,36 @@ def test_new_pictures_add_shards_and_change_none(tmp_path: Path) -> None:
 
 def test_a_shard_that_is_missing_is_made_again_the_same(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 5)
-    routes.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
+    pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
     before = shards_of(tmp_path / "out")
     (tmp_path / "out" / "shard-000001.tar").unlink()
     (tmp_path / "out" / ".shard-000001.tar.abc.tmp").write_text("half")
-    routes.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
+    pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
     assert shards_of(tmp_path / "out") == before
     assert not list((tmp_path / "out").glob(".*.tmp"))
 
 
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 2)
-    routes.synthesize(run(pictures, tmp_path / "out"), per_picture=1)
+    pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=1)
     with pytest.raises(BadInput, match="seed 0 instead of 5"):
-        routes.synthesize(run(pictures, tmp_path / "out", seed=5), per_picture=1)
+        pair_runs.synthesize(run(pictures, tmp_path / "out", seed=5), per_picture=1)
     with pytest.raises(BadInput, match="among the pictures"):
-        routes.synthesize(run(pictures, pictures), per_picture=1)
+        pair_runs.synthesize(run(pictures, pictures), per_picture=1)
 
 
 def test_two_runs_cannot_write_to_one_folder(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 2)
-    with sole_writer(tmp_path / "out"), pytest.raises(BadInput, match="another run is writing"):
-        routes.synthesize(run(pictures, tmp_path / "out"))
+    with locked_folder(tmp_path / "out"), pytest.raises(BadInput, match="another run is writing"):
+        pair_runs.synthesize(run(pictures, tmp_path / "out"))
 
 
 def test_a_picture_that_changed_since_the_plan_is_left_out(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 2)
-    routes.synthesize(run(pictures, tmp_path / "out"), per_picture=1)
+    pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=1)
     (tmp_path / "out" / "shard-000000.tar").unlink()
     (pictures / "01.jpg").write_bytes(b"gone wrong")
-    manifest = routes.synthesize(run(pictures, tmp_path / "out"), per_picture=1)
+    manifest = pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=1)
     assert manifest["samples"] == 1
     assert {row["kind"] for row in manifest["skipped"] if row["path"] == "01.jpg"} == {
         "unreadable",
@@ -251,5 +250,5 @@ def test_the_commands_make_count_and_show(tmp_path: Path) -> None:
 def test_ray_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     pytest.importorskip("ray.data", reason="an extra: pip install 'ace-agent[ray]'")
     pictures = fill(tmp_path / "in", 2)
-    with pytest.raises(RouteStopped, match="no Ray cluster"):
-        routes.synthesize(run(pictures, tmp_path / "out", ray="nonsense://x"))
+    with pytest.raises(RunStopped, match="no Ray cluster"):
+        pair_runs.synthesize(run(pictures, tmp_path / "out", ray="nonsense://x"))

@@ -11,7 +11,7 @@ import torch
 import transformers as hf
 
 from ace_agent.data.pairs_from_images import annotators
-from ace_agent.data.pairs_from_images.annotators import Models, available, has_weights
+from ace_agent.data.pairs_from_images.annotators import ModelAnnotator, available, has_weights
 from ace_agent.images.annotated_image import AnnotatedImage, MissingAnnotation
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
@@ -36,7 +36,7 @@ def test_depth(tmp_path: Path) -> None:
     )  # fmt: skip
     processor = hf.DPTImageProcessor(size={"height": 32, "width": 32})
     model = saved(tmp_path, hf.DPTForDepthEstimation(config), processor)
-    depth = Models({"depth": model}).depth(IMAGE)
+    depth = ModelAnnotator({"depth": model}).depth(IMAGE)
     assert depth.shape == (96, 128) and depth.dtype == np.uint8 and depth.std() > 0
 
 
@@ -51,7 +51,7 @@ def test_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
     processor = hf.Mask2FormerImageProcessor(size={"height": 64, "width": 64})
     model = saved(tmp_path, hf.Mask2FormerForUniversalSegmentation(config), processor)
-    models = Models({"segment": model})
+    models = ModelAnnotator({"segment": model})
     half = np.zeros((96, 128), np.uint8)
     half[:48] = 255
     speck = np.zeros((96, 128), np.uint8)
@@ -102,7 +102,7 @@ def test_poses_of_the_people_that_are_found(tmp_path: Path, monkeypatch: pytest.
     posing = hf.VitPoseConfig(backbone_config=backbone, num_labels=17, use_simple_decoder=True)
     processor = hf.VitPoseImageProcessor(size={"height": 64, "width": 48})
     poser = saved(tmp_path / "pose", hf.VitPoseForPoseEstimation(posing), processor)
-    models = Models({"detect": finder, "pose": poser})
+    models = ModelAnnotator({"detect": finder, "pose": poser})
     with pytest.raises(MissingAnnotation, match="nobody"):  # an untrained model finds nobody
         models.bodies(IMAGE)
     box = {"xmin": 10, "ymin": 5, "xmax": 80, "ymax": 90}
@@ -129,9 +129,9 @@ def test_captions(tmp_path: Path) -> None:
         hf.BlipImageProcessor(size={"height": 32, "width": 32}), hf.BertTokenizer(str(tmp_path / "vocab.txt"))
     )
     model = saved(tmp_path / "caption", hf.BlipForConditionalGeneration(config), processor)
-    caption = Models({"caption": model}).caption(IMAGE)
+    caption = ModelAnnotator({"caption": model}).caption(IMAGE)
     assert isinstance(caption, str) and set(caption.split()) <= set(words)
-    assert Models({}).caption(IMAGE) == ""
+    assert ModelAnnotator({}).caption(IMAGE) == ""
 
 
 def test_what_lacks_weights_or_scipy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

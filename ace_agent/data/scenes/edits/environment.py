@@ -21,7 +21,7 @@ def change_place(sampler: SceneSampler, scene: Scene) -> Change:
         slots = {"place": sampler.pick((color, f"plain {color}")), "at": f"on {article(color)} background"}
     else:
         place = sampler.other(PLACES, scene.background.place)
-        background = sampler.settled_background(Background(place))
+        background = sampler.canonical_background(Background(place))
         if background.outdoors and scene.background.outdoors:
             background = replace(background, time=scene.background.time)
         slots = {

@@ -13,10 +13,10 @@ from langchain_core.language_models.fake_chat_models import FakeMessagesListChat
 from langchain_core.messages import AIMessage
 from PIL import ImageEnhance
 
-from ace_agent.data.errors import BadInput, RouteStopped
+from ace_agent.data.errors import BadInput, RunStopped
 from ace_agent.data.pairs_from_images import embedding
-from ace_agent.data.pairs_from_images import run as routes
-from ace_agent.data.pairs_from_images.difference import Pair, tones
+from ace_agent.data.pairs_from_images import run as pair_runs
+from ace_agent.data.pairs_from_images.difference import ImagePair, tones
 from ace_agent.data.pairs_from_images.instruction_writers import (
     ModelWriter,
     TemplateWriter,
@@ -24,10 +24,9 @@ from ace_agent.data.pairs_from_images.instruction_writers import (
     parse,
 )
 from ace_agent.data.pairs_from_images.linking import capped, clusters, links
-from ace_agent.data.pairs_from_images.run import Run
+from ace_agent.data.pairs_from_images.run import RunSettings
 from ace_agent.data.shards import Shards
-
-from .pictures import drawn
+from tests.data.pictures import drawn
 
 BAND = (0.48, 0.995)
 """Drawn shapes are less alike, to the classical descriptor, than photographs of one thing."""
@@ -45,14 +44,14 @@ def subjects(folder: Path, count: int = 4) -> Path:
     return folder
 
 
-def run(pictures: Path, out: Path, **settings: Any) -> Run:
-    return Run(pictures, out, **({"size": 128, "per_shard": 2} | settings))
+def run(pictures: Path, out: Path, **settings: Any) -> RunSettings:
+    return RunSettings(pictures, out, **({"size": 128, "per_shard": 2} | settings))
 
 
-def pair(caption: str = "", *, aligned: bool = True, darker: bool = True) -> Pair:
+def pair(caption: str = "", *, aligned: bool = True, darker: bool = True) -> ImagePair:
     source = np.asarray(drawn(3))
     target = (source * 0.6).astype(np.uint8) if darker else source
-    return Pair(source, target, "", caption, 0.8, aligned)
+    return ImagePair(source, target, "", caption, 0.8, aligned)
 
 
 def test_one_subject_is_nearer_than_another() -> None:
@@ -122,7 +121,7 @@ def test_templates_say_what_is_known(aligned: bool) -> None:
 
 def test_the_route_writes_pairs_of_one_subject(tmp_path: Path) -> None:
     pictures = subjects(tmp_path / "in")
-    manifest = routes.cluster(run(pictures, tmp_path / "out"), band=BAND)
+    manifest = pair_runs.cluster(run(pictures, tmp_path / "out"), band=BAND)
     shards = Shards(tmp_path / "out")
     assert manifest["samples"] == len(shards) >= 3
     same = 0
@@ -143,12 +142,12 @@ def test_the_route_writes_pairs_of_one_subject(tmp_path: Path) -> None:
 
 def test_going_on_repeats_no_pair_and_embeds_only_new_pictures(tmp_path: Path) -> None:
     pictures = subjects(tmp_path / "in", 3)
-    first = routes.cluster(run(pictures, tmp_path / "out"), band=BAND)
+    first = pair_runs.cluster(run(pictures, tmp_path / "out"), band=BAND)
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("shard-*")}
     drawn(8, 128, 112).save(pictures / "0 early.png")
     ImageEnhance.Brightness(drawn(8, 128, 112, shift=8)).enhance(0.7).save(pictures / "8 two.png")
     told: list[tuple[str, int, int]] = []
-    second = routes.cluster(
+    second = pair_runs.cluster(
         run(pictures, tmp_path / "out"), band=BAND, progress=lambda *row: told.append(row)
     )
     assert [row for row in told if row[0] == "embedding"] == [("embedding", 6, 8), ("embedding", 8, 8)]
@@ -216,8 +215,8 @@ def test_a_chat_model_that_fails_stops_the_run_and_keeps_what_is_done(tmp_path: 
     pictures = subjects(tmp_path / "in")
     answers = iter([AIMessage(json.dumps({"instruction": f"change {{image}}, {k}"})) for k in range(2)])
     failing = ModelWriter("script:ed", make=lambda spec: GenericFakeChatModel(messages=answers))
-    with pytest.raises(RouteStopped, match="script:ed failed"):
-        routes.cluster(run(pictures, tmp_path / "out"), band=BAND, writer=failing)
+    with pytest.raises(RunStopped, match="script:ed failed"):
+        pair_runs.cluster(run(pictures, tmp_path / "out"), band=BAND, writer=failing)
     shards = Shards(tmp_path / "out")
     assert len(shards) == 2
     assert shards[0].turns[0].instruction.startswith("change {image}")
@@ -225,7 +224,7 @@ def test_a_chat_model_that_fails_stops_the_run_and_keeps_what_is_done(tmp_path: 
     more = ModelWriter(
         "script:ed", make=lambda spec: scripted('{"instruction": "go on, {image}"}').make(spec)
     )  # type: ignore[misc]
-    manifest = routes.cluster(run(pictures, tmp_path / "out"), band=BAND, writer=more)
+    manifest = pair_runs.cluster(run(pictures, tmp_path / "out"), band=BAND, writer=more)
     assert manifest["complete"]
     assert [Shards(tmp_path / "out")[k].turns[0].instruction for k in (0, 1)] == [
         shards[k].turns[0].instruction for k in (0, 1)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from ace_agent.data.errors import Unfit
 from ace_agent.data.scenes.captions import the
+from ace_agent.data.scenes.edits.appearance import recolor, retexture
 from ace_agent.data.scenes.edits.change import Change, one, swap
 from ace_agent.data.scenes.edits.elements import add, remove, replace_object
-from ace_agent.data.scenes.edits.looks import recolor, retexture
+from ace_agent.data.scenes.edits.environment import change_time, change_weather
 from ace_agent.data.scenes.edits.motion import flip
-from ace_agent.data.scenes.edits.surroundings import change_time, change_weather
 from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.images import filters

@@ -16,18 +16,17 @@ import pytest
 from click.testing import CliRunner
 
 from ace_agent.cli import main
-from ace_agent.data.errors import RouteStopped
-from ace_agent.data.pairs_from_images import run as routes
-from ace_agent.data.pairs_from_images.run import Run
-from ace_agent.data.pairs_from_images.run_plan import Item, Plan
-from ace_agent.data.pairs_from_images.shard_jobs import Dropped, carry_out
+from ace_agent.data.errors import RunStopped
+from ace_agent.data.pairs_from_images import run as pair_runs
+from ace_agent.data.pairs_from_images.run import RunSettings
+from ace_agent.data.pairs_from_images.run_plan import Item, RunPlan
+from ace_agent.data.pairs_from_images.shard_jobs import Dropped, make_shards
 from ace_agent.data.pairs_from_images.sources import Skipped
-from ace_agent.data.pairs_from_images.workers import crew
+from ace_agent.data.pairs_from_images.workers import worker_pool
 from ace_agent.data.sample import Sample
 from ace_agent.data.shards import Record, Shards, make_turn
-
-from .pictures import fill
-from .test_routes_cluster import BAND, subjects
+from tests.data.pairs_from_images.test_clustering import BAND, subjects
+from tests.data.pictures import fill
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,8 +35,8 @@ def shards_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("shard-*"))}
 
 
-def run(pictures: Path, out: Path, **settings: object) -> Run:
-    return Run(pictures, out, **({"size": 128, "per_shard": 2} | settings))  # type: ignore[arg-type]
+def run(pictures: Path, out: Path, **settings: object) -> RunSettings:
+    return RunSettings(pictures, out, **({"size": 128, "per_shard": 2} | settings))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,9 @@ class Slow:
         yield Record(Sample("x", (make_turn("text_to_image", f"tone {number}", (), target, None),)))
 
 
-def planned(folder: Path, items: int) -> Plan:
+def planned(folder: Path, items: int) -> RunPlan:
     folder.mkdir()
-    plan = Plan.open(folder, {"route": "synthesize"})
+    plan = RunPlan.open(folder, {"route": "synthesize"})
     plan.extend([{"number": number} for number in range(items)], 2)
     return plan
 
@@ -79,8 +78,8 @@ def tones_in(folder: Path) -> list[str]:
 
 def test_two_processes_make_what_one_makes(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 6)
-    routes.synthesize(run(pictures, tmp_path / "one"), per_picture=2)
-    routes.synthesize(run(pictures, tmp_path / "two", workers=2), per_picture=2)
+    pair_runs.synthesize(run(pictures, tmp_path / "one"), per_picture=2)
+    pair_runs.synthesize(run(pictures, tmp_path / "two", workers=2), per_picture=2)
     assert shards_of(tmp_path / "one") == shards_of(tmp_path / "two")
     assert len(shards_of(tmp_path / "one")) == 6
 
@@ -88,26 +87,26 @@ def test_two_processes_make_what_one_makes(tmp_path: Path) -> None:
 def test_a_dead_worker_stops_the_run_and_a_second_run_ends_it(tmp_path: Path) -> None:
     plan = planned(tmp_path / "out", 8)
     maker = Slow(0.0, 5, tmp_path)
-    with pytest.raises(RouteStopped, match="a worker process died"), crew(2) as each:
-        carry_out(plan, maker, "png", each, lambda done: None)
+    with pytest.raises(RunStopped, match="a worker process died"), worker_pool(2) as each:
+        make_shards(plan, maker, "png", each, lambda done: None)
     assert plan.missing()
-    with crew(1) as each:
-        carry_out(plan, maker, "png", each, lambda done: None)
+    with worker_pool(1) as each:
+        make_shards(plan, maker, "png", each, lambda done: None)
     assert tones_in(tmp_path / "out") == [f"tone {number}" for number in range(8)]
 
 
 _KILLED = """
 import sys, time
 from pathlib import Path
-from ace_agent.data.pairs_from_images import run as routes, synthesis
+from ace_agent.data.pairs_from_images import run as pair_runs, synthesis
 
 load = synthesis.load
 def slowly(*args):
     time.sleep(0.05)  # time enough to be killed in
     return load(*args)
 synthesis.load = slowly
-run = routes.Run(Path(sys.argv[1]), Path(sys.argv[2]), size=128, per_shard=2)
-routes.synthesize(run, per_picture=2)
+run = pair_runs.RunSettings(Path(sys.argv[1]), Path(sys.argv[2]), size=128, per_shard=2)
+pair_runs.synthesize(run, per_picture=2)
 """
 
 
@@ -124,8 +123,8 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
         kills += process.wait() == -signal.SIGKILL
     assert kills == 3
     assert 5 <= len(list(out.glob("shard-*.tar"))) < 7
-    routes.synthesize(run(pictures, out), per_picture=2)
-    routes.synthesize(run(pictures, tmp_path / "whole"), per_picture=2)
+    pair_runs.synthesize(run(pictures, out), per_picture=2)
+    pair_runs.synthesize(run(pictures, tmp_path / "whole"), per_picture=2)
     assert shards_of(out) == shards_of(tmp_path / "whole")
     keys = [entry.key for entry in Shards(out).entries]
     assert len(keys) == len(set(keys)) == 28
@@ -147,14 +146,14 @@ def test_a_ray_cluster_that_loses_a_worker_loses_no_sample(tmp_path: Path) -> No
         ray.cloudpickle.register_pickle_by_value(sys.modules[Slow.__module__])
         plan = planned(tmp_path / "out", 12)
         told = []
-        with crew(1, cluster.address) as each:
-            carry_out(plan, Slow(0.2, 5, tmp_path), "png", each, told.append)
+        with worker_pool(1, cluster.address) as each:
+            make_shards(plan, Slow(0.2, 5, tmp_path), "png", each, told.append)
         assert (tmp_path / "5").exists()
         assert sorted(done.number for done in told) == list(range(6))
         assert tones_in(tmp_path / "out") == [f"tone {number}" for number in range(12)]
         pictures = fill(tmp_path / "in", 4)
-        routes.synthesize(run(pictures, tmp_path / "ray", ray=cluster.address), per_picture=2)
-        routes.synthesize(run(pictures, tmp_path / "here"), per_picture=2)
+        pair_runs.synthesize(run(pictures, tmp_path / "ray", ray=cluster.address), per_picture=2)
+        pair_runs.synthesize(run(pictures, tmp_path / "here"), per_picture=2)
         assert shards_of(tmp_path / "ray") == shards_of(tmp_path / "here")
         linked = ["data", "cluster", str(subjects(tmp_path / "alike")), "--size", "128", "--per-shard", "2"]
         linked += ["--embedder", "classical", "--band", *map(str, BAND)]
