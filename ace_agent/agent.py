@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from PIL import Image
 
 from ace_agent.conversation import Dialogue
+from ace_agent.engines.interface import Pipeline
 from ace_agent.engines.presets import MINI, PRESETS
+from ace_agent.engines.registry import load_pipeline
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import AceError, Cancelled, InputError, PlanError
 from ace_agent.execution.executor import Executor, Progress, Report, bind, check_known_masks
@@ -28,7 +30,7 @@ from ace_agent.execution.inputs import (
     with_mask,
 )
 from ace_agent.execution.recipes import call_of, recorded_threads, surroundings
-from ace_agent.execution.task_runner import Pipeline, differing_pixels, make
+from ace_agent.execution.task_runner import differing_pixels, make
 from ace_agent.execution.timing import Timing
 from ace_agent.images.files import read_picture, read_recipe
 from ace_agent.plan import Plan, check
@@ -388,10 +390,7 @@ class Agent(Dialogue):
     def pipeline(self) -> Pipeline:
         """The model, loaded now if it was not yet."""
         if self._pipeline is None:
-            from ace_agent.engines.mini.pipeline import ACEPipeline
-
-            loaded = ACEPipeline.from_pretrained(self.model, **asdict(self.runtime))
-            self._pipeline = cast(Pipeline, loaded)
+            self._pipeline = load_pipeline(self.model, self.runtime)
         return self._pipeline
 
     def _model_name(self) -> str:

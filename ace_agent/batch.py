@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 from ace_agent.agent import Agent
+from ace_agent.engines.interface import Pipeline
 from ace_agent.engines.presets import MINI
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import AceError, InputError, PlanError
 from ace_agent.execution.inputs import file_name
-from ace_agent.execution.task_runner import Pipeline
 from ace_agent.images.files import write_png
 from ace_agent.plan import Plan, check
 

@@ -30,7 +30,7 @@ from ace_agent.engines.mini.copy_head import CopyHead
 from ace_agent.engines.mini.generation import SamplingOptions, generate
 from ace_agent.engines.mini.pipeline import to_image
 from ace_agent.engines.mini.states import PrefixState, TextState
-from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.evaluation.benchmark import record_of, report_of
 from ace_agent.evaluation.suites import NEEDS_HISTORY, Suite, draw
 from ace_agent.training.mini.run import Shape, new_subject
@@ -79,7 +79,7 @@ class ArmStream(SceneStream):
         return super().example(rng, window=window)
 
 
-class Joint(ACETransformer):
+class Joint(MiniTransformer):
     """ace-mini in ACE's own layout: conditioning frames see the target, the text and the time, and are worked out anew
     at every step."""
 
@@ -93,7 +93,7 @@ class Joint(ACETransformer):
         # Their places go along where keys and values would, so that turns are joined as ever.
         return PrefixState([KeyValues(places, places)], rows, self._mattes(rows, pictures, features))
 
-    def _read(
+    def _read_context(
         self,
         x: Tensor,
         modulation: Tensor,
@@ -103,7 +103,7 @@ class Joint(ACETransformer):
         prefix: PrefixState | None,
     ) -> tuple[Tensor, PrefixState | None]:
         if prefix is None:
-            return super()._read(x, modulation, targets, rope, text, prefix)
+            return super()._read_context(x, modulation, targets, rope, text, prefix)
         count = len(prefix.hidden)
         positions = torch.cat([prefix.key_values[0].keys[:, 0], targets.frames.positions])
         sample = torch.zeros(count, dtype=torch.long, device=x.device)
@@ -144,7 +144,7 @@ class Arm:
 
     says: str
     seed: int = 0
-    model: type[ACETransformer] = ACETransformer
+    model: type[MiniTransformer] = MiniTransformer
     indicators: bool = True
     gate: bool = True
     tasks: tuple[str, ...] = TASKS
@@ -170,7 +170,7 @@ def subject_of(arm: Arm, run: Path) -> tuple[MiniSubject, TrainingOptions]:
         options = replace(options, objective=replace(options.objective, pointer_weight=0.0, gate_weight=0.0))
     subject = new_subject(run, options, SHAPE)
     subject.namer, subject.objective = None, options.objective
-    if arm.model is not ACETransformer:
+    if arm.model is not MiniTransformer:
         torch.manual_seed(arm.seed)
         subject.model = arm.model(**_sizes())
     if not arm.indicators:

@@ -29,19 +29,21 @@ from torch import Tensor
 
 from ace_agent.engines.ace import layers
 from ace_agent.engines.ace.condition_unit import ConditionUnit
+from ace_agent.engines.ace.trunk import Trunk
 from ace_agent.engines.mini.generation import SamplingOptions
 from ace_agent.engines.mini.pipeline import ACEPipeline
 from ace_agent.engines.mini.prefix_cache import Prefixes
 from ace_agent.engines.mini.sampling import shifted_times
-from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.engines.presets import PRESETS
-from ace_agent.engines.released.joint_packing import JointDenoiser, JointSample
+from ace_agent.engines.released.joint_denoiser import JointDenoiser
+from ace_agent.engines.released.joint_packing import JointSample
+from ace_agent.engines.released.transformer import ReleasedTransformer
+from ace_agent.engines.runtime import Runtime
 from ace_kernels import RangePlan, Segment, range_attention
 
 TEXT_ROWS = 30
 TEXT_WIDTH = 4096
 RELEASED: dict[str, Any] = {
-    "layout": "joint",
     "channels": 4,
     "patch": 2,
     "width": 1152,
@@ -54,25 +56,23 @@ RELEASED: dict[str, Any] = {
 }
 
 
-def released(options: argparse.Namespace, depth: int) -> ACETransformer:
+def released(options: argparse.Namespace, depth: int) -> ReleasedTransformer:
     """The released shape with random weights."""
-    return _ready(ACETransformer(**RELEASED | {"depth": 1 if options.quick else depth}), options)
+    return _ready(ReleasedTransformer(**RELEASED | {"depth": 1 if options.quick else depth}), options)
 
 
 def ace_mini(options: argparse.Namespace) -> ACEPipeline:
-    pipeline = ACEPipeline.from_pretrained(device=options.device)
-    assert isinstance(pipeline, ACEPipeline)
-    return pipeline
+    return ACEPipeline.from_pretrained(runtime=Runtime(options.device))
 
 
-def mini_joint(pipeline: ACEPipeline, options: argparse.Namespace) -> ACETransformer:
+def mini_joint(pipeline: ACEPipeline, options: argparse.Namespace) -> ReleasedTransformer:
     """ace-mini's trunk in the `joint` layout, with random weights."""
     config = pipeline.transformer.config
     same = {name: config[name] for name in ("width", "depth", "heads", "mlp_ratio")}
-    return _ready(ACETransformer(**RELEASED | same | {"patch": 16}), options)
+    return _ready(ReleasedTransformer(**RELEASED | same | {"patch": 16}), options)
 
 
-def _ready(model: ACETransformer, options: argparse.Namespace) -> ACETransformer:
+def _ready(model: ReleasedTransformer, options: argparse.Namespace) -> ReleasedTransformer:
     model.eval().requires_grad_(False).to(options.device)
     return model.bfloat16() if options.device == "cuda" else model
 
@@ -84,7 +84,7 @@ def sample(side: int, images: int) -> JointSample:
     return JointSample((side, side), None, latents, (None,) * images, texts)
 
 
-def evaluation(model: ACETransformer, samples: list[JointSample]) -> Method:
+def evaluation(model: ReleasedTransformer, samples: list[JointSample]) -> Method:
     """One evaluation of a batch at its own noise."""
     denoiser = JointDenoiser(model, samples)
     x = torch.randn(len(samples), 4, denoiser.longest)
@@ -92,7 +92,7 @@ def evaluation(model: ACETransformer, samples: list[JointSample]) -> Method:
     return lambda: denoiser(x, t)
 
 
-def linear_flops(model: ACETransformer, tokens: int, targets: int) -> float:
+def linear_flops(model: ReleasedTransformer, tokens: int, targets: int) -> float:
     """Of a step's blocks: q k v o, cross-attention's q o (its k v are made once per request) and the MLP; in the last
     block only k v are of all tokens."""
     config = model.config
@@ -101,14 +101,14 @@ def linear_flops(model: ACETransformer, tokens: int, targets: int) -> float:
     return 2.0 * rows * width**2
 
 
-def attention_flops(model: ACETransformer, tokens: int, targets: int) -> float:
+def attention_flops(model: ReleasedTransformer, tokens: int, targets: int) -> float:
     """Scores and their product with the values, of both attentions."""
     config = model.config
     queries = (config["depth"] - 1) * tokens + targets
     return 4.0 * queries * (tokens + TEXT_ROWS) * config["width"]
 
 
-def multiplications(model: ACETransformer, tokens: int, blocks: int) -> Method:
+def multiplications(model: ReleasedTransformer, tokens: int, blocks: int) -> Method:
     """The linear layers of some blocks, with the model's own weights and nothing between them."""
     config = model.config
     x = torch.randn(tokens, config["width"], device=model.device, dtype=model.dtype)
@@ -124,7 +124,7 @@ def multiplications(model: ACETransformer, tokens: int, blocks: int) -> Method:
     return run
 
 
-def attentions(model: ACETransformer, tokens: int, blocks: int) -> Method:
+def attentions(model: ReleasedTransformer, tokens: int, blocks: int) -> Method:
     """Self-attention of some blocks, with nothing between them."""
     config = model.config
     shape = (3, tokens, config["heads"], config["width"] // config["heads"])
@@ -183,7 +183,7 @@ def evaluations(options: SamplingOptions) -> tuple[int, int]:
     return len(times), 0 if options.guidance == 1 else sum(low <= t <= high for t in times)
 
 
-def joint_edit(model: ACETransformer, side: int, images: int, counts: tuple[int, int]) -> None:
+def joint_edit(model: ReleasedTransformer, side: int, images: int, counts: tuple[int, int]) -> None:
     """Everything an edit evaluates: the prompted and the null branch."""
     for count in counts:
         run = evaluation(model, [sample(side, images)])
@@ -267,7 +267,7 @@ class Padded:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask).transpose(1, 2).flatten(0, 1)
 
 
-def padded_evaluation(model: ACETransformer, samples: list[JointSample]) -> Method:
+def padded_evaluation(model: ReleasedTransformer, samples: list[JointSample]) -> Method:
     """The same batch with every sample filled up to the most frames, and the filling masked in self-attention."""
     most = max(len(s.edits) for s in samples)
     height, width = samples[0].shape
@@ -326,7 +326,7 @@ def run_packing(options: argparse.Namespace) -> None:
         print(f"  {gained:.2f} x gained of {allowed:.2f} x by token counts: {gained / allowed:.0%}")
 
 
-def agree(model: ACETransformer, samples: list[JointSample]) -> None:
+def agree(model: ReleasedTransformer, samples: list[JointSample]) -> None:
     """Padding must not change the noise that is predicted."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -362,7 +362,7 @@ def run_compile(options: argparse.Namespace) -> None:
     )
 
 
-def compile_blocks(model: ACETransformer) -> None:
+def compile_blocks(model: Trunk) -> None:
     for block in model.trunk:
         block.compile(dynamic=True)
 

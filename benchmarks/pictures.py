@@ -73,9 +73,7 @@ def counted(owner: Any, name: str, spent: dict[str, float]) -> Any:
 def mini() -> ACEPipeline:
     from ace_agent.engines.mini.pipeline import ACEPipeline
 
-    pipeline = ACEPipeline.from_pretrained()
-    assert isinstance(pipeline, ACEPipeline)
-    return pipeline
+    return ACEPipeline.from_pretrained()
 
 
 def warm(runs: int) -> dict[str, float]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from ace_agent.agent import Agent, import_conversation
-from ace_agent.execution.task_runner import Pipeline
+from ace_agent.engines.interface import Pipeline
 from ace_agent.plan import Region
 from ace_memory.housekeeping import check
 

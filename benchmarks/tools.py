@@ -18,7 +18,7 @@ from typing import Any, cast
 from PIL import Image
 
 from ace_agent.agent import Agent
-from ace_agent.execution.task_runner import Pipeline
+from ace_agent.engines.interface import Pipeline
 from ace_agent.plan import Plan
 from ace_agent.planner import Context
 from ace_tools.langchain.toolkit import AceToolkit

@@ -52,8 +52,8 @@ def test_the_joint_arm_packs_as_it_answers_alone_and_its_frames_see_the_words(en
     *earlier, current = request.units
     other = replace(request, units=(*earlier, replace(current, tokens=TOKENIZER("a red car"))))
     seen = []
-    read = model._read
-    model._read = lambda *given: seen.append(read(*given)) or seen[-1]
+    read = model._read_context
+    model._read_context = lambda *given: seen.append(read(*given)) or seen[-1]
     for one in (request, other):
         made(model, encoder, [one])
     assert (seen[0][1].hidden - seen[2][1].hidden).abs().max() > 1e-4
@@ -61,7 +61,7 @@ def test_the_joint_arm_packs_as_it_answers_alone_and_its_frames_see_the_words(en
 
 def test_without_the_gate_nothing_is_copied(encoder):
     torch.manual_seed(0)
-    model = SCRIPT["ACETransformer"](**TINY)
+    model = SCRIPT["MiniTransformer"](**TINY)
     model.head.register_forward_pre_hook(SCRIPT["paint_only"])
     stirred(model)
     pictures = made(model, encoder, requests())

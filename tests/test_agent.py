@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 
 from ace_agent.agent import Agent, Progress, conversations, import_conversation, workspace_folder
+from ace_agent.engines.interface import PipelineOutput
 from ace_agent.errors import Cancelled, InputError, MemoryError_, ModelError, PlanError
 from ace_agent.images.files import read_recipe
 from ace_agent.plan import Plan, Region
 from ace_agent.planner import Choice, Context, Question
 from ace_agent.planner.rules.rule_planner import RulePlanner
 from ace_memory.housekeeping import check
-from tests.tiny import ScriptedPlanner, TinyOutput, TinyPipeline, photo, plan, step
+from tests.tiny import ScriptedPlanner, TinyPipeline, photo, plan, step
 
 CREATE = plan({"task": "text_to_image", "instruction": "a red fox"})
 NIGHT = plan(step("edit_scene", "@last"))
@@ -470,7 +471,7 @@ def test_a_turn_that_another_process_took_up_is_left_to_it(tmp_path: Path) -> No
     class Overtaken(TinyPipeline):
         """While it paints, the same turn is carried out elsewhere."""
 
-        def __call__(self, *arguments: Any, **options: Any) -> TinyOutput:
+        def __call__(self, *arguments: Any, **options: Any) -> PipelineOutput:
             other = Agent(tmp_path, pipeline=TinyPipeline())
             row = other.store.open_turns(1)[0]
             other.store.set_status(row.id, "stopped", owner="")

@@ -12,9 +12,10 @@ from PIL import Image
 
 from ace_agent.agent import Agent
 from ace_agent.batch import FileReport, map_plan
+from ace_agent.engines.interface import PipelineOutput
 from ace_agent.errors import InputError, ModelError, PlanError
 from ace_agent.plan import Plan
-from tests.tiny import TinyOutput, TinyPipeline, photo, plan, step
+from tests.tiny import TinyPipeline, photo, plan, step
 
 PLAN = plan(step("edit_scene", "input", seed=1), step("edit_color", "$1", seed=2, mask={"side": "left"}))
 
@@ -24,7 +25,7 @@ class Flaky(TinyPipeline):
 
     failures = 0
 
-    def __call__(self, prompt: str, *arguments: object, **options: object) -> TinyOutput:
+    def __call__(self, prompt: str, *arguments: object, **options: object) -> PipelineOutput:
         if prompt.startswith("edit_color") and Flaky.failures < 1:
             Flaky.failures += 1
             raise ModelError("out of memory")

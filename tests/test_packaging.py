@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOTLESS = {"ace_agent", "ace_agent.errors"}
 LEAVES = ROOTLESS | {"ace_agent.build_lock", "ace_agent.quotes", "ace_agent.images", "ace_agent.plan"}
 REFERENCES = LEAVES | {"ace_agent.references"}
+# Both models stand on what they share and know nothing of each other; the registry alone knows all.
+ENGINE = LEAVES | {"ace_kernels"} | {f"ace_agent.engines.{name}" for name in ("ace", "interface", "presets", "runtime")}
 ENGINES = REFERENCES | {"ace_agent.engines", "ace_kernels"}
 PLANNER = REFERENCES | {"ace_agent.planner"}
 EXECUTION = ENGINES | {"ace_agent.execution", "ace_memory"}
@@ -39,6 +41,9 @@ ALLOWED = {
     "ace_agent.plan": ROOTLESS | {"ace_agent.plan"},
     "ace_agent.references": ROOTLESS | {"ace_agent.quotes", "ace_agent.images", "ace_agent.references"},
     "ace_agent.engines": ENGINES,
+    "ace_agent.engines.ace": ROOTLESS | {"ace_agent.engines.ace", "ace_kernels"},
+    "ace_agent.engines.mini": ENGINE | {"ace_agent.engines.mini", "ace_agent.references"},
+    "ace_agent.engines.released": ENGINE | {"ace_agent.engines.released", "ace_agent.engines.memory_budget"},
     "ace_agent.planner": PLANNER,
     "ace_agent.execution": EXECUTION,
     "ace_agent.turns": LEAVES | {"ace_memory"},

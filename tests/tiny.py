@@ -5,27 +5,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ace_agent.engines.ace.condition_unit import ConditionUnit
+from ace_agent.engines.ace.condition_unit import ConditionUnit, Reference
+from ace_agent.engines.interface import Pipeline, PipelineOutput, StepCallback
 from ace_agent.plan import Plan
 from ace_agent.plan.tasks import TASKS
 from ace_agent.planner import Context
 
-
-@dataclass
-class TinyOutput:
-    images: list[Image.Image]
-    regions: list[npt.NDArray[np.float32] | None]
+if TYPE_CHECKING:
+    import torch
 
 
-class TinyPipeline:
+class TinyPipeline(Pipeline):
     """The pipeline's interface. Local edits paint a disc (or the mask), global ones shift the colours."""
 
     name = "tiny"
@@ -33,6 +30,7 @@ class TinyPipeline:
     native_size = 32
     default_steps = 4
     default_guidance = 1.5
+    history_budget = 16
 
     def __init__(self, seconds_per_step: float = 0.0) -> None:
         self.seconds_per_step = seconds_per_step
@@ -53,8 +51,11 @@ class TinyPipeline:
         guidance_scale: float | None = None,
         num_images_per_prompt: int = 1,
         seed: int | None = None,
-        callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], Any] | None = None,
-    ) -> TinyOutput:
+        generator: torch.Generator | None = None,
+        references: Sequence[Reference] | None = None,
+        callback_on_step_end: StepCallback | None = None,
+        output_type: str = "pil",
+    ) -> PipelineOutput:
         assert task is not None and seed is not None and num_inference_steps is not None
         assert (width, height) == (self.native_size, self.native_size)
         assert all(picture.size == (width, height) and picture.mode == "RGB" for picture in image)
@@ -80,7 +81,7 @@ class TinyPipeline:
             painted, region = self._paint(rng, base, drawn, TASKS[task].local)
             images.append(painted)
             regions.append(region)
-        return TinyOutput(images, regions)
+        return PipelineOutput(images, regions)
 
     def _paint(
         self,

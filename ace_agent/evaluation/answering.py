@@ -10,6 +10,7 @@ from PIL import Image
 
 from ace_agent.data.sample import TrainingTurn
 from ace_agent.engines.ace.condition_unit import ConditionUnit, LongContextConditionUnit, Reference
+from ace_agent.engines.interface import Pipeline
 from ace_agent.evaluation import baselines, metrics
 from ace_agent.plan.tasks import TASKS
 from ace_agent.references.types import Frame
@@ -36,31 +37,6 @@ class Answerer(Protocol):
         ``references`` says where reference pictures come from; None leaves it to the answerer.
         """
         ...
-
-
-class CallablePipeline(Protocol):
-    """The part of `ACEPipeline` that every pipeline of the project has."""
-
-    name: str
-
-    @property
-    def weights_sha256(self) -> str: ...
-
-    def __call__(
-        self,
-        prompt: str,
-        image: Sequence[Image.Image] = ...,
-        mask: Sequence[Image.Image | None] | None = ...,
-        *,
-        task: str | None = ...,
-        history: Sequence[ConditionUnit] = ...,
-        height: int | None = ...,
-        width: int | None = ...,
-        num_inference_steps: int | None = ...,
-        guidance_scale: float | None = ...,
-        seed: int | None = ...,
-        references: Sequence[Reference] | None = ...,
-    ) -> object: ...
 
 
 def condition_unit(turn: TrainingTurn, references: Sequence[Reference] = ()) -> ConditionUnit:
@@ -93,7 +69,7 @@ class PipelineAnswerer:
 
     def __init__(
         self,
-        pipeline: CallablePipeline,
+        pipeline: Pipeline,
         *,
         batch: int = 8,
         references: References = "library",
@@ -163,14 +139,13 @@ class PipelineAnswerer:
             seed=seed,
             references=self._references(last),
         )
-        picture: Image.Image = made.images[0]  # type: ignore[attr-defined]
-        return picture
+        return made.images[0]
 
 
 _PackedPass = Callable[[PipelineAnswerer, Sequence[Sequence[TrainingTurn]], Sequence[int]], list[Image.Image]]
 
 
-def _packed_pass(pipeline: object) -> _PackedPass | None:
+def _packed_pass(pipeline: Pipeline) -> _PackedPass | None:
     """The way to answer several conversations at once, for a pipeline that has one."""
     from ace_agent.engines.mini.pipeline import ACEPipeline
 

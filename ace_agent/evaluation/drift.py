@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
 
 import click
 import numpy as np
@@ -24,6 +23,7 @@ from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import Catalogue, SceneSampler
 from ace_agent.data.scenes.tasks.editing import edit_turn
 from ace_agent.engines.ace.condition_unit import ConditionUnit
+from ace_agent.engines.interface import Pipeline
 from ace_agent.execution import fidelity
 from ace_agent.references.sprites import Sprites
 
@@ -39,15 +39,6 @@ LOCAL_EDITS = (
 )
 EDITS = 8
 """Edits in a row."""
-
-
-class LocalPipeline(Protocol):
-    """The part of `ACEPipeline` that is used here."""
-
-    def __call__(
-        self, prompt: str, image: Sequence[Image.Image] = ..., *, task: str | None = ...,
-        history: Sequence[ConditionUnit] = ..., seed: int | None = ...
-    ) -> Any: ...  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,7 +60,7 @@ class Drift:
     region_ratio: float
 
 
-def measure(pipeline: LocalPipeline, conversations: int, *, seed: int = 0, size: int = 128) -> Drift:
+def measure(pipeline: Pipeline, conversations: int, *, seed: int = 0, size: int = 128) -> Drift:
     """Hold ``conversations`` of `EDITS` local edits each, on held-out scenes."""
     renderer = Renderer(Sprites.load(), size)
     catalogue = Catalogue(renderer)
@@ -84,7 +75,9 @@ def measure(pipeline: LocalPipeline, conversations: int, *, seed: int = 0, size:
             made = pipeline(
                 turn.instruction, [picture], task=turn.task, history=tuple(history), seed=seed + number
             )
-            region = fidelity.found_region(made.regions[0], picture, made.images[0])
+            changed = made.regions[0]
+            assert changed is not None
+            region = fidelity.found_region(changed, picture, made.images[0])
             history.append(ConditionUnit(turn.instruction, (picture,), (None,)))
             picture = fidelity.composite(picture, made.images[0], region)
             found, wanted = np.asarray(region) > 0, np.asarray(turn.region) > 0
@@ -137,9 +130,9 @@ def _edits(sampler: SceneSampler) -> Iterator[TrainingTurn]:
 @click.option("--seed", type=int, default=0, show_default=True)
 def main(model: str, conversations: int, seed: int) -> None:
     """Measure eight local edits in a row."""
-    from ace_agent.engines.mini.pipeline import ACEPipeline
+    from ace_agent.engines.registry import load_pipeline
 
-    pipeline = ACEPipeline.from_pretrained(model)
+    pipeline = load_pipeline(model)
     click.echo(json.dumps(asdict(measure(pipeline, conversations, seed=seed)), indent=2))
 
 

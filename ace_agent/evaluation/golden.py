@@ -16,9 +16,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.engines.released.checkpoints import convert_transformer
 from ace_agent.engines.released.joint_packing import JointSample
+from ace_agent.engines.released.transformer import ReleasedTransformer
 from ace_agent.evaluation.errors import EvaluationError
 
 Kind = Literal["schedule", "preprocess", "inference", "sampling", "loss", "forward"]
@@ -135,7 +135,7 @@ def weights_of(case: Case) -> Path:
     return max(own, key=lambda path: len(path.stem), default=folder / f"{WEIGHTS}.safetensors")
 
 
-def load_transformer(weights: Path) -> ACETransformer:
+def load_transformer(weights: Path) -> ReleasedTransformer:
     """The model of a weights file; what its config does not say, the tensors do."""
     case = Case.read(weights)
     beside = weights.with_suffix("").with_suffix(".config.json")
@@ -147,7 +147,7 @@ def load_transformer(weights: Path) -> ACETransformer:
     if config.get("QK_NORM") is False:
         tensors = {name: tensor for name, tensor in tensors.items() if ".norm_" not in name}
     ours, state = convert_transformer(tensors, config.get("NUM_HEADS"))
-    model = ACETransformer(**ours)
+    model = ReleasedTransformer(**ours)
     model.load_state_dict(state)
     return model.eval()
 

@@ -22,17 +22,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ace_agent.engines.ace.packing import rows_of
-from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.engines.released.autoencoder import LATENT_SCALE, to_picture
 from ace_agent.engines.released.checkpoints import our_name
 from ace_agent.engines.released.frame_texts import frame_texts, null_prompts, number_history
-from ace_agent.engines.released.joint_packing import JointDenoiser, pad_targets
+from ace_agent.engines.released.joint_denoiser import JointDenoiser
+from ace_agent.engines.released.joint_packing import pad_targets
 from ace_agent.engines.released.objective import released_loss
 from ace_agent.engines.released.pipeline import Conditioning, Denoising, Texts, denoise
 from ace_agent.engines.released.preprocess import prepare_image
 from ace_agent.engines.released.sampling import Denoiser, guided, sample_ddim
 from ace_agent.engines.released.schedule import linear_schedule, trailing_grid
 from ace_agent.engines.released.t5 import INDICATORS
+from ace_agent.engines.released.transformer import ReleasedTransformer
 from ace_agent.errors import AceError
 from ace_agent.evaluation.golden import (
     Case,
@@ -135,7 +136,7 @@ def check_preprocess(case: Case) -> Iterator[Row]:
 class _Probe:
     """What goes through the blocks, in the order of the golden files' `dbg` entries."""
 
-    def __init__(self, model: ACETransformer) -> None:
+    def __init__(self, model: ReleasedTransformer) -> None:
         self.seen: dict[str, Tensor] = {}
         self._hooks = [model.blocks[0].register_forward_pre_hook(self._first)]
         for number, block in enumerate(model.blocks):
@@ -352,7 +353,7 @@ CHECKS: dict[Kind, Check] = {
 
 
 @cache
-def _model(weights: Path) -> ACETransformer:
+def _model(weights: Path) -> ReleasedTransformer:
     return load_transformer(weights).requires_grad_(False)
 
 

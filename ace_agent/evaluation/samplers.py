@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ace_agent.engines.released.joint_packing import JointDenoiser
+from ace_agent.engines.released.joint_denoiser import JointDenoiser
 from ace_agent.engines.released.sampling import SAMPLERS, Denoiser, guided, sample_ddim
 from ace_agent.engines.released.schedule import linear_schedule
 from ace_agent.errors import AceError

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from ace_agent.engines.ace.condition_unit import contiguous_history
+from ace_agent.engines.ace.condition_unit import PICTURE_TOKENS, history_cost
+from ace_agent.engines.interface import Pipeline
 from ace_agent.errors import InputError, PlanError
 from ace_agent.execution.fidelity import draw_region, widened
 from ace_agent.execution.recipes import Hashes, recipe_of
-from ace_agent.execution.task_runner import Call, Earlier, Made, Pipeline, check_mask, make
+from ace_agent.execution.task_runner import Call, Earlier, Made, check_mask, make
 from ace_agent.execution.timing import Timing
 from ace_agent.images.files import encode_png
 from ace_agent.plan import Plan, Region, Step, parse_reference
@@ -24,12 +25,8 @@ from ace_memory import Image as Row
 from ace_memory import NewImage, Store
 from ace_memory import Turn as TurnRow
 
-FRAME_TOKENS = 64
-"""What one picture costs in the model's context."""
-TEXT_TOKENS = 16
-"""What a step without pictures costs, so that a run of them ends too."""
-CONTEXT_TOKENS = 1024
-"""Budget of a model that does not state its own as `history_budget`."""
+READ_PICTURES = 16
+"""Pictures of a conversation that are read back for a request, at least; the pipeline takes what fits its budget."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class _Past:
 
     @property
     def tokens(self) -> int:
-        return max(TEXT_TOKENS, FRAME_TOKENS * len(self.images))
+        return history_cost(len(self.images))
 
 
 class Executor:
@@ -192,8 +189,8 @@ class Executor:
         """The steps of each earlier turn that the model may read, oldest first."""
         if all(step.history == "none" for step in plan.steps):
             return []
-        budget = int(getattr(self.pipeline, "history_budget", CONTEXT_TOKENS))
-        turns = self.store.history(turn.parent, budget)
+        pictures = max(READ_PICTURES, self.pipeline.history_budget)
+        turns = self.store.history(turn.parent, PICTURE_TOKENS * pictures)
         return [
             [self._past(step.id, step.task, step.instruction) for step in self.store.steps(earlier.id)]
             for earlier in turns
@@ -209,8 +206,7 @@ class Executor:
         rows = {row.position: row for row in self.store.steps(turn.id)}
         own = [self._past(rows[i].id, rows[i].task, rows[i].instruction) for i in earlier]
         past = [item for steps in kept for item in steps] + own
-        budget = int(getattr(self.pipeline, "history_budget", CONTEXT_TOKENS))
-        past = past[contiguous_history([item.tokens for item in past], budget) :]
+        past = past[self.pipeline.fit_history([len(item.images) for item in past], len(step.images)) :]
         # A forgotten picture leaves a hole in the run; what came before it is not contiguous any more.
         for position in range(len(past) - 1, -1, -1):
             item = past[position]

@@ -10,8 +10,9 @@ from typing import Any
 from PIL import Image
 
 import ace_agent
+from ace_agent.engines.interface import Pipeline
 from ace_agent.errors import InputError
-from ace_agent.execution.task_runner import Call, Composite, Earlier, Pipeline
+from ace_agent.execution.task_runner import Call, Composite, Earlier
 from ace_agent.plan import MAX_SEED
 from ace_agent.plan.tasks import TASKS
 

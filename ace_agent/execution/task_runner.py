@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops
 
 from ace_agent.engines.ace.condition_unit import ConditionUnit
+from ace_agent.engines.interface import Pipeline, PipelineOutput
 from ace_agent.errors import InputError
 from ace_agent.execution import fidelity
 from ace_agent.plan.tasks import TASKS
@@ -22,52 +23,6 @@ HIDING = ("inpaint", "outpaint")
 """Tasks whose masked area the model must not see."""
 SHARPER = 1.25
 """A second look at a found region pays from this many times more pixels on."""
-
-
-class Output(Protocol):
-    """What a pipeline returns: pictures, and how much of each pixel of the base image was changed (0..1)."""
-
-    @property
-    def images(self) -> list[Image.Image]: ...
-
-    @property
-    def regions(self) -> list[npt.NDArray[np.float32] | None]: ...
-
-
-class Pipeline(Protocol):
-    """What the executor needs of `ace_agent.engines.mini.pipeline.ACEPipeline`."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def native_size(self) -> int: ...
-
-    @property
-    def default_steps(self) -> int: ...
-
-    @property
-    def default_guidance(self) -> float: ...
-
-    @property
-    def weights_sha256(self) -> str: ...
-
-    def __call__(
-        self,
-        prompt: str,
-        image: Sequence[Image.Image] = ...,
-        mask: Sequence[Image.Image | None] | None = ...,
-        *,
-        task: str | None = ...,
-        history: Sequence[ConditionUnit] = ...,
-        height: int | None = ...,
-        width: int | None = ...,
-        num_inference_steps: int | None = ...,
-        guidance_scale: float | None = ...,
-        num_images_per_prompt: int = ...,
-        seed: int | None = ...,
-        callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], Any] | None = ...,
-    ) -> Output: ...
 
 
 @dataclass(frozen=True)
@@ -297,7 +252,7 @@ class _Maker:
         *,
         seed: int | None = None,
         variations: int | None = None,
-    ) -> Output:
+    ) -> PipelineOutput:
         """One pass of the model at its own size."""
         call = self.call
 

@@ -180,6 +180,8 @@ class Trainer:
         state = torch.load(file, weights_only=True, map_location="cpu")
         for fact, value in self.subject.facts().items():
             ours, theirs = _plain(value), _plain(state.get(fact))
+            if isinstance(ours, dict) and isinstance(theirs, dict):  # earlier versions noted more
+                theirs = {name: noted for name, noted in theirs.items() if name in ours}
             if ours != theirs:
                 shown = f"it has {theirs}, this run wants {ours}" if fact != "words" else "it has other words"
                 raise InputError(

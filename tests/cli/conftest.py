@@ -20,7 +20,7 @@ class Loaded(TinyPipeline):
     """The tiny model, loaded as the command line loads one."""
 
     @classmethod
-    def from_pretrained(cls, model: str, **runtime: object) -> Loaded:
+    def from_pretrained(cls, model: str, runtime: object) -> Loaded:
         return cls()
 
 

@@ -9,21 +9,24 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
+from ace_agent.engines.ace.trunk import Trunk
 from ace_agent.engines.mini.generation import _branch, encode_request_prefix, encode_texts, noise_rows
 from ace_agent.engines.mini.request_tensors import PreparedFrame, PreparedRequest, PreparedUnit
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
-from ace_agent.engines.mini.transformer import ACETransformer
-from ace_agent.engines.released.joint_packing import JointDenoiser, JointSample, pad_targets
+from ace_agent.engines.mini.transformer import MiniTransformer
+from ace_agent.engines.released.joint_denoiser import JointDenoiser
+from ace_agent.engines.released.joint_packing import JointSample, pad_targets
 from ace_agent.engines.released.sampling import ddim_steps, guided
 from ace_agent.engines.released.schedule import linear_schedule, trailing_grid
+from ace_agent.engines.released.transformer import ReleasedTransformer
 
 TOKENIZER = WordTokenizer(["make", "it", "night"])
-Step = tuple[ACETransformer, Callable[[], torch.Tensor]]
+Step = tuple[Trunk, Callable[[], torch.Tensor]]
 
 
 def turn_causal() -> Step:
     """Both guidance branches of an edit."""
-    model = ACETransformer(width=64, depth=2, heads=2, text_width=32).eval()
+    model = MiniTransformer(width=64, depth=2, heads=2, text_width=32).eval()
     encoder = MiniTextEncoder(len(TOKENIZER), vector=16, width=32, depth=1, heads=2).eval()
     frame = PreparedFrame(torch.zeros(3, 128, 128), torch.ones(1, 128, 128), 0)
     request = PreparedRequest((PreparedUnit(TOKENIZER("make {image} night"), (frame,)),), 128, 128, frame)
@@ -43,7 +46,7 @@ def turn_causal() -> Step:
 
 def joint() -> Step:
     """Both guidance branches of two samples of other sizes, and the sampler's step."""
-    model = ACETransformer("joint", 4, 2, width=64, depth=2, heads=2, text_width=32, out_channels=8).eval()
+    model = ReleasedTransformer(width=64, depth=2, heads=2, text_width=32).eval()
     samples = [
         JointSample((8, 8), None, (torch.zeros(4, 4, 6),), (None,), (torch.randn(3, 32), torch.randn(5, 32))),
         JointSample((4, 4), None, (), (), (torch.randn(2, 32),)),

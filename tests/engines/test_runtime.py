@@ -33,9 +33,9 @@ def test_the_small_model_takes_no_savings(runtime: Runtime, message: str):
 def test_a_folder_of_the_small_model_takes_none_either(monkeypatch: MonkeyPatch):
     from ace_agent.engines.mini import pipeline
 
-    monkeypatch.setattr(pipeline, "ACETransformer", None)  # refused before anything is loaded
+    monkeypatch.setattr(pipeline, "MiniTransformer", None)  # refused before anything is loaded
     with raises(InputError, match="--offload makes no sense with ace-mini"):
-        ACEPipeline.from_pretrained(pipeline.WEIGHTS / "ace-mini", offload=True)
+        ACEPipeline.from_pretrained(pipeline.WEIGHTS / "ace-mini", Runtime(offload=True))
 
 
 def test_a_device_that_is_not_here_is_said(monkeypatch: MonkeyPatch):
@@ -65,7 +65,7 @@ def test_foreign_folders_are_refused_in_one_line(tmp_path: Path):
     (tmp_path / "transformer" / "config.json").write_text('{"_class_name": "PixArtTransformer2DModel"}')
     with raises(ModelError, match="of another model"):
         ACEPipeline.from_pretrained(tmp_path)
-    own = {"_class_name": "ACETransformer", "layout": "turn_causal"}
+    own = {"_class_name": "MiniTransformer", "layout": "turn_causal"}
     (tmp_path / "transformer" / "config.json").write_text(json.dumps(own))
     with raises(ModelError, match="has lost the weights of its transformer"):
         ACEPipeline.from_pretrained(tmp_path)

@@ -10,7 +10,7 @@ from ace_agent.data.sample import Sample
 from ace_agent.engines.ace.packing import REFERENCE_INDICATOR
 from ace_agent.engines.mini.pipeline import ACEPipeline
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
-from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.evaluation.answering import PipelineAnswerer
 from ace_agent.evaluation.presets import drawn
 from ace_agent.evaluation.suites import Suite
@@ -21,7 +21,7 @@ from ace_agent.training.mini.stream import prepare_sample
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> ACEPipeline:
     torch.manual_seed(0)
     tokenizer = WordTokenizer(["red", "car", "make", "it", "night", "a"])
-    model = ACETransformer(width=64, depth=2, heads=2, text_width=32)
+    model = MiniTransformer(width=64, depth=2, heads=2, text_width=32)
     encoder = MiniTextEncoder(len(tokenizer), vector=16, width=32, depth=1, heads=2)
     with torch.no_grad():
         for parameter in model.parameters():

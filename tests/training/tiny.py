@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
-from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.training.mini.objective import ObjectiveOptions
 from ace_agent.training.mini.stream import StreamOptions
 from ace_agent.training.mini.subject import MiniSubject
@@ -22,7 +22,7 @@ def tiny_subject(width: int = 64, objective: ObjectiveOptions | None = None) -> 
     torch.manual_seed(0)
     tokenizer = WordTokenizer(WORDS)
     encoder = MiniTextEncoder(len(tokenizer), vector=16, width=32, depth=1, heads=2)
-    model = ACETransformer(width=width, depth=2, heads=width // 32, text_width=32)
+    model = MiniTransformer(width=width, depth=2, heads=width // 32, text_width=32)
     return MiniSubject(model, encoder, tokenizer, objective or ObjectiveOptions())
 
 

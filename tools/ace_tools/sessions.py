@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 
 from ace_agent.agent import Agent
+from ace_agent.engines.interface import Pipeline
 from ace_agent.engines.runtime import Runtime
-from ace_agent.execution.task_runner import Pipeline
 from ace_agent.planner import Planner
 from ace_agent.workspace import workspace_folder
 from ace_tools.directing import Directed

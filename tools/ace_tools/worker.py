@@ -7,14 +7,15 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
+from ace_agent.engines.interface import Pipeline
+from ace_agent.engines.registry import load_pipeline
 from ace_agent.engines.runtime import Runtime
 from ace_agent.execution.executor import Progress, Report
-from ace_agent.execution.task_runner import Pipeline
 
 T = TypeVar("T")
 Job = Callable[[Report], T]
@@ -116,9 +117,7 @@ def shared_worker(model: str | Path, runtime: Runtime) -> Worker:
     """The worker of a model; toolkits of one process that want the same one share its weights and queue."""
 
     def load() -> Pipeline:
-        from ace_agent.engines.mini.pipeline import ACEPipeline
-
-        return cast(Pipeline, ACEPipeline.from_pretrained(model, **asdict(runtime)))
+        return load_pipeline(model, runtime)
 
     with _sharing:
         key = (str(model), runtime)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,10 +161,10 @@ def _answerer(
 
     if preset == "baseline":
         return TrivialAnswerer(baseline)  # type: ignore[arg-type]
-    from ace_agent.engines.mini.pipeline import ACEPipeline
+    from ace_agent.engines.registry import load_pipeline
 
     return PipelineAnswerer(
-        ACEPipeline.from_pretrained(model, **asdict(runtime)),
+        load_pipeline(model, runtime),
         batch=batch,
         references=references,  # type: ignore[arg-type]
         history=history,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,28 @@ def indicator_number(token: str) -> int | None:
     return int(found.group(1) or 0)
 
 
-def contiguous_history(costs: list[int], budget: int) -> int:
+PICTURE_TOKENS = 64
+"""What a picture costs in ace-mini's context, and in a conversation's accounts."""
+TEXT_TOKENS = 16
+"""What a turn without pictures costs, so that a run of them ends too."""
+
+
+def history_cost(pictures: int) -> int:
+    """Tokens that a turn of so many pictures costs as history."""
+    return max(TEXT_TOKENS, PICTURE_TOKENS * pictures)
+
+
+def latest_run(pictures: Sequence[int], room: int) -> int:
+    """First turn of the longest run up to the last one that has at most `room` pictures in all; `pictures` are those
+    of each turn, oldest first."""
+    for turn in range(len(pictures) - 1, -1, -1):
+        room -= pictures[turn]
+        if room < 0:
+            return turn + 1
+    return 0
+
+
+def contiguous_history(costs: Sequence[int], budget: int) -> int:
     """First turn of the history to keep, so that the turns from it on fit the budget (rule 6 of docs/design.md).
 
     `costs` are the tokens of each earlier turn, oldest first. The anchor is a function of the costs alone: it starts

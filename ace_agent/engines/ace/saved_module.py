@@ -12,14 +12,14 @@ import json
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-from ace_agent.engines.mini import quantized_weights
+from ace_agent.engines.ace import quantized_weights
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "diffusion_pytorch_model.safetensors"
 LARGE = 2**28
@@ -41,10 +41,12 @@ def configured(init: Callable[..., None]) -> Callable[..., None]:
     return noted
 
 
-class Model(nn.Module):
+class SavedModule(nn.Module):
     """A network that can be written to a folder and read again; its `__init__` is `configured`."""
 
     config: dict[str, Any]
+    retired: ClassVar[dict[str, Any]] = {}
+    """Arguments that earlier versions wrote into `config.json`, with the one value that this class stands for."""
 
     @property
     def device(self) -> torch.device:
@@ -69,14 +71,23 @@ class Model(nn.Module):
         save_file(state, Path(folder) / WEIGHTS_FILE, {"format": "pt"})
 
     def save_compact(self, folder: str | Path) -> None:
-        """Write the model with its large matrices as small integers (`compact.py`)."""
+        """Write the model with its large matrices as small integers (`quantized_weights`)."""
         self.save_config(folder)
         quantized_weights.write_state(self.state_dict(), Path(folder) / WEIGHTS_FILE)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A new model; names that begin with an underscore are notes."""
-        return cls(**{name: value for name, value in config.items() if not name.startswith("_")})
+        """A new model; names that begin with an underscore are notes.
+
+        Raises:
+            ValueError: a retired argument has a value that this class cannot have.
+            TypeError: an unknown name.
+        """
+        for name in config.keys() & cls.retired.keys():
+            if config[name] != cls.retired[name]:
+                raise ValueError(f"{name}: {cls.__name__} has {cls.retired[name]!r}, not {config[name]!r}")
+        own = {name: value for name, value in config.items() if name not in cls.retired}
+        return cls(**{name: value for name, value in own.items() if not name.startswith("_")})
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:

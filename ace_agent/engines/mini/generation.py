@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from ace_agent.engines.ace.packing import PackedTargets, RequestLayout, pack_targets, rows_of
+from ace_agent.engines.ace.patches import patchify, unpatchify
 from ace_agent.engines.mini.copy_head import HeadGroup, head_groups
 from ace_agent.engines.mini.prefix_cache import Prefixes
 from ace_agent.engines.mini.request_tensors import PreparedRequest, TextBatch, target_inputs, text_batch
 from ace_agent.engines.mini.sampling import SAMPLERS, shifted_times
 from ace_agent.engines.mini.states import Denoised, PrefixState, TargetInputs, TextState
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, Tokens
-from ace_agent.engines.mini.transformer import ACETransformer, patchify, unpatchify
+from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_kernels import RopeTable
 
 
@@ -43,7 +44,7 @@ class Picture:
 
 
 def encode_request_prefix(
-    model: ACETransformer, request: PreparedRequest, prefixes: Prefixes | None = None
+    model: MiniTransformer, request: PreparedRequest, prefixes: Prefixes | None = None
 ) -> PrefixState | None:
     """Rows of a request's conditioning frames; `prefixes` keeps them for requests that go on from here."""
     turns = [turn for turn in zip(request.units, request.turns(model.patch), strict=True) if turn[1]]
@@ -59,7 +60,7 @@ class Texts:
 
 
 def encode_texts(
-    model: ACETransformer, encoder: MiniTextEncoder, requests: Sequence[PreparedRequest], null: Tokens | None
+    model: MiniTransformer, encoder: MiniTextEncoder, requests: Sequence[PreparedRequest], null: Tokens | None
 ) -> Texts:
     """Keys and values of all texts. `null` stands for the current instruction in the null runs; None: no such runs."""
     runs = [tuple(unit.tokens for unit in request.units) for request in requests]
@@ -88,16 +89,17 @@ class _Branch:
     groups: list[HeadGroup]
 
     def denoise(
-        self, model: ACETransformer, x: Tensor, t: Tensor, texts: Texts, prefix: PrefixState | None
+        self, model: MiniTransformer, x: Tensor, t: Tensor, texts: Texts, prefix: PrefixState | None
     ) -> Denoised:
         """One evaluation: x [N, 3 * P * P] packed rows, t float [T]."""
-        return model.denoise(
+        out: Denoised = model(
             x, t, self.targets, self.rope, self.known, texts.state, prefix, self.inputs, self.groups
         )
+        return out
 
 
 def _branch(
-    model: ACETransformer,
+    model: MiniTransformer,
     requests: Sequence[PreparedRequest],
     layouts: Sequence[RequestLayout],
     target_request: Sequence[int],
@@ -128,7 +130,7 @@ def noise_rows(height: int, width: int, patch: int, seed: int) -> Tensor:
 
 @torch.inference_mode()
 def generate(
-    model: ACETransformer,
+    model: MiniTransformer,
     encoder: MiniTextEncoder,
     requests: Sequence[PreparedRequest],
     seeds: Sequence[Sequence[int]],

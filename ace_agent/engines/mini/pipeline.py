@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -19,40 +18,35 @@ from torch import Tensor
 
 from ace_agent.build_lock import building
 from ace_agent.engines.ace.condition_unit import (
+    PICTURE_TOKENS,
     ConditionUnit,
     LongContextConditionUnit,
     Reference,
     contiguous_history,
+    history_cost,
 )
 from ace_agent.engines.ace.packing import MAX_REFERENCES, REFERENCE_INDICATOR, rows_of
 from ace_agent.engines.ace.saved_module import CONFIG_FILE, WEIGHTS_FILE
+from ace_agent.engines.interface import Pipeline, PipelineOutput, StepCallback, check_inputs, draw_seed
 from ace_agent.engines.mini.generation import Picture, SamplingOptions, generate
 from ace_agent.engines.mini.prefix_cache import Prefixes
 from ace_agent.engines.mini.request_tensors import PreparedFrame, PreparedRequest, PreparedUnit
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
-from ace_agent.engines.mini.transformer import ACETransformer
-from ace_agent.engines.presets import MANIFEST, MINI, PRESETS
-from ace_agent.engines.released.pipeline import ReleasedPipeline
+from ace_agent.engines.mini.transformer import MiniTransformer
+from ace_agent.engines.presets import MINI, PRESETS
 from ace_agent.engines.runtime import Runtime
-from ace_agent.errors import InputError, ModelError
+from ace_agent.errors import ModelError
 from ace_agent.plan.tasks import TASKS
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
-HISTORY_BUDGET = 1024
+HISTORY_TOKENS = 1024
 """Tokens of prefix that ace-mini was trained to read (docs/design.md, rule 7)."""
 REFERENCE_SIDE = 64
 LETTERS = 128, 32
 """Width and height of a reference picture that shows words."""
 VARIED_STEPS = 2
-
-
-@dataclass(frozen=True)
-class ACEPipelineOutput:
-    """images at the size asked for; regions float32 [h, w] in 0..1, how much of each pixel of the base image was
-    repainted, None for a task without one."""
-
-    images: list[Image.Image]
-    regions: list[npt.NDArray[np.float32] | None]
+EARLIER_NAME = "ACETransformer"
+"""What folders of earlier versions call their transformer."""
 
 
 def reference_size(image: Image.Image) -> tuple[int, int]:
@@ -85,14 +79,15 @@ def matte(mask: Image.Image | None, size: tuple[int, int]) -> Tensor:
     return torch.from_numpy(np.array(small)).float()[None] / 255
 
 
-class ACEPipeline:
-    """ace-mini. `ACEPipeline.from_pretrained(folder)` hands a folder of the released model to its own pipeline."""
+class ACEPipeline(Pipeline):
+    """ace-mini: a `Pipeline`."""
 
     name = MINI
+    history_budget = HISTORY_TOKENS // PICTURE_TOKENS
 
     def __init__(
         self,
-        transformer: ACETransformer,
+        transformer: MiniTransformer,
         text_encoder: MiniTextEncoder,
         tokenizer: WordTokenizer,
         folder: Path,
@@ -107,37 +102,21 @@ class ACEPipeline:
         self.prefixes = Prefixes()
 
     @classmethod
-    def from_pretrained(
-        cls,
-        model: str | Path = MINI,
-        *,
-        device: str = "auto",
-        dtype: str = "auto",
-        offload: bool = False,
-        vae_tiling: bool = False,
-    ) -> Self | ReleasedPipeline:
-        """Load ace-mini by name or from a folder laid out like it, or the released model by a preset's name or from the
-        folder that `ace models convert` made.
-
-        `device`, `dtype`, `offload` and `vae_tiling` are those of `Runtime`; ace-mini takes `device` alone.
+    def from_pretrained(cls, model: str | Path = MINI, runtime: Runtime | None = None) -> Self:
+        """Load ace-mini, or a folder laid out like it; of the runtime it takes the device alone.
 
         Raises:
             ModelError: the folder is missing, incomplete or of another model, or the machine lacks the device.
-            InputError: a bad name, or a saving that ace-mini has no use for.
+            InputError: a saving that ace-mini has no use for.
         """
         folder = WEIGHTS / MINI if str(model) == MINI else Path(model)
-        if not (folder / "transformer" / CONFIG_FILE).is_file() or (folder / MANIFEST).is_file():
-            with building:
-                return ReleasedPipeline.from_pretrained(
-                    model, device=device, dtype=dtype, offload=offload, vae_tiling=vae_tiling
-                )
-        runtime = Runtime(device, dtype, offload, vae_tiling)
+        runtime = runtime or Runtime()
         runtime.check_small(folder.name)
         _check_own(folder)
         place = runtime.torch_device()
         try:
             with building:
-                transformer = ACETransformer.from_pretrained(folder / "transformer")
+                transformer = MiniTransformer.from_pretrained(folder / "transformer")
                 encoder = MiniTextEncoder.from_pretrained(folder / "text_encoder")
             tokenizer = WordTokenizer.load(folder / "tokenizer")
         except (OSError, ValueError, KeyError) as error:
@@ -159,6 +138,11 @@ class ACEPipeline:
         for file in sorted(self.folder.rglob("*.safetensors")):
             digest.update(file.read_bytes())
         return digest.hexdigest()
+
+    def fit_history(self, earlier: Sequence[int], current: int) -> int:
+        """A run whose start stays put for many turns, for the rows of its prefix to be found again. What the current
+        turn needs, its reference pictures included, `prepare` takes off once it is known."""
+        return contiguous_history([history_cost(pictures) for pictures in earlier], HISTORY_TOKENS)
 
     def prepare_unit(self, unit: ConditionUnit) -> PreparedUnit:
         """A condition unit as tensors at the model's own size."""
@@ -186,7 +170,7 @@ class ACEPipeline:
         current = self.prepare_unit(lcu.current)
         current = replace(current, tokens=current.tokens.asking(task))
         own = sum(rows_of(frame.grid(patch)) for frame in current.frames)
-        earlier = earlier[contiguous_history(costs, max(HISTORY_BUDGET - own, 0)) :]
+        earlier = earlier[contiguous_history(costs, max(HISTORY_TOKENS - own, 0)) :]
         base = current.frames[0] if with_base and lcu.current.images else None
         return PreparedRequest((*earlier, current), self.native_size, self.native_size, base)
 
@@ -206,52 +190,34 @@ class ACEPipeline:
         seed: int | None = None,
         generator: torch.Generator | None = None,
         references: Sequence[Reference] | None = None,
-        callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], Any] | None = None,
+        callback_on_step_end: StepCallback | None = None,
         output_type: str = "pil",
-    ) -> ACEPipelineOutput:
-        """Make or edit a picture.
-
-        Args:
-            prompt: one ACE instruction; `{image}`, `{image1}` ... name the pictures in order.
-            image: conditioning pictures of this turn; the first is the base image if the task has one.
-            mask: one per picture or None; white = region to change.
-            task: catalogue id; without it, a request with pictures has a base image.
-            history: condition units of earlier turns, oldest first.
-            height: of the output in pixels; default: the base image's, else the model's own. `width` likewise.
-            num_inference_steps: default `default_steps`; several variations take two at least, because with one step
-                the seed does not matter.
-            guidance_scale: 1 switches guidance off.
-            num_images_per_prompt: variations, denoised together; variation k uses the seed `seed + k`.
-            seed: drawn if None, from `generator` when there is one.
-            references: pictures of objects that the prompt names; None looks them up in the library.
-            callback_on_step_end: called as `f(pipeline, step, steps, {})` after each step, steps counted from 1.
-            output_type: "pil" is all there is.
+    ) -> PipelineOutput:
+        """See `Pipeline`. Several variations take two steps at least, because with one the seed does not matter.
 
         Raises:
             InputError: an argument out of its range.
         """
-        if output_type != "pil":
-            raise InputError(f"output_type: wanted 'pil', got {output_type!r}")
-        steps = self.default_steps if num_inference_steps is None else num_inference_steps
-        guidance = self.default_guidance if guidance_scale is None else guidance_scale
-        if not 1 <= steps <= 1000:
-            raise InputError(f"steps: wanted 1 to 1000, got {steps}")
-        if not 1 <= num_images_per_prompt <= 16:
-            raise InputError(f"variations: wanted 1 to 16, got {num_images_per_prompt}")
-        if not 0 <= guidance <= 30:
-            raise InputError(f"guidance: wanted 0 to 30, got {guidance}")
-        if num_images_per_prompt > 1:
-            steps = max(steps, VARIED_STEPS)
-        if seed is None:
-            seed = secrets.randbelow(2**31) if generator is None else _drawn(generator)
-        masks = tuple(mask) if mask is not None else (None,) * len(image)
+        checked = check_inputs(
+            self,
+            image,
+            mask,
+            height=height,
+            width=width,
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            num_images_per_prompt=num_images_per_prompt,
+            output_type=output_type,
+        )
+        steps = checked.steps if num_images_per_prompt == 1 else max(checked.steps, VARIED_STEPS)
+        seed = draw_seed(seed, generator)
         found = self.find_references(prompt, image, history) if references is None else tuple(references)
-        current = ConditionUnit(prompt, tuple(image), masks, found)
+        current = ConditionUnit(prompt, tuple(image), checked.masks, found)
         with_base = TASKS[task].has_base_with(len(image)) if task is not None else bool(image)
         lcu = LongContextConditionUnit(tuple(history), current)
         request = self.prepare(lcu, with_base=with_base, task=task)
         seeds = [seed + k for k in range(num_images_per_prompt)]
-        options = SamplingOptions(steps=steps, guidance=guidance)
+        options = SamplingOptions(steps=steps, guidance=checked.guidance)
 
         def report(step: int, of: int) -> None:
             if callback_on_step_end is not None:
@@ -270,7 +236,7 @@ class ACEPipeline:
         native = (self.native_size, self.native_size)
         own = image[0].size if request.base is not None else native
         size = (width or own[0], height or own[1])
-        return ACEPipelineOutput(
+        return PipelineOutput(
             [to_image(picture, size) for picture in pictures],
             [region(picture, size) if request.base is not None else None for picture in pictures],
         )
@@ -301,8 +267,9 @@ def _check_own(folder: Path) -> None:
     """Raises ModelError for a folder of another model, or one that has lost files."""
     try:
         config = json.loads((folder / "transformer" / CONFIG_FILE).read_text())
-        own = config["_class_name"] == ACETransformer.__name__ and config["layout"] == "turn_causal"
-    except (ValueError, KeyError, TypeError):
+        own = config["_class_name"] in (MiniTransformer.__name__, EARLIER_NAME)
+        own &= config.get("layout", MiniTransformer.retired["layout"]) == MiniTransformer.retired["layout"]
+    except (OSError, ValueError, KeyError, TypeError):
         own = False
     if not own:
         raise ModelError(f"{folder} is of another model", "`ace models` lists what can run")
@@ -324,7 +291,3 @@ def region(picture: Picture, size: tuple[int, int]) -> npt.NDArray[np.float32]:
     if changed.size != size:
         changed = changed.resize(size, Image.Resampling.BILINEAR)
     return np.asarray(changed, dtype=np.float32)
-
-
-def _drawn(generator: torch.Generator) -> int:
-    return int(torch.randint(2**31, (), generator=generator, device=generator.device))

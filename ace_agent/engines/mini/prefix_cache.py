@@ -15,7 +15,7 @@ import torch
 from ace_agent.engines.ace.packing import FrameSlot, pack_turn, rows_of
 from ace_agent.engines.mini.request_tensors import PreparedUnit, frame_pictures
 from ace_agent.engines.mini.states import PrefixState
-from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import MiniTransformer
 
 TURNS = 64
 """Turns that are kept: 50 MB of ace-mini's, and several conversations of the longest history that it reads."""
@@ -37,7 +37,7 @@ class Prefixes:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def encode(self, model: ACETransformer, turns: Sequence[Turn]) -> PrefixState | None:
+    def encode(self, model: MiniTransformer, turns: Sequence[Turn]) -> PrefixState | None:
         """Rows of all turns, end to end; None without any. Each turn has a call of its own, so that they are the same
         bits whatever else is asked for, and stay what they were when a turn is appended."""
         states: list[PrefixState] = []
@@ -60,7 +60,7 @@ class Prefixes:
         return PrefixState.join(states) if states else None
 
 
-def _weights(model: ACETransformer) -> bytes:
+def _weights(model: MiniTransformer) -> bytes:
     """Changes with every change of a weight in place, and with what the rows are computed in. Weights that were loaded
     for inference alone are not counted, and cannot be trained."""
     changes = [parameter._version for parameter in model.parameters() if not parameter.is_inference()]

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ace_agent.engines.ace.packing import REFERENCE_INDICATOR, FrameSlot, RequestLayout, layout_turns, rows_of
+from ace_agent.engines.ace.patches import patchify
 from ace_agent.engines.mini.states import TargetInputs
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, Tokens, pad_tokens
-from ace_agent.engines.mini.transformer import patchify
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from itertools import pairwise
 from torch import Tensor
 
 Denoise = Callable[[Tensor, float, int], Tensor]
-StepCallback = Callable[[int, Tensor], None]
+SamplerCallback = Callable[[int, Tensor], None]
 
 
 def shifted_times(steps: int, shift: float = 1.0) -> list[float]:
@@ -24,7 +24,7 @@ def shifted_times(steps: int, shift: float = 1.0) -> list[float]:
     return [shift * t / (1 + (shift - 1) * t) for t in uniform]
 
 
-def euler(denoise: Denoise, x: Tensor, times: list[float], callback: StepCallback | None = None) -> Tensor:
+def euler(denoise: Denoise, x: Tensor, times: list[float], callback: SamplerCallback | None = None) -> Tensor:
     """First-order steps along the velocity (x - x0) / t."""
     for step, (t, after) in enumerate(pairwise(times)):
         clean = denoise(x, t, step)
@@ -35,7 +35,7 @@ def euler(denoise: Denoise, x: Tensor, times: list[float], callback: StepCallbac
 
 
 def dpm_solver_2m(
-    denoise: Denoise, x: Tensor, times: list[float], callback: StepCallback | None = None
+    denoise: Denoise, x: Tensor, times: list[float], callback: SamplerCallback | None = None
 ) -> Tensor:
     """DPM-Solver++(2M) (arXiv 2211.01095, algorithm 2) with alpha = 1 - t, sigma = t: second order, one evaluation a
     step. The first step (from pure noise, infinite log-SNR change) and the last are of first order."""

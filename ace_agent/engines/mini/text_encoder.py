@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ace_agent.engines.ace.condition_unit import indicator_number
 from ace_agent.engines.ace.packing import REFERENCE_INDICATOR
-from ace_agent.engines.ace.saved_module import Model, configured
+from ace_agent.engines.ace.saved_module import SavedModule, configured
 from ace_agent.plan.tasks import TASKS
 from ace_agent.quotes import is_caption
 
@@ -114,7 +114,7 @@ def pad_tokens(texts: Sequence[Tokens]) -> Tensor:
     return torch.tensor([[*text.ids, *([0] * (longest - len(text.ids)))] for text in texts])
 
 
-class MiniTextEncoder(Model):
+class MiniTextEncoder(SavedModule):
     """A small pre-norm transformer encoder over word vectors; each text is encoded alone."""
 
     @configured

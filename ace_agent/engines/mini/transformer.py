@@ -1,4 +1,4 @@
-"""ACETransformer: the diffusion transformer of ACE over packed frames (arXiv 2410.00086).
+"""MiniTransformer: ace-mini's transformer, whose conditioning frames are computed once per request (docs/design.md).
 
 Letters: S samples, T targets, R requests, N packed rows, C width, H heads, D head width, P patch side.
 """
@@ -6,24 +6,23 @@ Letters: S samples, T targets, R requests, N packed rows, C width, H heads, D he
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ace_agent.engines.ace.layers import MLP, Block, KeyValues, PatchEmbedding, TimestepEmbedder
+from ace_agent.engines.ace.layers import MLP, Block, KeyValues, TimestepEmbedder
 from ace_agent.engines.ace.packing import PackedFrames, PackedTargets
-from ace_agent.engines.ace.saved_module import Model, configured
+from ace_agent.engines.ace.patches import patchify, unpatchify
+from ace_agent.engines.ace.saved_module import configured
+from ace_agent.engines.ace.trunk import Trunk
 from ace_agent.engines.mini.conv_unet import FINE, Encoder, Features, Film, Matte
 from ace_agent.engines.mini.copy_head import CopyHead, HeadGroup, Mixture, input_scale
 from ace_agent.engines.mini.pointer import PREFERENCE, Pointing, warp
 from ace_agent.engines.mini.states import Denoised, PrefixState, Seen, TargetInputs, TextState
 from ace_agent.errors import ModelError
 from ace_kernels import RopeTable
-
-if TYPE_CHECKING:
-    from ace_agent.engines.released.joint_packing import JointPack
 
 TARGET_INDICATOR = 16
 TURN_TAGS = 8
@@ -33,89 +32,60 @@ SIDES = 16
 """Rows and columns of tokens with a vector of their own; further ones share the last."""
 
 
-def patchify(pixels: Tensor, patch: int) -> Tensor:
-    """[..., c, h, w] -> [..., N, c * P * P], tokens row-major, channel first within a token."""
-    return F.pixel_unshuffle(pixels, patch).flatten(-2).transpose(-1, -2)
+class MiniTransformer(Trunk):
+    """Predicts clean pictures: a prefix of conditioning frames and the texts are encoded once, then every step denoises
+    the targets, which read both (the `turn_causal` layout of docs/design.md)."""
 
-
-def unpatchify(tokens: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
-    """[..., N, c * P * P] -> [..., c, h, w]."""
-    return F.pixel_shuffle(tokens.transpose(-1, -2).unflatten(-1, grid), patch)
-
-
-class ACETransformer(Model):
-    """ACE's diffusion transformer in one of two layouts (docs/design.md): `turn_causal` with the copy head, or `joint`,
-    which the released weights have."""
+    retired: ClassVar[dict[str, Any]] = {
+        "layout": "turn_causal",
+        "channels": 3,
+        "qk_norm": True,
+        "shared_qk_norm": False,
+        "out_channels": 0,
+    }
 
     @configured
     def __init__(
         self,
-        layout: str = "turn_causal",
-        channels: int = 3,  # of a frame, without its mask
         patch: int = 16,
         width: int = 256,
         depth: int = 6,
         heads: int = 4,
         mlp_ratio: float = 4.0,
         text_width: int = 256,
-        qk_norm: bool = True,
-        shared_qk_norm: bool = False,  # the released weights norm keys with the queries' weight
         rope_theta: float = 100.0,  # grids here are 8 to 12 tokens a side
-        levels: Sequence[int] = (48, 96, 160),  # channels of ace-mini's convolutions, finest first
-        out_channels: int = 0,  # of the `joint` head: the noise, and a variance that nobody reads
+        levels: Sequence[int] = (48, 96, 160),  # channels of the convolutions, finest first
     ) -> None:
         super().__init__()
         self.patch = patch
-        self.channels = channels
         self.heads = heads
-        pixels = patch * patch
-        self.t_embedder = TimestepEmbedder(width, released=layout == "joint")
+        self.t_embedder = TimestepEmbedder(width)
         self.y_embedder = MLP(text_width, width, width)
         self.t_block = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
-        if layout == "joint":
-            self.x_embedder = PatchEmbedding((channels + 1) * pixels, width)
-        else:
-            reached = FINE * 2 ** len(levels)
-            if patch != reached:
-                raise ModelError(
-                    f"levels {tuple(levels)} halve pictures to patches of {reached} pixels, not {patch}",
-                    "give a level for every power of two between",
-                )
-            self.encoder = Encoder(width, levels, TASK_VECTORS)
-            self.matte = Matte(width, levels)
-            self.pooled = nn.Linear(width, width)
-            self.said = nn.Linear(width, width)
-            self.base_embedder = nn.Linear(width, width)
-            self.indicator = nn.Embedding(TARGET_INDICATOR + 1, width)
-            self.turn_tag = nn.Embedding(TURN_TAGS, width)
-            self.task = nn.Embedding(TASK_VECTORS, width)
-            self.places = nn.ModuleList(nn.Embedding(SIDES, width) for _ in range(2))
+        reached = FINE * 2 ** len(levels)
+        if patch != reached:
+            raise ModelError(
+                f"levels {tuple(levels)} halve pictures to patches of {reached} pixels, not {patch}",
+                "give a level for every power of two between",
+            )
+        self.encoder = Encoder(width, levels, TASK_VECTORS)
+        self.matte = Matte(width, levels)
+        self.pooled = nn.Linear(width, width)
+        self.said = nn.Linear(width, width)
+        self.base_embedder = nn.Linear(width, width)
+        self.indicator = nn.Embedding(TARGET_INDICATOR + 1, width)
+        self.turn_tag = nn.Embedding(TURN_TAGS, width)
+        self.task = nn.Embedding(TASK_VECTORS, width)
+        self.places = nn.ModuleList(nn.Embedding(SIDES, width) for _ in range(2))
         self.blocks = nn.ModuleList(
-            Block(width, heads, mlp_ratio, norm=qk_norm, shared_norm=shared_qk_norm) for _ in range(depth)
+            Block(width, heads, mlp_ratio, norm=True, shared_norm=False) for _ in range(depth)
         )
         self.final_table = nn.Parameter(torch.randn(2, width) / width**0.5)
-        if layout == "joint":
-            self.output = nn.Linear(width, pixels * out_channels)
-        else:
-            self.head = CopyHead(width, levels, TASK_VECTORS)
-        self._initialise(layout)
+        self.head = CopyHead(width, levels, TASK_VECTORS)
+        self._initialise()
 
-    def _initialise(self, layout: str) -> None:
-        for block in self.trunk:
-            for attention in (block.attn, block.cross_attn):
-                for layer in (attention.q, attention.k, attention.v, attention.o):
-                    nn.init.xavier_uniform_(layer.weight)
-                    nn.init.zeros_(layer.bias)
-            nn.init.zeros_(block.cross_attn.o.weight)
-            for layer in (block.mlp.fc1, block.mlp.fc2):
-                nn.init.xavier_uniform_(layer.weight)
-                nn.init.zeros_(layer.bias)
-        modulation = cast(nn.Linear, self.t_block[1])
-        nn.init.normal_(modulation.weight, std=0.02)
-        nn.init.zeros_(modulation.bias)
-        if layout == "joint":
-            self._initialise_joint()
-            return
+    def _initialise(self) -> None:
+        self.initialise_trunk()
         for layer in (self.pooled, self.said, self.base_embedder):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -124,29 +94,6 @@ class ACETransformer(Model):
         nn.init.normal_(self.task.weight, std=0.1)
         for places in self.places:
             nn.init.normal_(cast(nn.Embedding, places).weight, std=0.02)
-
-    def _initialise_joint(self) -> None:
-        """As the released training starts: what PixArt leaves at torch's default here is Xavier or normal."""
-        nn.init.xavier_uniform_(self.x_embedder.proj.weight)
-        nn.init.zeros_(self.x_embedder.proj.bias)
-        for layer in (
-            *cast(nn.Sequential, self.t_embedder.mlp[::2]),
-            self.y_embedder.fc1,
-            self.y_embedder.fc2,
-        ):
-            nn.init.normal_(layer.weight, std=0.02)
-            nn.init.zeros_(layer.bias)
-        nn.init.zeros_(self.output.weight)
-        nn.init.zeros_(self.output.bias)
-
-    @property
-    def trunk(self) -> list[Block]:
-        return cast(list[Block], list(self.blocks))
-
-    def rope(self, positions: Tensor) -> RopeTable:
-        """Angles of packed rows; positions int64 [N, 3]. Built once per request, shared by all blocks."""
-        head_width = self.config["width"] // self.heads
-        return RopeTable.build(positions, head_width, theta=self.config["rope_theta"])
 
     def _placed(self, x: Tensor, positions: Tensor) -> Tensor:
         """Rows with a vector of their row and column added; positions int64 [N, 3].
@@ -229,7 +176,7 @@ class ACETransformer(Model):
         embedded = self.t_embedder(torch.zeros(1, device=pictures[0].device))
         rows, seen = self._frame_rows(pictures, embedded)
         x = self._placed(rows + self.indicator(frames.indicators), frames.positions)
-        modulation = self.t_block(embedded).unflatten(-1, (6, -1))
+        modulation = self.modulation(embedded)
         x, kept = self._blocks(
             x,
             modulation,
@@ -270,7 +217,7 @@ class ACETransformer(Model):
         base = self.base_embedder(F.layer_norm(base, base.shape[-1:], eps=1e-6))
         return x + base * inputs.has_base[frames.sample][:, None]
 
-    def denoise(
+    def forward(
         self,
         noisy: Tensor,
         t: Tensor,
@@ -282,8 +229,19 @@ class ACETransformer(Model):
         inputs: TargetInputs,
         groups: Sequence[HeadGroup],
     ) -> Denoised:
-        """Clean estimate of every target. noisy [N, 3*P*P] packed rows; t float [T] in 0..1 (1 = noise);
-        `rope` are the angles of the targets' positions and `known` their `target_rows`, built once per request."""
+        """Clean estimate of every target: one denoising step.
+
+        Args:
+            noisy: [N, 3*P*P], packed rows.
+            t: float [T] in 0..1 (1 = noise).
+            targets: positions of the targets' rows, and who reads what.
+            rope: angles of these positions; like `known`, built once per request.
+            known: what `target_rows` gives.
+            text: what `encode_text` gives.
+            prefix: what `encode_prefix` gives; None for a request without frames.
+            inputs: masks and base images.
+            groups: targets of one grid, for the convolutions.
+        """
         frames = targets.frames
         embedded = self.t_embedder(t * 1000) + text.pooled[targets.runs]
         tasks = text.tasks[targets.runs]
@@ -294,10 +252,9 @@ class ACETransformer(Model):
             rows = seen[-1].features.tokens.flatten(0, 1).to(x.dtype)
             x = x.index_copy(0, group.rows.flatten(), rows)
         x = x + known
-        modulation = self.t_block(embedded).unflatten(-1, (6, -1))
-        x, prefix = self._read(x, modulation, targets, rope, text, prefix)
-        shift, scale = (self.final_table + embedded[:, None]).unbind(1)
-        x = F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale[frames.sample]) + shift[frames.sample]
+        modulation = self.modulation(embedded)
+        x, prefix = self._read_context(x, modulation, targets, rope, text, prefix)
+        x = self.final_norm(x, embedded, frames.sample)
         clean = torch.empty_like(noisy)
         mixtures, pointing = [], []
         for group, own in zip(groups, seen, strict=True):
@@ -307,7 +264,7 @@ class ACETransformer(Model):
             pointing.append(pointed)
         return Denoised(clean, x, mixtures, pointing)
 
-    def _read(
+    def _read_context(
         self,
         x: Tensor,
         modulation: Tensor,
@@ -384,52 +341,3 @@ class ACETransformer(Model):
             group.grid,
         )
         return clean, mixture, pointed
-
-    def joint_text(self, states: Tensor, added: Tensor | None) -> list[KeyValues]:
-        """Keys and values per block of the frames' texts, `joint` layout: states [N, text width] packed frame after
-        frame, `added` [N, C] each row's frame indicator."""
-        x = self.y_embedder(states)
-        if added is not None:
-            x = x + added
-        return [block.cross_attn.key_values(x) for block in self.trunk]
-
-    def predict_noise(
-        self,
-        tokens: Tensor,
-        t: Tensor,
-        pack: JointPack,
-        rope: RopeTable,
-        text: list[KeyValues],
-        added: Tensor | None,
-    ) -> Tensor:
-        """Noise in the targets, `joint` layout: every frame sees every other of its sample, and reads its own text.
-
-        tokens [N, (c+1)*P*P] of all frames, the targets' noisy; t [S] in 0..999, which modulates conditioning frames
-        too; added [N, C] each row's indicator. Returns [target rows, P*P*out_channels], channel last.
-        """
-        frames = pack.frames
-        x = self.x_embedder(tokens)
-        if added is not None:
-            x = x + added
-        embedded = self.t_embedder(t.float())
-        modulation = self.t_block(embedded).unflatten(-1, (6, -1))
-        *trunk, last = self.trunk
-        for block, read in zip(trunk, text[:-1], strict=True):
-            x, _ = block(x, modulation, frames.sample, rope, frames.plan, None, read, pack.cross_plan)
-        # Nobody reads what the last block makes of conditioning frames.
-        x, _ = last(
-            x,
-            modulation,
-            frames.sample,
-            rope,
-            pack.target_plan,
-            None,
-            text[-1],
-            pack.target_cross_plan,
-            pack.targets,
-        )
-        shift, scale = (self.final_table + embedded[:, None]).unbind(1)
-        sample = frames.sample[pack.targets]
-        x = F.layer_norm(x, x.shape[-1:], eps=1e-6)
-        out: Tensor = self.output(x * (1 + scale[sample]) + shift[sample])
-        return out

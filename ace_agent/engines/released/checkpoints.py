@@ -121,12 +121,12 @@ _OURS = {
 
 
 def our_name(released: str) -> str:
-    """The name in ACETransformer of a released parameter."""
+    """The name in ReleasedTransformer of a released parameter."""
     return _OURS.get(released, released)
 
 
 def transformer_config(state: Mapping[str, Tensor], heads: int | None = None) -> dict[str, Any]:
-    """ACETransformer's config for a released state dict; what the tensors do not say is the number of heads.
+    """ReleasedTransformer's config for a released state dict; what the tensors do not say is the number of heads.
 
     `heads` None takes the released head width of 72. Raises ModelError if the tensors are not of such a model, or
     the width cannot be split so.
@@ -152,7 +152,6 @@ def transformer_config(state: Mapping[str, Tensor], heads: int | None = None) ->
             )
     depth = 1 + max(int(m[1]) for name in state if (m := re.match(r"blocks\.(\d+)\.", name)))
     return {
-        "layout": "joint",
         "channels": embedding.shape[1] - 1,
         "patch": patch,
         "width": width,
@@ -176,11 +175,11 @@ def _ratio(hidden: int, width: int) -> float:
 def convert_transformer(
     state: Mapping[str, Tensor], heads: int | None = None
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """(config, state dict) of an ACETransformer in the `joint` layout from released or PixArt tensors.
+    """(config, state dict) of a ReleasedTransformer from released or PixArt tensors.
 
     Raises ModelError listing the tensors that do not fit.
     """
-    from ace_agent.engines.mini.transformer import ACETransformer
+    from ace_agent.engines.released.transformer import ReleasedTransformer
 
     released = from_pixart(state)
     config = transformer_config(released, heads)
@@ -188,6 +187,6 @@ def convert_transformer(
     weight = ours["x_embedder.proj.weight"]
     ours["x_embedder.proj.weight"] = weight.flatten(1)  # (channel, y, x): the order patchify gives
     with torch.device("meta"):
-        model = ACETransformer(**config)
+        model = ReleasedTransformer(**config)
     check_tensors({n: t.shape for n, t in model.state_dict().items()}, ours, "the transformer's checkpoint")
     return config, ours

@@ -117,11 +117,11 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _transformer_pieces(layout: ReleasedLayout, heads: int | None) -> list[Piece]:
-    from ace_agent.engines.mini.transformer import ACETransformer
+    from ace_agent.engines.released.transformer import ReleasedTransformer
 
     config, state = convert_transformer(read_tensors(layout.transformer), heads)
     return [
-        _json_piece("transformer/config.json", {"_class_name": ACETransformer.__name__, **config}),
+        _json_piece("transformer/config.json", {"_class_name": ReleasedTransformer.__name__, **config}),
         _tensor_piece(TRANSFORMER_WEIGHTS, state, torch.float32),
     ]
 
@@ -231,7 +231,7 @@ def _index_piece(layout: ReleasedLayout, preset: Preset) -> Piece:
             "guidance": preset.guidance,
             "guidance_rescale": GUIDANCE_RESCALE,
             "source": layout.transformer.name,
-            "transformer": ["ace_agent.engines.mini.transformer", "ACETransformer"],
+            "transformer": ["ace_agent.engines.released.transformer", "ReleasedTransformer"],
             "vae": ["diffusers", "AutoencoderKL"],
             "text_encoder": ["transformers", "T5EncoderModel"],
             "tokenizer": ["transformers", "AutoTokenizer"],

@@ -9,9 +9,10 @@ from typing import Generic, TypeVar
 import torch
 from torch import nn
 
+from ace_agent.build_lock import building
 from ace_agent.engines.memory_budget import free_memory
-from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.engines.released.autoencoder import FirstStage
+from ace_agent.engines.released.transformer import ReleasedTransformer
 
 T = TypeVar("T")
 
@@ -36,7 +37,8 @@ class Part(Generic[T]):
     def at_work(self) -> Iterator[T]:
         """The part, on the device."""
         if self._loaded is None:
-            self._loaded = self._load()
+            with building:
+                self._loaded = self._load()
         part = self._loaded
         module = self._module_of(part)
         if not self._offload or module is None:
@@ -79,12 +81,12 @@ class Parts:
 
     def __init__(
         self,
-        transformer: Callable[[], ACETransformer],
+        transformer: Callable[[], ReleasedTransformer],
         first_stage: Callable[[], FirstStage],
         device: str,
         offload: bool,
     ) -> None:
-        self.transformer: Part[ACETransformer] = Part(transformer, lambda model: model, device, offload)
+        self.transformer: Part[ReleasedTransformer] = Part(transformer, lambda model: model, device, offload)
         self.first_stage: Part[FirstStage] = Part(
             first_stage, lambda stage: getattr(stage, "model", None), device, offload
         )

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ace_agent.engines.mini.transformer import ACETransformer
-from ace_agent.engines.released.joint_packing import JointDenoiser, JointSample
+from ace_agent.engines.released.joint_denoiser import JointDenoiser
+from ace_agent.engines.released.joint_packing import JointSample
 from ace_agent.engines.released.schedule import linear_schedule
+from ace_agent.engines.released.transformer import ReleasedTransformer
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class LossTerms:
 
 
 def released_loss(
-    model: ACETransformer,
+    model: ReleasedTransformer,
     samples: Sequence[JointSample],
     indicators: Tensor | None,
     clean: Tensor,

@@ -7,45 +7,44 @@ user: the result is sized like the current image, everything is seeded, and a tu
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from ace_agent.engines.ace.condition_unit import MAX_IMAGES, ConditionUnit, Reference
+from ace_agent.engines.interface import Pipeline, PipelineOutput, StepCallback, check_inputs, draw_seed
 from ace_agent.engines.memory_budget import ModelSizes, Work, sizes_of
-from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.engines.presets import model_folder, text_cache_home
 from ace_agent.engines.released.autoencoder import Autoencoder, FirstStage, to_picture
 from ace_agent.engines.released.converted_folder import TRANSFORMER_WEIGHTS, read_manifest, verify
 from ace_agent.engines.released.frame_texts import frame_texts, null_prompts
-from ace_agent.engines.released.joint_packing import JointDenoiser, JointSample, pad_targets, unpad_target
+from ace_agent.engines.released.joint_denoiser import JointDenoiser
+from ace_agent.engines.released.joint_packing import JointSample, pad_targets, unpad_target
 from ace_agent.engines.released.memory_check import Room
 from ace_agent.engines.released.model_parts import Parts
-from ace_agent.engines.released.preprocess import check_mask
 from ace_agent.engines.released.request import (
     FaithfulRequest,
-    PipelineOutput,
     ProductRequest,
     Settings,
 )
 from ace_agent.engines.released.sampling import (
     Denoiser,
     Sampler,
-    StepCallback,
+    SamplerCallback,
     guided,
     sample_ddim,
     sampler_named,
 )
 from ace_agent.engines.released.schedule import linear_schedule
 from ace_agent.engines.released.t5 import INDICATORS, T5TextEncoder, TextCache, TextEncoder
+from ace_agent.engines.released.transformer import ReleasedTransformer
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import InputError, ModelError
 
@@ -101,12 +100,12 @@ class Denoising:
 
 
 def denoise(
-    model: ACETransformer,
+    model: ReleasedTransformer,
     request: Conditioning,
     texts: Texts,
     noise: Tensor,
     how: Denoising,
-    callback: StepCallback | None = None,
+    callback: SamplerCallback | None = None,
 ) -> Tensor:
     """Latents [4, h, w] of the target from noise [4, h, w]."""
 
@@ -123,12 +122,12 @@ def denoise(
     return unpad_target(clean[0], request.shape)
 
 
-class ReleasedPipeline:
+class ReleasedPipeline(Pipeline):
     """The released model. The parts come as functions that load them when they are first needed."""
 
     def __init__(
         self,
-        transformer: Callable[[], ACETransformer],
+        transformer: Callable[[], ReleasedTransformer],
         first_stage: Callable[[], FirstStage],
         text_encoder: TextEncoder,
         settings: Settings,
@@ -148,29 +147,35 @@ class ReleasedPipeline:
         self.device = device
         self.dtype = dtype
         self.vae_tiling = vae_tiling
-        self.weights_sha256 = weights_sha256
+        self._weights_sha256 = weights_sha256
         self._room = None if sizes is None else Room(sizes, device, offload=offload, tiling=vae_tiling)
         self.name = settings.name
         self.native_size = settings.native_size
         self.default_steps = settings.steps
         self.default_guidance = settings.guidance
 
+    history_budget = MAX_IMAGES
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the transformer's file, as the folder's manifest notes it."""
+        return self._weights_sha256
+
     @classmethod
     def from_pretrained(
         cls,
         model: str | Path,
+        runtime: Runtime | None = None,
         *,
-        device: str = "auto",
-        dtype: str = "auto",
-        offload: bool = False,
-        vae_tiling: bool = False,
         text_cache: Path | None = None,
     ) -> Self:
         """A preset by name, or a folder that `ace models convert` made. Nothing heavy is loaded yet.
 
-        `device`, `dtype`, `offload` and `vae_tiling` are those of `Runtime`. Raises ModelError if the folder is
-        missing, of another model or has lost files, or the machine lacks the device; InputError for a bad name.
+        Raises:
+            ModelError: the folder is missing, of another model or has lost files, or the machine lacks the device.
+            InputError: a number format that the device cannot compute in.
         """
+        runtime = runtime or Runtime()
         folder = model_folder(model)
         settings = Settings.read(folder)
         manifest = read_manifest(folder)
@@ -180,7 +185,6 @@ class ReleasedPipeline:
                 f"{folder} is not whole: {', '.join(damaged[:3])} missing or cut short",
                 "convert the model again",
             )
-        runtime = Runtime(device, dtype, offload, vae_tiling)
         found = runtime.torch_device()
         place = str(found)
         precision = runtime.torch_dtype(found)
@@ -195,16 +199,16 @@ class ReleasedPipeline:
             folder / "tokenizer",
             cache=TextCache(text_cache or text_cache_home(), encoder_hash),
             device=place,
-            offload=offload,
+            offload=runtime.offload,
         )
 
-        def transformer() -> ACETransformer:
-            loaded = ACETransformer.from_pretrained(folder / "transformer")
-            return loaded.requires_grad_(False).to("cpu" if offload else place)
+        def transformer() -> ReleasedTransformer:
+            loaded = ReleasedTransformer.from_pretrained(folder / "transformer")
+            return loaded.requires_grad_(False).to("cpu" if runtime.offload else place)
 
         def first_stage() -> FirstStage:
             return Autoencoder.from_pretrained(
-                folder / "vae", device="cpu" if offload else place, tiling=vae_tiling
+                folder / "vae", device="cpu" if runtime.offload else place, tiling=runtime.vae_tiling
             )
 
         return cls(
@@ -214,10 +218,10 @@ class ReleasedPipeline:
             settings,
             device=place,
             dtype=precision,
-            offload=offload,
+            offload=runtime.offload,
             weights_sha256=manifest[TRANSFORMER_WEIGHTS]["sha256"],
             sizes=sizes,
-            vae_tiling=vae_tiling,
+            vae_tiling=runtime.vae_tiling,
         )
 
     def __call__(
@@ -238,54 +242,43 @@ class ReleasedPipeline:
         seed: int | None = None,
         generator: torch.Generator | None = None,
         references: Sequence[Reference] | None = None,
-        callback_on_step_end: Callable[[Any, int, int, dict[str, Any]], Any] | None = None,
+        callback_on_step_end: StepCallback | None = None,
         output_type: str = "pil",
         sampler: str = "ddim",
         faithful: bool = False,
     ) -> PipelineOutput:
-        """Make or edit a picture.
+        """See `Pipeline`; nine pictures with the history's at most. Reference pictures are ignored.
 
         Args:
-            prompt: one ACE instruction; `{image}`, `{image1}` ... name the pictures in order.
-            image: conditioning pictures of this turn, nine with the history's at most; the first is the base image if
-                the task has one.
-            mask: one per picture or None; white = region to regenerate.
-            task: catalogue id; without it, a request with pictures has a base image. Under `faithful`, a task name of
-                the released code.
-            history: condition units of earlier turns, oldest first; what goes over nine pictures is left out, the
-                oldest first.
-            height: of the output in pixels; default: the base image's, else the model's own. `width` likewise.
-            num_inference_steps: default `default_steps`. guidance_scale: 1 switches guidance off.
+            num_images_per_prompt: made one after the other.
+            task: under `faithful`, a task name of the released code.
             guidance_rescale: share of the conditional prediction's spread, 0 to 1.
             negative_prompt: stands for the last prompt in the null branch.
-            num_images_per_prompt: variations, one after the other; variation k uses the seed `seed + k`.
-            seed: drawn if None, from `generator` when there is one.
-            references: ignored; the released model knows no reference pictures of objects.
-            callback_on_step_end: called as `f(pipeline, step, steps, {})` after each step, steps counted from 1.
-            output_type: "pil" is all there is.
             sampler: "ddim", "dpm++" or "unipc".
             faithful: as the released code does it.
 
         Raises:
             InputError: an argument out of its range.
-            ModelError: the machine has too little memory; said before anything is loaded.
+            ModelError: the machine has too little memory; raised before anything is loaded.
         """
-        steps = self.default_steps if num_inference_steps is None else num_inference_steps
-        guidance = self.default_guidance if guidance_scale is None else guidance_scale
+        checked = check_inputs(
+            self,
+            image,
+            mask,
+            height=height,
+            width=width,
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            num_images_per_prompt=num_images_per_prompt,
+            output_type=output_type,
+        )
+        steps = checked.steps
         rescale = self.settings.guidance_rescale if guidance_rescale is None else guidance_rescale
-        _check_arguments(output_type, steps, guidance, rescale, num_images_per_prompt, sampler)
-        masks = tuple(mask) if mask is not None else (None,) * len(image)
-        if len(image) > MAX_IMAGES:
-            raise InputError(
-                f"the model takes {MAX_IMAGES} pictures at most, not {len(image)}", "leave some out"
-            )
-        if len(masks) != len(image):
-            raise InputError(f"wanted one mask (or None) per picture, {len(image)}, got {len(masks)}")
-        for picture, drawn in zip(image, masks, strict=True):
-            check_mask(picture, drawn)
-        current = ConditionUnit(prompt, tuple(image), masks)
-        if seed is None:
-            seed = secrets.randbelow(2**31) if generator is None else _drawn(generator)
+        if not 0 <= rescale <= 1:
+            raise InputError(f"guidance_rescale: wanted 0 to 1, got {rescale}")
+        sampler_named(sampler)
+        seed = draw_seed(seed, generator)
+        current = ConditionUnit(prompt, tuple(image), checked.masks)
         request = (
             FaithfulRequest(self.settings, current, history, task, height, width)
             if faithful
@@ -307,7 +300,7 @@ class ReleasedPipeline:
             (request.target[1] // 8, request.target[0] // 8),
             request.target_mask,
         )
-        how = Denoising(steps, guidance, rescale, sampler, faithful)
+        how = Denoising(steps, checked.guidance, rescale, sampler, faithful)
 
         def report(step: int, timestep: float, x: Tensor) -> None:
             if callback_on_step_end is not None:
@@ -344,23 +337,3 @@ class ReleasedPipeline:
         kind = torch.device(self.device).type
         with torch.inference_mode(), torch.autocast(kind, self.dtype, enabled=self.dtype != torch.float32):
             yield
-
-
-def _check_arguments(
-    output_type: str, steps: int, guidance: float, rescale: float, variations: int, sampler: str
-) -> None:
-    if output_type != "pil":
-        raise InputError(f"output_type: wanted 'pil', got {output_type!r}")
-    if not 1 <= steps <= 1000:
-        raise InputError(f"steps: wanted 1 to 1000, got {steps}")
-    if not 0 <= guidance <= 30:
-        raise InputError(f"guidance: wanted 0 to 30, got {guidance}")
-    if not 0 <= rescale <= 1:
-        raise InputError(f"guidance_rescale: wanted 0 to 1, got {rescale}")
-    if not 1 <= variations <= 16:
-        raise InputError(f"variations: wanted 1 to 16, got {variations}")
-    sampler_named(sampler)
-
-
-def _drawn(generator: torch.Generator) -> int:
-    return int(torch.randint(2**31, (), generator=generator, device=generator.device))

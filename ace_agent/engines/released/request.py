@@ -18,7 +18,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ace_agent.engines.ace.condition_unit import INDICATOR, MAX_IMAGES, ConditionUnit
+from ace_agent.engines.ace.condition_unit import INDICATOR, MAX_IMAGES, ConditionUnit, latest_run
+from ace_agent.engines.interface import PipelineOutput
 from ace_agent.engines.released.autoencoder import from_picture
 from ace_agent.engines.released.converted_folder import INDEX
 from ace_agent.engines.released.frame_texts import number_history, turn_prompts
@@ -56,14 +57,6 @@ class Settings:
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{folder / INDEX} is damaged", "convert the model again") from error
         raise ModelError(f"{folder} is of another model", "`ace models` lists what can run")
-
-
-@dataclass(frozen=True)
-class PipelineOutput:
-    """What ACEPipelineOutput holds."""
-
-    images: list[Image.Image]
-    regions: list[npt.NDArray[np.float32] | None]
 
 
 class Request(Protocol):
@@ -137,7 +130,8 @@ class ProductRequest:
         height: int | None,
         width: int | None,
     ) -> None:
-        kept = _recent(history, MAX_IMAGES - len(current.images))
+        room = MAX_IMAGES - len(current.images)
+        kept = history[latest_run([len(turn.images) for turn in history], room) :]
         prompt = current.instruction
         if current.images and not INDICATOR.search(prompt):
             prompt = f"{{image}} {prompt}"
@@ -199,17 +193,6 @@ def _task(task: str) -> Task:
     if task not in TASKS:
         raise InputError(f"no task called {task!r}", "`ace tasks` lists them")
     return TASKS[task]
-
-
-def _recent(history: Sequence[ConditionUnit], room: int) -> list[ConditionUnit]:
-    """The latest run of turns whose pictures fit."""
-    kept: list[ConditionUnit] = []
-    for turn in reversed(history):
-        room -= len(turn.images)
-        if room < 0:
-            break
-        kept.insert(0, turn)
-    return kept
 
 
 def _is_set(mask: Image.Image | None) -> bool:

@@ -18,7 +18,7 @@ from ace_agent.engines.released.schedule import TRAIN_STEPS, NoiseSchedule, sign
 from ace_agent.errors import InputError
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
-StepCallback = Callable[[int, float, Tensor], None]
+SamplerCallback = Callable[[int, float, Tensor], None]
 """(finished steps, timestep just done, latents after it)."""
 
 
@@ -30,7 +30,7 @@ class Sampler(Protocol):
         steps: int,
         *,
         schedule: NoiseSchedule,
-        callback: StepCallback | None = None,
+        callback: SamplerCallback | None = None,
     ) -> Tensor: ...
 
 
@@ -104,7 +104,7 @@ def sample_ddim(
     steps: int,
     *,
     schedule: NoiseSchedule,
-    callback: StepCallback | None = None,
+    callback: SamplerCallback | None = None,
     faithful: bool = False,
 ) -> Tensor:
     """The released loop: trailing grid, fractional timesteps, no clipping, the last step returns the clean
@@ -133,7 +133,7 @@ def _with_released_tables(scheduler: Any, schedule: NoiseSchedule) -> Any:
 
 
 def _run_scheduler(
-    scheduler: Any, denoise: Denoiser, noise: Tensor, steps: int, callback: StepCallback | None
+    scheduler: Any, denoise: Denoiser, noise: Tensor, steps: int, callback: SamplerCallback | None
 ) -> Tensor:
     trailing_grid(steps)  # the same bounds and the same message for every sampler
     scheduler.set_timesteps(steps, device=noise.device)
@@ -165,7 +165,7 @@ def sample_dpmpp(
     steps: int,
     *,
     schedule: NoiseSchedule,
-    callback: StepCallback | None = None,
+    callback: SamplerCallback | None = None,
 ) -> Tensor:
     """DPM-Solver++(2M) of arXiv 2211.01095, through diffusers."""
     from diffusers import DPMSolverMultistepScheduler
@@ -180,7 +180,7 @@ def sample_unipc(
     steps: int,
     *,
     schedule: NoiseSchedule,
-    callback: StepCallback | None = None,
+    callback: SamplerCallback | None = None,
 ) -> Tensor:
     """UniPC of arXiv 2302.04867 (order 2, B(h) of the second kind), through diffusers."""
     from diffusers import UniPCMultistepScheduler

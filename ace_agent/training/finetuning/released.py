@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from ace_agent.data.sample import Sample
 from ace_agent.engines.memory_budget import OVERHEAD, available_memory, check_memory, sizes_of
-from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.engines.presets import MANIFEST, model_folder
 from ace_agent.engines.released.autoencoder import Autoencoder, FirstStage, from_picture
 from ace_agent.engines.released.converted_folder import sha256_of
@@ -33,6 +32,8 @@ from ace_agent.engines.released.preprocess import UNIT, PreparedImage, prepare_i
 from ace_agent.engines.released.request import ProductRequest, Settings
 from ace_agent.engines.released.schedule import TRAIN_STEPS
 from ace_agent.engines.released.t5 import INDICATORS, TextEncoder, indicator_vectors
+from ace_agent.engines.released.transformer import ReleasedTransformer
+from ace_agent.engines.runtime import Runtime
 from ace_agent.plan.tasks import TASKS
 from ace_agent.training.batches import Batch
 from ace_agent.training.finetuning.pair_stream import Measure
@@ -106,7 +107,7 @@ class ReleasedSubject:
     """The released transformer; first stage and texts are fixed. Posterior noise, times, noise and dropped prompts of
     an example are drawn with a seed of its own: a process draws for no other."""
 
-    model: ACETransformer
+    model: ReleasedTransformer
     stage: FirstStage
     encoder: TextEncoder
     method: Method
@@ -165,19 +166,16 @@ class TunedReleased:
         self,
         model: str | Path,
         method: Method,
+        runtime: Runtime | None = None,
         *,
-        device: str = "auto",
-        dtype: str = "auto",
         text_cache: Path | None = None,
     ) -> None:
         """Raises ModelError if the folder is missing, damaged or of another model, or memory will not do."""
         self.folder = model_folder(model)
         self.method = method
-        whole = ReleasedPipeline.from_pretrained(
-            self.folder, device=device, dtype=dtype, text_cache=text_cache
-        )
+        whole = ReleasedPipeline.from_pretrained(self.folder, runtime, text_cache=text_cache)
         _check_memory(self.folder, method, whole.device)
-        transformer = ACETransformer.from_pretrained(self.folder / TRANSFORMER)
+        transformer = ReleasedTransformer.from_pretrained(self.folder / TRANSFORMER)
         if method.rank:
             add_lora(transformer, method.rank, method.seed)
         transformer.to(whole.device)

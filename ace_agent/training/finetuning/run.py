@@ -6,7 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +16,8 @@ from ace_agent.data.pairs import open_samples
 from ace_agent.data.sample import Sample
 from ace_agent.engines.mini.pipeline import ACEPipeline
 from ace_agent.engines.presets import MANIFEST, PRESETS
+from ace_agent.engines.registry import is_mini
+from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import InputError
 from ace_agent.training.average import trained
 from ace_agent.training.batches import Batch
@@ -87,19 +89,16 @@ def load_tuned(tuning: Tuning, processes: Processes, dtype: str = "auto") -> Tun
     start = Path(tuning.model)
     if start.exists() and start.resolve() == tuning.folder.resolve():
         raise InputError(f"{tuning.folder} is the model to start from", "give --to another folder")
-    preset = PRESETS.get(tuning.model)
-    mini = preset is not None and preset.repository is None
-    if not mini and (preset is not None or (start / MANIFEST).is_file()):
-        if tuning.method.rehearse:
+    runtime = Runtime(str(processes.device), dtype)
+    if not is_mini(tuning.model):
+        known = tuning.model in PRESETS or (start / MANIFEST).is_file()
+        if known and tuning.method.rehearse:
             raise InputError(
                 f"{tuning.model}: what it was trained on is not public and cannot be rehearsed",
                 "leave out --rehearse",
             )
-        return TunedReleased(tuning.model, tuning.method, device=str(processes.device), dtype=dtype)
-    pipeline = ACEPipeline.from_pretrained(tuning.model, device=str(processes.device))
-    if not isinstance(pipeline, ACEPipeline):
-        raise InputError(f"{tuning.model} is no model that can be fine-tuned", "`ace models` lists them")
-    return TunedMini(pipeline, tuning.method)
+        return TunedReleased(tuning.model, tuning.method, runtime)
+    return TunedMini(ACEPipeline.from_pretrained(tuning.model, replace(runtime, dtype="auto")), tuning.method)
 
 
 class FineTuning:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from ace_agent.data.sample import Sample, TrainingTurn
 from ace_agent.engines.ace.condition_unit import ConditionUnit
-from ace_agent.evaluation.answering import CallablePipeline
+from ace_agent.engines.interface import Pipeline
 from ace_agent.plan.tasks import TASKS
 
 CELL = 160
@@ -25,7 +25,7 @@ def unit_of(turn: TrainingTurn) -> ConditionUnit:
     return ConditionUnit(turn.instruction, images, masks)
 
 
-def answer(pipeline: CallablePipeline, sample: Sample, steps: int) -> Image.Image:
+def answer(pipeline: Pipeline, sample: Sample, steps: int) -> Image.Image:
     """What the model makes of a sample, through the same door as anyone's request, at the target's size."""
     last = sample.turns[-1]
     current = unit_of(last)

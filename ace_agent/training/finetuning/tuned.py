@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ace_agent.engines.mini.transformer import ACETransformer
-from ace_agent.evaluation.answering import CallablePipeline
+from ace_agent.engines.ace.trunk import Trunk
+from ace_agent.engines.interface import Pipeline
 from ace_agent.training.finetuning.pair_stream import Measure, Preparer, Rehearsal
 from ace_agent.training.lora import merged_state, save_adapter
 from ace_agent.training.trainer import Subject
@@ -41,7 +41,7 @@ class Tuned(Protocol):
     def preparer(self) -> Preparer: ...
 
     @property
-    def pipeline(self) -> CallablePipeline: ...
+    def pipeline(self) -> Pipeline: ...
 
     @property
     def rehearsal(self) -> Rehearsal | None:
@@ -58,12 +58,12 @@ class Tuned(Protocol):
         ...
 
 
-def write_transformer(model: ACETransformer, rank: int, folder: Path) -> None:
+def write_transformer(model: Trunk, rank: int, folder: Path) -> None:
     """The transformer in float32, adapters merged."""
     if not rank:
         model.save_pretrained(folder / TRANSFORMER)
         return
-    plain = ACETransformer.from_config(model.config)
+    plain = type(model).from_config(model.config)
     plain.load_state_dict(merged_state(model))
     plain.save_pretrained(folder / TRANSFORMER)
     save_adapter(model, rank, folder / ADAPTER)

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from ace_agent.engines.ace.packing import pack_prefix, pack_targets, rows_of
+from ace_agent.engines.ace.patches import patchify, unpatchify
 from ace_agent.engines.mini.copy_head import HeadGroup, Mixture, head_groups
 from ace_agent.engines.mini.pointer import Pointing, pointed
 from ace_agent.engines.mini.request_tensors import frame_pictures, target_inputs, text_batch
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder
-from ace_agent.engines.mini.transformer import ACETransformer, patchify, unpatchify
+from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.plan.tasks import TASKS
 from ace_agent.training.batches import Batch
 from ace_agent.training.mini.naming import Namer, Naming
@@ -92,7 +93,7 @@ def draw_times(count: int, options: ObjectiveOptions, generator: torch.Generator
 
 
 def flow_loss(
-    model: ACETransformer,
+    model: MiniTransformer,
     encoder: MiniTextEncoder,
     batch: Batch[Example],
     options: ObjectiveOptions,
@@ -150,7 +151,7 @@ def flow_loss(
     t = t.to(device)
     targets = targets.to(device)
     rope, known = model.rope(targets.frames.positions), model.target_rows(targets.frames, inputs, prefix)
-    out = model.denoise(noisy, t, targets, rope, known, text, prefix, inputs, groups)
+    out = model(noisy, t, targets, rope, known, text, prefix, inputs, groups)
     rows = torch.tensor([rows_of(layouts[index].target) for index in of], device=device)
     weight = torch.cat(changed).to(device) / normaliser.to(device)
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 
 from ace_agent.data.scenes.world import TASK_WEIGHTS, World
+from ace_agent.engines.ace import quantized_weights
 from ace_agent.engines.ace.saved_module import WEIGHTS_FILE
-from ace_agent.engines.mini import quantized_weights
 from ace_agent.engines.mini.generation import SamplingOptions, generate
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer, build_words
-from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.errors import InputError
 from ace_agent.training.mini.naming import Namer
 from ace_agent.training.mini.stream import SceneStream, Split, StreamOptions, draw, prepare_sample
@@ -84,7 +84,7 @@ def new_subject(run: Path, options: TrainingOptions, shape: Shape) -> MiniSubjec
     with torch.no_grad():
         encoder.words.weight.normal_()
         encoder.words.weight[len(tokenizer) - len(words) :] = vectors
-    model = ACETransformer(width=shape.width, depth=shape.depth, heads=shape.heads, text_width=256)
+    model = MiniTransformer(width=shape.width, depth=shape.depth, heads=shape.heads, text_width=256)
     namer = Namer(tokenizer, shape.width, vectors.shape[1])
     return MiniSubject(model, encoder, tokenizer, options.objective, namer=namer)
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
-from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.training.average import trained
 from ace_agent.training.batches import Batch
 from ace_agent.training.mini.naming import Namer
@@ -24,7 +24,7 @@ class MiniSubject:
     """The transformer and its text encoder, as far as they are not frozen; `origin` says what a fine-tuning started
     from and how. `namer` says in training what frames show, where that is known."""
 
-    model: ACETransformer
+    model: MiniTransformer
     encoder: MiniTextEncoder
     tokenizer: WordTokenizer
     objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)

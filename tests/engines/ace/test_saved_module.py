@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from ace_agent.engines.ace import quantized_weights
 from ace_agent.engines.ace.saved_module import CONFIG_FILE, WEIGHTS_FILE
-from ace_agent.engines.mini import quantized_weights
-from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import MiniTransformer
 from tests.training.tiny import tiny_subject
 
 
@@ -35,10 +35,10 @@ def test_models_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_config_holds_what_was_given_and_what_was_not() -> None:
-    model = ACETransformer("turn_causal", width=64, depth=1, heads=2, text_width=32)
-    assert model.config["layout"] == "turn_causal" and model.config["width"] == 64
+    model = MiniTransformer(width=64, depth=1, heads=2, text_width=32)
+    assert model.config["width"] == 64
     assert model.config["rope_theta"] == 100.0 and "self" not in model.config
-    again = ACETransformer.from_config({"_class_name": "ACETransformer", **model.config})
+    again = MiniTransformer.from_config({"_class_name": "MiniTransformer", **model.config})
     assert again.config == model.config
 
 
@@ -56,7 +56,7 @@ def test_a_large_model_is_in_memory_once(tmp_path: Path, monkeypatch: pytest.Mon
     model = tiny_subject().model
     model.save_pretrained(tmp_path)
     monkeypatch.setattr("ace_agent.engines.ace.saved_module.LARGE", 0)
-    again = ACETransformer.from_pretrained(tmp_path)
+    again = MiniTransformer.from_pretrained(tmp_path)
     assert not any(value.is_meta for value in (*again.parameters(), *again.buffers()))
     assert all(torch.equal(again.state_dict()[key], value) for key, value in model.state_dict().items())
 
@@ -67,19 +67,19 @@ def test_a_file_that_is_not_the_model_is_one_line(tmp_path: Path) -> None:
     subject.encoder.save_pretrained(tmp_path / "text")
     (tmp_path / "text" / WEIGHTS_FILE).replace(tmp_path / WEIGHTS_FILE)
     with pytest.raises(ValueError, match=r"describes, by \w+"):
-        ACETransformer.from_pretrained(tmp_path)
+        MiniTransformer.from_pretrained(tmp_path)
     save_file({"a": torch.zeros(2)}, tmp_path / WEIGHTS_FILE, {"format": "pt", "large": "int8"})
     with pytest.raises(ValueError, match="earlier version"):
-        ACETransformer.from_pretrained(tmp_path)
+        MiniTransformer.from_pretrained(tmp_path)
     (tmp_path / WEIGHTS_FILE).write_bytes(b"nothing")
     with pytest.raises(ValueError, match=WEIGHTS_FILE):
-        ACETransformer.from_pretrained(tmp_path)
+        MiniTransformer.from_pretrained(tmp_path)
     (tmp_path / CONFIG_FILE).write_text(json.dumps({"size": 3}))
     with pytest.raises(ValueError, match=rf"{CONFIG_FILE}: .*size"):
-        ACETransformer.from_pretrained(tmp_path)
+        MiniTransformer.from_pretrained(tmp_path)
     (tmp_path / CONFIG_FILE).unlink()
     with pytest.raises(OSError, match=CONFIG_FILE):
-        ACETransformer.from_pretrained(tmp_path)
+        MiniTransformer.from_pretrained(tmp_path)
 
 
 def test_a_picture_needs_neither_diffusers_nor_transformers() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ace_agent.engines.mini.conv_unet import FINE, SEEN, Decoder, Encoder, Film, Modulation
-from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.errors import ModelError
 
 LEVELS = (8, 12, 16)
@@ -49,4 +49,4 @@ def test_a_task_modulates_by_its_own_vector_alone():
 
 def test_levels_that_do_not_halve_down_to_a_patch_are_refused():
     with pytest.raises(ModelError, match="patches of 8 pixels, not 16"):
-        ACETransformer(width=64, depth=1, heads=2, text_width=32, levels=(8, 16))
+        MiniTransformer(width=64, depth=1, heads=2, text_width=32, levels=(8, 16))

@@ -19,7 +19,7 @@ from ace_agent.engines.mini.copy_head import (
 from ace_agent.engines.mini.generation import _branch, encode_request_prefix, encode_texts, noise_rows
 from ace_agent.engines.mini.request_tensors import target_inputs, text_batch
 from ace_agent.engines.mini.text_encoder import TASK_NUMBERS, MiniTextEncoder
-from ace_agent.engines.mini.transformer import TASK_VECTORS, ACETransformer
+from ace_agent.engines.mini.transformer import TASK_VECTORS, MiniTransformer
 from ace_agent.plan.tasks import TASKS
 from tests.engines.mini.test_generation import TOKENIZER, requests
 
@@ -146,7 +146,7 @@ def test_in_a_new_picture_paint_is_grown_over_what_is_copied():
 def test_pure_noise_is_not_seen():
     assert input_scale(torch.tensor([0.0, 0.75, 1.0])).tolist() == [1.0, 0.5, 0.0]
     torch.manual_seed(0)
-    model = ACETransformer(width=64, depth=1, heads=2, text_width=32).eval()
+    model = MiniTransformer(width=64, depth=1, heads=2, text_width=32).eval()
     encoder = MiniTextEncoder(len(TOKENIZER), vector=16, width=32, depth=1, heads=2).eval()
     for parameter in model.head.parameters():
         parameter.add_(torch.randn_like(parameter) * 0.05)
@@ -177,13 +177,13 @@ def test_base_rows_are_those_of_the_base_image():
 
 
 def test_equal_patches_differ_by_their_place():
-    model = ACETransformer(width=64, depth=1, heads=2, text_width=32)
+    model = MiniTransformer(width=64, depth=1, heads=2, text_width=32)
     rows = model._placed(torch.zeros(3, 64), torch.tensor([[0, 1, 2], [5, 1, 2], [0, 2, 1]]))
     assert torch.equal(rows[0], rows[1]) and not torch.equal(rows[0], rows[2])
 
 
 def test_a_named_task_stands_for_its_words():
-    model = ACETransformer(width=64, depth=1, heads=2, text_width=32)
+    model = MiniTransformer(width=64, depth=1, heads=2, text_width=32)
     states = torch.randn(3, 32, generator=torch.Generator().manual_seed(0))
     run = (states, torch.full((3,), -1), torch.zeros(3, dtype=torch.long), torch.full((2, 3), 1 / 3))
     known = model.encode_text(*run, torch.tensor([0, TASK_NUMBERS["grayscale"]]))
@@ -195,7 +195,7 @@ def test_a_named_task_stands_for_its_words():
 
 @torch.no_grad()
 def test_words_are_heard_beside_the_task_that_is_named():
-    model = ACETransformer(width=64, depth=1, heads=2, text_width=32)
+    model = MiniTransformer(width=64, depth=1, heads=2, text_width=32)
     model.said.weight.copy_(torch.eye(64))
     rows = (torch.full((1,), -1), torch.zeros(1, dtype=torch.long), torch.ones(1, 1))
     task = torch.tensor([TASK_NUMBERS["edit_color"]])

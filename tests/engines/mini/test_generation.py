@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from ace_agent.engines.ace.packing import pack_prefix
+from ace_agent.engines.ace.patches import patchify, unpatchify
 from ace_agent.engines.mini.generation import SamplingOptions, encode_request_prefix, generate
 from ace_agent.engines.mini.request_tensors import (
     PreparedFrame,
@@ -13,7 +14,7 @@ from ace_agent.engines.mini.request_tensors import (
     frame_pictures,
 )
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
-from ace_agent.engines.mini.transformer import ACETransformer, patchify, unpatchify
+from ace_agent.engines.mini.transformer import MiniTransformer
 
 TOKENIZER = WordTokenizer(["red", "car", "make", "it", "night", "a", "put", "back"])
 
@@ -21,7 +22,7 @@ TOKENIZER = WordTokenizer(["red", "car", "make", "it", "night", "a", "put", "bac
 @pytest.fixture(scope="module")
 def models():
     torch.manual_seed(0)
-    model = ACETransformer(width=64, depth=3, heads=2, text_width=32).eval()
+    model = MiniTransformer(width=64, depth=3, heads=2, text_width=32).eval()
     encoder = MiniTextEncoder(len(TOKENIZER), vector=16, width=32, depth=1, heads=2).eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -170,7 +171,7 @@ def test_patches_survive_a_round_trip():
 def test_the_model_survives_a_round_trip(models, tmp_path):
     model, encoder = models
     model.save_pretrained(tmp_path)
-    again = ACETransformer.from_pretrained(tmp_path).eval()
+    again = MiniTransformer.from_pretrained(tmp_path).eval()
     request = requests()[1]
     a = generate(model, encoder, [request], [[7]], TOKENIZER(""), OPTIONS)[0][0]
     b = generate(again, encoder, [request], [[7]], TOKENIZER(""), OPTIONS)[0][0]

@@ -9,14 +9,14 @@ from ace_agent.engines.mini.generation import encode_request_prefix
 from ace_agent.engines.mini.prefix_cache import Prefixes
 from ace_agent.engines.mini.request_tensors import PreparedRequest, PreparedUnit
 from ace_agent.engines.mini.states import PrefixState
-from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import MiniTransformer
 from tests.engines.mini.test_generation import TOKENIZER, frame
 
 
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return ACETransformer(width=64, depth=2, heads=2, text_width=32).eval()
+    return MiniTransformer(width=64, depth=2, heads=2, text_width=32).eval()
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_the_longest_unused_go_first(model, encoded):
 
 @torch.inference_mode()
 def test_weights_loaded_for_inference_alone_are_kept_too():
-    inferring = ACETransformer(width=64, depth=1, heads=2, text_width=32).eval()
+    inferring = MiniTransformer(width=64, depth=1, heads=2, text_width=32).eval()
     prefixes = Prefixes()
     kept = [encode_request_prefix(inferring, conversation(1), prefixes) for _ in range(2)]
     assert equal(*kept) and len(prefixes) == 1

@@ -8,17 +8,18 @@ from pytest import fixture, raises
 
 from ace_agent.engines.ace import layers
 from ace_agent.engines.ace.layers import MLP
-from ace_agent.engines.mini.transformer import ACETransformer, patchify
-from ace_agent.engines.released import joint_packing
+from ace_agent.engines.ace.patches import patchify
+from ace_agent.engines.released import joint_denoiser
 from ace_agent.engines.released.checkpoints import convert_transformer
+from ace_agent.engines.released.joint_denoiser import JointDenoiser
 from ace_agent.engines.released.joint_packing import (
-    JointDenoiser,
     JointPack,
     JointSample,
     pack_joint,
     pad_targets,
     unpad_target,
 )
+from ace_agent.engines.released.transformer import ReleasedTransformer
 from tests.released_checkpoint import TEXT_WIDTH, dit_tensors
 
 GENERATOR = torch.Generator().manual_seed(3)
@@ -35,9 +36,9 @@ def sample(*sizes: tuple[int, int]) -> JointSample:
 
 
 @fixture(scope="module")
-def model() -> ACETransformer:
+def model() -> ReleasedTransformer:
     config, state = convert_transformer(dit_tensors(depth=1))
-    model = ACETransformer(**config)
+    model = ReleasedTransformer(**config)
     model.load_state_dict(state)
     return model.eval().requires_grad_(False)
 
@@ -52,7 +53,7 @@ def test_the_target_takes_the_next_indicator_and_reads_its_own_text():
     assert [s.k1 for s in pack.cross_plan.segments] == [(0, 2), (2, 4), (4, 7), (7, 11)]
 
 
-def test_a_sample_alone_and_in_a_batch_agree(model: ACETransformer):
+def test_a_sample_alone_and_in_a_batch_agree(model: ReleasedTransformer):
     samples = [sample((4, 4), (2, 4)), sample((2, 2))]
     noise = [draw(4, 4, 4), draw(4, 2, 2)]
     indicators, t = draw(10, TEXT_WIDTH), torch.tensor([700, 30])
@@ -65,7 +66,7 @@ def test_a_sample_alone_and_in_a_batch_agree(model: ACETransformer):
         )
 
 
-def test_bfloat16_autocast_stays_near(model: ACETransformer):
+def test_bfloat16_autocast_stays_near(model: ReleasedTransformer):
     request, noise = sample((4, 4), (4, 4)), pad_targets([draw(4, 4, 4)])
     t = torch.tensor([500])
     exact = JointDenoiser(model, [request])(noise, t)
@@ -84,13 +85,13 @@ def test_samples_that_do_not_hold_together_are_refused():
 
 def test_a_new_model_starts_as_the_released_training_does():
     config, _ = convert_transformer(dit_tensors(depth=1))
-    fresh = ACETransformer(**config)
+    fresh = ReleasedTransformer(**config)
     assert fresh.output.weight.eq(0).all()
     assert fresh.blocks[0].cross_attn.o.weight.eq(0).all()
     assert fresh.y_embedder.fc1.weight.std() < 0.03
 
 
-def test_the_last_block_works_on_the_targets_alone_and_changes_nothing(model: ACETransformer):
+def test_the_last_block_works_on_the_targets_alone_and_changes_nothing(model: ReleasedTransformer):
     exact = deepcopy(model).double()
     samples = [sample((4, 4), (2, 4), (6, 2)), sample((2, 2))]
     denoiser = JointDenoiser(exact, samples, draw(10, TEXT_WIDTH))
@@ -101,7 +102,7 @@ def test_the_last_block_works_on_the_targets_alone_and_changes_nothing(model: AC
     tokens, t = denoiser._tokens(pad_targets([draw(4, 4, 4), draw(4, 2, 2)])), torch.tensor([700, 30])
 
     def noise(pack: JointPack) -> torch.Tensor:
-        return exact.predict_noise(tokens, t, pack, denoiser.rope, denoiser.text, denoiser.added)
+        return exact(tokens, t, pack, denoiser.rope, denoiser.text, denoiser.added)
 
     pack = denoiser.pack
     alone = noise(pack)
@@ -115,13 +116,13 @@ def test_the_last_block_works_on_the_targets_alone_and_changes_nothing(model: AC
     torch.testing.assert_close(alone, everywhere[pack.targets], atol=1e-12, rtol=0)
 
 
-def test_what_a_step_does_not_change_is_worked_out_once(model: ACETransformer, monkeypatch):
+def test_what_a_step_does_not_change_is_worked_out_once(model: ReleasedTransformer, monkeypatch):
     """Conditioning patches and the texts' keys and values; on a GPU each was a copy or a kernel a step."""
     denoiser = JointDenoiser(model, [sample((4, 4), (2, 4), (6, 2))], draw(10, TEXT_WIDTH))
     seen = []
     monkeypatch.setattr(model.y_embedder, "forward", lambda x: seen.append("text"))
     monkeypatch.setattr(
-        joint_packing, "patchify", lambda x, patch: seen.append("frame") or patchify(x, patch)
+        joint_denoiser, "patchify", lambda x, patch: seen.append("frame") or patchify(x, patch)
     )
     for t in (700, 30):
         denoiser(pad_targets([draw(4, 4, 4)]), torch.tensor([t]))

@@ -2,10 +2,10 @@
 
 import torch
 
-from ace_agent.engines.mini.transformer import ACETransformer
 from ace_agent.engines.released.checkpoints import convert_transformer
 from ace_agent.engines.released.joint_packing import JointSample, pad_targets
 from ace_agent.engines.released.objective import drop_prompts, released_loss
+from ace_agent.engines.released.transformer import ReleasedTransformer
 from tests.released_checkpoint import TEXT_WIDTH, dit_tensors
 
 GENERATOR = torch.Generator().manual_seed(5)
@@ -23,7 +23,7 @@ def sample(shape: tuple[int, int], images: int) -> JointSample:
 
 def test_padding_counts_only_when_faithful():
     config, state = convert_transformer(dit_tensors(depth=1))
-    model = ACETransformer(**config)
+    model = ReleasedTransformer(**config)
     model.load_state_dict(state)
     short, long = sample((2, 2), 1), sample((4, 4), 0)
     clean = pad_targets([draw(4, 2, 2), draw(4, 4, 4)])

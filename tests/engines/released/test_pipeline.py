@@ -14,6 +14,7 @@ from ace_agent.engines.released import memory_check
 from ace_agent.engines.released.convert import convert
 from ace_agent.engines.released.pipeline import ReleasedPipeline
 from ace_agent.engines.released.request import FaithfulRequest, ProductRequest, Settings, changed_region
+from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import InputError, ModelError
 from tests.released_checkpoint import write_released_checkpoint
 
@@ -25,6 +26,9 @@ def picture(width: int, height: int) -> Image.Image:
     return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
 
 
+CPU = Runtime("cpu")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("released")
@@ -34,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pipeline(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ReleasedPipeline:
     torch.set_num_threads(1)
-    return ReleasedPipeline.from_pretrained(folder, device="cpu", text_cache=tmp_path_factory.mktemp("texts"))
+    return ReleasedPipeline.from_pretrained(folder, CPU, text_cache=tmp_path_factory.mktemp("texts"))
 
 
 def pixels(image: Image.Image) -> np.ndarray[Any, Any]:
@@ -89,9 +93,9 @@ def test_faithful_sizes_follow_the_oldest_picture(pipeline: ReleasedPipeline):
 def test_the_text_encoder_is_let_go_and_not_needed_twice(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    first = ReleasedPipeline.from_pretrained(folder, device="cpu", text_cache=tmp_path)
+    first = ReleasedPipeline.from_pretrained(folder, CPU, text_cache=tmp_path)
     wanted = first("a red fox", width=32, height=32, seed=3, num_inference_steps=1).images[0]
-    second = ReleasedPipeline.from_pretrained(folder, device="cpu", text_cache=tmp_path)
+    second = ReleasedPipeline.from_pretrained(folder, CPU, text_cache=tmp_path)
     monkeypatch.setattr("transformers.T5EncoderModel.from_pretrained", None)
     again = second("a red fox", width=32, height=32, seed=3, num_inference_steps=1).images[0]
     assert again.tobytes() == wanted.tobytes()
@@ -99,7 +103,7 @@ def test_the_text_encoder_is_let_go_and_not_needed_twice(
 
 def test_offload_and_tiling_draw_the_same(folder: Path, pipeline: ReleasedPipeline, tmp_path: Path):
     saving = ReleasedPipeline.from_pretrained(
-        folder, device="cpu", offload=True, vae_tiling=True, text_cache=tmp_path
+        folder, Runtime("cpu", offload=True, vae_tiling=True), text_cache=tmp_path
     )
     options: dict[str, Any] = {"width": 48, "height": 32, "seed": 3, "num_inference_steps": 1}
     ours, plain = saving("a red fox", **options).images[0], pipeline("a red fox", **options).images[0]
@@ -121,21 +125,24 @@ def test_every_sampler_and_guidance_runs(pipeline: ReleasedPipeline):
 
 
 def test_half_precision_is_autocast(folder: Path, pipeline: ReleasedPipeline, tmp_path: Path):
-    half = ReleasedPipeline.from_pretrained(folder, device="cpu", dtype="bfloat16", text_cache=tmp_path)
+    half = ReleasedPipeline.from_pretrained(folder, Runtime("cpu", "bfloat16"), text_cache=tmp_path)
     options: dict[str, Any] = {"width": 32, "height": 32, "seed": 3, "num_inference_steps": 2}
     near, exact = half("a red fox", **options).images[0], pipeline("a red fox", **options).images[0]
     assert np.abs(pixels(near) - pixels(exact)).mean() < 12
 
 
 def test_bad_requests_are_refused_before_anything_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    pipe = ReleasedPipeline.from_pretrained(folder, device="cpu")
+    pipe = ReleasedPipeline.from_pretrained(folder, CPU)
     monkeypatch.setattr(pipe, "text_encoder", None)
     base = picture(40, 40)
     refusals: list[tuple[dict[str, Any], str]] = [
-        ({"image": [base] * 10}, "9 pictures at most, not 10"),
+        ({"image": [base] * 10}, "image: wanted 9 pictures at most, got 10"),
         ({"image": [picture(40, 12)]}, "each side needs 16 px"),
-        ({"image": [base], "mask": [Image.new("L", (8, 8))]}, "the mask is 8x8 but its picture 40x40"),
-        ({"image": [base], "mask": []}, "wanted one mask"),
+        (
+            {"image": [base], "mask": [Image.new("L", (8, 8))]},
+            r"mask\[0\]: wanted its picture's size",
+        ),
+        ({"image": [base], "mask": []}, r"mask: wanted one \(or None\) per picture, 1, got 0"),
         ({"width": 8, "height": 64}, "16 px a side at least"),
         ({"num_inference_steps": 0}, "steps: wanted 1 to 1000"),
         ({"guidance_scale": -1.0}, "guidance: wanted 0 to 30"),
@@ -156,7 +163,7 @@ def test_bad_requests_are_refused_before_anything_is_loaded(folder: Path, monkey
 
 
 def test_too_little_memory_is_said_before_anything_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    pipe = ReleasedPipeline.from_pretrained(folder, device="cpu")
+    pipe = ReleasedPipeline.from_pretrained(folder, CPU)
     monkeypatch.setattr(memory_check, "available_memory", lambda device: 10**6)
     with raises(
         ModelError, match=r"needs .* GB of memory and 0.0 GB are free: close other programs, or use --offload"
@@ -236,7 +243,7 @@ def test_regions_mark_what_changed():
 
 
 def test_offload_on_a_cpu_holds_nothing_afterwards(folder: Path, tmp_path: Path):
-    saving = ReleasedPipeline.from_pretrained(folder, device="cpu", offload=True, text_cache=tmp_path)
+    saving = ReleasedPipeline.from_pretrained(folder, Runtime("cpu", offload=True), text_cache=tmp_path)
     for _ in range(2):
         saving("a red fox", width=32, height=32, seed=3, num_inference_steps=1)
         assert saving.parts.held == 0

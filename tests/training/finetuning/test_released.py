@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from ace_agent.engines.mini.pipeline import ACEPipeline
 from ace_agent.engines.presets import MANIFEST
+from ace_agent.engines.registry import load_pipeline
 from ace_agent.engines.released.convert import convert
 from ace_agent.engines.released.pipeline import ReleasedPipeline
+from ace_agent.engines.runtime import Runtime
 from ace_agent.training.finetuning.released import TunedReleased
 from ace_agent.training.finetuning.run import FineTuning, Tuning
 from ace_agent.training.finetuning.tuned import Method
@@ -30,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_learns_and_what_is_written_runs(folder: Path, tmp_path: Path, rank: int) -> None:
     pairs = write_pairs(tmp_path / "pairs", 3)
     method = Method(rank=rank, draws=2)
-    tuned = TunedReleased(folder, method, device="cpu", text_cache=tmp_path / "texts")
+    tuned = TunedReleased(folder, method, Runtime("cpu"), text_cache=tmp_path / "texts")
     wanted = Tuning(pairs, tmp_path / "to", str(folder), method=method, budget=300, steps=1)
     run = FineTuning(wanted, tuned=tuned)
     assert run.run(Limits(steps=2), workers=0)
@@ -45,7 +46,7 @@ def test_it_learns_and_what_is_written_runs(folder: Path, tmp_path: Path, rank: 
     manifest = json.loads((tmp_path / "to" / MANIFEST).read_text())
     assert set(manifest["files"]) >= {"transformer/config.json"}
 
-    pipeline = ACEPipeline.from_pretrained(tmp_path / "to", device="cpu")
+    pipeline = load_pipeline(tmp_path / "to", Runtime("cpu"))
     assert isinstance(pipeline, ReleasedPipeline)
     source = Image.open(tmp_path / "pairs/01.png")
     made = pipeline("make it sepia", [source], seed=1, num_inference_steps=1)

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from ace_agent.data.errors import BadInput
 from ace_agent.engines.ace.packing import rows_of
 from ace_agent.engines.mini.pipeline import ACEPipeline
-from ace_agent.engines.mini.transformer import ACETransformer
+from ace_agent.engines.mini.transformer import MiniTransformer
+from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import InputError
 from ace_agent.references.errors import SpritesMissing
 from ace_agent.references.sprites import Sprites
@@ -72,7 +73,7 @@ def test_a_model_that_runs_is_written(model: Path, pairs: Path, tmp_path: Path, 
     assert set(before) == set(after), "no adapter in the names: the model needs no peft"
     moved = {name for name in after if not torch.equal(before[name], after[name])}
     assert moved and (len(moved) < len(after) / 2) == bool(rank)
-    pipeline = ACEPipeline.from_pretrained(tmp_path / "to", device="cpu")
+    pipeline = ACEPipeline.from_pretrained(tmp_path / "to", Runtime("cpu"))
     made = pipeline("make it sepia", [Image.open(pairs.parent / "01.png")], seed=1, num_inference_steps=2)
     assert made.images[0].size[0] > 0
 
@@ -82,7 +83,7 @@ def test_the_adapter_alone_and_the_merged_weights_compute_the_same(
 ) -> None:
     run = FineTuning(tuning(model, pairs, tmp_path / "to"))
     run.run(LIMITS, workers=0)
-    again = ACETransformer.from_pretrained(model / "transformer")
+    again = MiniTransformer.from_pretrained(model / "transformer")
     add_lora(again, 4, seed=9)
     adapter = load_file(tmp_path / "to/adapter/adapter_model.safetensors")
     config = json.loads((tmp_path / "to/adapter/adapter_config.json").read_text())

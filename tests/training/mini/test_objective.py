@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
+from ace_agent.engines.ace.patches import unpatchify
 from ace_agent.engines.mini.copy_head import HeadGroup, Mixture, head_groups
 from ace_agent.engines.mini.text_encoder import WordTokenizer
-from ace_agent.engines.mini.transformer import unpatchify
 from ace_agent.training.mini.objective import (
     SMALLEST,
     ObjectiveOptions,

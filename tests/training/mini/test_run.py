@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from ace_agent.engines.mini import quantized_weights
+from ace_agent.engines.ace import quantized_weights
 from ace_agent.training.mini import run as mini
 from ace_agent.training.mini.run import export, validation_loss, warm_start
 from tests.training.tiny import tiny_subject, tiny_trainer

@@ -2,7 +2,7 @@
 
 import torch
 
-from ace_agent.engines.mini import quantized_weights
+from ace_agent.engines.ace import quantized_weights
 
 
 def test_large_matrices_lose_no_more_than_by_plain_rounding_and_others_half_precision() -> None:
