@@ -18,7 +18,11 @@ ROOTLESS = {"ace_agent", "ace_agent.errors"}
 LEAVES = ROOTLESS | {"ace_agent.build_lock", "ace_agent.quotes", "ace_agent.images", "ace_agent.plan"}
 REFERENCES = LEAVES | {"ace_agent.references"}
 # Both models stand on what they share and know nothing of each other; the registry alone knows all.
-ENGINE = LEAVES | {"ace_kernels"} | {f"ace_agent.engines.{name}" for name in ("ace", "interface", "presets", "runtime")}
+ENGINE = (
+    LEAVES
+    | {"ace_kernels"}
+    | {f"ace_agent.engines.{name}" for name in ("ace", "interface", "presets", "runtime")}
+)
 ENGINES = REFERENCES | {"ace_agent.engines", "ace_kernels"}
 PLANNER = REFERENCES | {"ace_agent.planner"}
 EXECUTION = ENGINES | {"ace_agent.execution", "ace_memory"}
