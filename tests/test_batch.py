@@ -58,7 +58,7 @@ def test_each_file_is_done_or_says_why(files: list[Path], tmp_path: Path) -> Non
 class OutOfMemory(TinyPipeline):
     """Runs out of memory at every picture but the last one."""
 
-    def __call__(self, prompt: str, *arguments: object, **options: object) -> TinyOutput:
+    def __call__(self, prompt: str, *arguments: object, **options: object) -> PipelineOutput:
         if len(self.calls) == 0:
             self.calls.append({})
             raise MemoryError
