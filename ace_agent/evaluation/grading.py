@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ace_agent.data.scenes.landscapes import LABELS
+from ace_agent.data.scenes.sketch import LABELS
 from ace_agent.evaluation import baselines
 from ace_agent.evaluation.metrics import (
     Picture,

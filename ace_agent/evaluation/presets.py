@@ -31,7 +31,9 @@ from ace_agent.images.compositing import changed_mask
 from ace_agent.images.types import Pixels
 from ace_agent.references import library
 from ace_agent.references.colors import TINTS
+from ace_agent.references.descriptions import Description
 from ace_agent.references.grammar import article
+from ace_agent.references.name_matching import NameMatcher
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.types import Frame, NamedReference
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, STYLES
@@ -78,8 +80,8 @@ def unseen_object(sampler: SceneSampler) -> list[TrainingTurn]:
 
 
 def _reference(sampler: SceneSampler, instruction: str, name: str) -> tuple[NamedReference, ...]:
-    frame = library.frame(sampler.renderer.sprites.get(name, STYLES[0]), library.Look(name))
-    return tuple(library.references(library.Matcher({name: name}), instruction, lambda look: frame))
+    frame = library.frame(sampler.renderer.sprites.get(name, STYLES[0]), Description(name))
+    return tuple(library.find_references(NameMatcher({name: name}), instruction, lambda look: frame))
 
 
 def edit_of_unseen_object(sampler: SceneSampler) -> list[TrainingTurn]:

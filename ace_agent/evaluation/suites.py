@@ -17,7 +17,7 @@ from ace_agent.data.scenes.world import World
 from ace_agent.evaluation.answering import References
 from ace_agent.evaluation.report import CHAINS
 from ace_agent.plan.tasks import TASKS
-from ace_agent.references.library import Matcher, spellings
+from ace_agent.references.name_matching import NameMatcher, spellings
 
 NEEDS_HISTORY = tuple(name for name in CHAIN_NAMES if name != "chain")
 """Chains whose last request means nothing without the turns before it."""
@@ -57,7 +57,7 @@ class Drawn:
             for frame in turn.frames
             for place in frame.placements
         }
-        words = Matcher(spellings(noun for noun, *_ in self.last.judge.get("objects", ())))
+        words = NameMatcher(spellings(noun for noun, *_ in self.last.judge.get("objects", ())))
         named = {noun for noun, _, _ in words.find(self.last.instruction)}
         objects = [fact for fact in self.last.judge.get("objects", ()) if fact[0] in shown | named]
         return {**self.last.judge, "objects": objects}

@@ -53,7 +53,7 @@ class Figure:
         return Object(NOUN, person=self.person, glasses=self.glasses)
 
 
-def described(instruction: str) -> Iterator[Figure]:
+def find_figures(instruction: str) -> Iterator[Figure]:
     """The figures that `instruction` describes, in order: new ones, of whom it says something; "the person" is one
     that is there already."""
     for noun in _NOUNS.finditer(instruction):

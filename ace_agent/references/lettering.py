@@ -61,7 +61,7 @@ def typeset(words: str, color: str, side: int) -> Image.Image:
     return plate
 
 
-def references(instruction: str) -> list[NamedReference]:
+def find_lettering(instruction: str) -> list[NamedReference]:
     """A picture of all that ``instruction`` quotes and that is no caption, in the ink that it names."""
     found = []
     for match in QUOTED.finditer(instruction):

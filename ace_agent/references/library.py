@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,175 +22,21 @@ from PIL import Image
 from ace_agent.errors import InputError
 from ace_agent.images.types import Pixels
 from ace_agent.references import figures, lettering, people
-from ace_agent.references.colors import TEXTURES, TINTS, dressed
+from ace_agent.references.colors import dressed
+from ace_agent.references.descriptions import Description, describe, describe_changed, expression
 from ace_agent.references.errors import LibraryError
-from ace_agent.references.grammar import plural
+from ace_agent.references.name_matching import NameMatcher, spellings
 from ace_agent.references.objects import Object
 from ace_agent.references.sprites import SIZE, Sprites, fit
-from ace_agent.references.synonyms import lookup_synonyms
 from ace_agent.references.types import Frame, NamedReference, Placement
-from ace_agent.references.vocabulary import FACE_WORDS, HAIRY, NOUNS, STYLE_WORDS, STYLES
+from ace_agent.references.vocabulary import HAIRY, STYLES
 
 SIDE = 64
 """Side of a reference picture, pixels."""
 _FILL = 56  # longest side of the thing within it
 
-# Words that are to be drawn as letters name no thing: 'write "PIZZA"'.
-_LETTERED = re.compile(r'\b(?:text|words?|write|print|letter|label)\b[^"]{0,24}"[^"]*"', re.IGNORECASE)
 
-
-# Nouns that also are verbs, colours or styles: "mirror the car", "make it orange", "a pencil sketch".
-_VERBS = frozenset(
-    {"mirror", "crown", "ring", "box", "bat", "duck", "drum", "shield", "star", "cap", "book", "bear"}
-)
-_OBJECT = re.compile(r"\s+(?:the|it|this|that|\{)")
-_ORANGE_THING = re.compile(
-    r"\s*(?:$|[^\w\s]|(?:in|on|at|by|from|with|and|into|under|next|is|to|for|here|out)\b)"
-)
-_SIZES = "big|large|huge|small|little|tiny|ripe|fresh|glossy|flat|blob|second"
-_FRUIT = re.compile(rf"\b(?:a|an|the|one|another|two|this|that|no)\s+(?:(?:{_SIZES})\s+)?$", re.IGNORECASE)
-_FUR = re.compile(r"\s+fur\b", re.IGNORECASE)  # a texture: "a cow with zebra fur"
-_PENCIL_WORK = re.compile(r"\s+(?:sketch|drawing|art)\b", re.IGNORECASE)
-
-
-def _names_a_thing(name: str, text: str, start: int, stop: int) -> bool:
-    """Whether a word that can be something else is a noun where it stands."""
-    if _FUR.match(text, stop):
-        return False
-    if name in _VERBS:
-        return not _OBJECT.match(text, stop)
-    if name == "orange":
-        if text[start:stop].lower() == "oranges":
-            return True
-        return bool(_FRUIT.search(text, 0, start)) and bool(_ORANGE_THING.match(text, stop))
-    if name == "pencil":
-        return not _PENCIL_WORK.match(text, stop)
-    return True
-
-
-def spellings(names: Iterable[str]) -> dict[str, str]:
-    """Every way to write a name, lower case, to the name: singular, plural and synonyms."""
-    known: dict[str, str] = {}
-    for name in names:
-        known[name.lower()] = name
-        if name not in NOUNS or not NOUNS[name].plural:
-            known.setdefault(plural(name.lower()), name)
-    for synonym, name in lookup_synonyms().items():
-        if name in known.values():
-            known.setdefault(synonym, name)
-            known.setdefault(plural(synonym), name)
-    return known
-
-
-_WORD = re.compile(r"[\w-]+(?:'(?!s\b)[\w-]+)*")  # "jack-o'-lantern" is one word, "dog's" begins with "dog"
-
-
-class Matcher:
-    """Finds names in instructions by whole words, longer names first.
-
-    Args:
-        spellings: every way to write a name, to the name.
-    """
-
-    def __init__(self, spellings: Mapping[str, str]) -> None:
-        self._names = dict(spellings)
-        self._longest = max((name.count(" ") + 1 for name in self._names), default=1)
-
-    def find(self, instruction: str, beside: Iterable[tuple[int, int]] = ()) -> list[tuple[str, int, int]]:
-        """Name, start and stop of each match, in order; a name is given once. ``beside`` are the starts and stops of
-        what is left out."""
-        hidden = [*beside, *(match.span() for match in _LETTERED.finditer(instruction))]
-        words = [match.span() for match in _WORD.finditer(instruction)]
-        lowered = instruction.lower()
-        found: dict[str, tuple[str, int, int]] = {}
-        at = 0
-        while at < len(words):
-            start = words[at][0]
-            at += 1
-            if any(left <= start < right for left, right in hidden):
-                continue
-            for length in range(min(self._longest, len(words) - at + 1), 0, -1):
-                stop = words[at + length - 2][1]
-                name = self._names.get(lowered[start:stop])
-                if name and _names_a_thing(name, instruction, start, stop):
-                    found.setdefault(name, (name, start, stop))
-                    at += length - 1
-                    break
-        return list(found.values())
-
-
-_STYLE_OF = {word: style for style, word in STYLE_WORDS.items()}
-_BEFORE = re.compile(
-    rf"\b(?:({'|'.join(_STYLE_OF)})\s+)?(?:\b({'|'.join(TINTS)}|grey)\s+)?$",
-    re.IGNORECASE,
-)
-_AFTER = re.compile(
-    rf"\s+(?:made\s+of\s+({'|'.join(TEXTURES)})|with\s+({'|'.join(t for t in TEXTURES if ' ' in t)}))\b(?!\s+cream)",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True)
-class Look:
-    """A thing as words describe it; colour and texture are "" where they say nothing of it."""
-
-    name: str
-    style: str = STYLES[0]
-    color: str = ""
-    texture: str = ""
-
-    @property
-    def drawing(self) -> str:
-        """Key of its picture in the library."""
-        return f"{self.name}|{self.style}"
-
-    @property
-    def key(self) -> str:
-        """Of its placement."""
-        return f"{self.drawing}|{self.texture}" if self.texture else self.drawing
-
-
-def described(name: str, instruction: str, start: int, stop: int) -> Look:
-    """The look that the words around ``instruction[start:stop]`` give the name: "a glossy red car made of wood"."""
-    before, after = _BEFORE.search(instruction[:start]), _AFTER.match(instruction, stop)
-    style, color = (word.lower() if word else "" for word in before.groups()) if before else ("", "")
-    color = "gray" if color == "grey" else color
-    texture = (after[1] or after[2]).lower() if after else ""
-    return Look(name, _STYLE_OF.get(style, STYLES[0]), color, texture)
-
-
-_CHANGES = (
-    ("texture", re.compile(rf"\b({'|'.join(TEXTURES)})\b(?!\s+cream)", re.IGNORECASE)),
-    ("color", re.compile(rf"(?<!\bon )\b({'|'.join(TINTS)})\b(?!\s+(?:field|hair)\b)", re.IGNORECASE)),
-)
-_NOT_OF_IT = re.compile(r"\"|\bbackground\b|\bfading\b", re.IGNORECASE)
-
-
-def changed(look: Look, instruction: str, start: int, stop: int) -> Look:
-    """The look that a request for one change leaves the only thing that it names: "set the colour of the car to red",
-    "cover the car with moss". Colours of lettering, of backgrounds, of fields and of hair are not the thing's."""
-    if _NOT_OF_IT.search(instruction):
-        return look
-    rest = _BEFORE.sub("", instruction[:start]) + " , " + instruction[stop:]
-    for part, words in _CHANGES:
-        said = {match[1].lower() for match in words.finditer(rest)}
-        if len(said) == 1:
-            return replace(look, **{"color": "", "texture": "", part: said.pop()})
-    return look
-
-
-_FACE = re.compile(r"\bfaces?\b(?!\s+of\b)", re.IGNORECASE)
-_MOODS = {words: face for face, both in FACE_WORDS.items() for words in both}
-_MOOD = re.compile(rf"\b({'|'.join(sorted(_MOODS, key=len, reverse=True))})\b(?!\s+face)", re.IGNORECASE)
-
-
-def _expression(instruction: str) -> tuple[str, int, int] | None:
-    """The face that a request for an expression asks for, with where it does: "make the happy face sad"."""
-    moods = list(_MOOD.finditer(instruction)) if _FACE.search(instruction) else []
-    return (_MOODS[moods[0][1].lower()], *moods[0].span()) if len(moods) == 1 else None
-
-
-def frame(picture: Image.Image, look: Look) -> Frame:
+def frame(picture: Image.Image, look: Description) -> Frame:
     """A 64x64 reference frame: ``picture`` (RGBA, cropped) standing on white, masked where the thing is.
 
     All things stand at one place of it, whatever their shape, as they stand at one place in scenes.
@@ -222,10 +67,12 @@ def _standing(picture: Image.Image) -> tuple[Pixels, Pixels, tuple[float, float,
     return np.asarray(paper), np.asarray(covered), box
 
 
-def references(matcher: Matcher, instruction: str, drawn: Callable[[Look], Frame]) -> list[NamedReference]:
+def find_references(
+    matcher: NameMatcher, instruction: str, drawn: Callable[[Description], Frame]
+) -> list[NamedReference]:
     """What ``instruction`` names, in order, each with the picture that ``drawn`` has of it as described, and drawn
     figures as described; then what it quotes to be drawn, set in type."""
-    drawn_figures = list(figures.described(instruction))
+    drawn_figures = list(figures.find_figures(instruction))
     things = [
         NamedReference(instruction[one.start : one.stop], one.start, one.stop, figure_frame(one.thing))
         for one in drawn_figures
@@ -233,15 +80,15 @@ def references(matcher: Matcher, instruction: str, drawn: Callable[[Look], Frame
     # What a figure wears is no thing of its own.
     found = matcher.find(instruction, ((one.start, one.stop) for one in drawn_figures))
     for name, start, stop in found:
-        look = described(name, instruction, start, stop)
+        look = describe(name, instruction, start, stop)
         if len(found) + len(drawn_figures) == 1:
-            look = changed(look, instruction, start, stop)
+            look = describe_changed(look, instruction, start, stop)
         things.append(NamedReference(instruction[start:stop], start, stop, drawn(look)))
     things.sort(key=lambda one: one.start)
-    if (asked := _expression(instruction)) and asked[0] not in (name for name, *_ in found):
+    if (asked := expression(instruction)) and asked[0] not in (name for name, *_ in found):
         name, start, stop = asked
-        things.append(NamedReference(instruction[start:stop], start, stop, drawn(Look(name))))
-    return [*things, *lettering.references(instruction)]
+        things.append(NamedReference(instruction[start:stop], start, stop, drawn(Description(name))))
+    return [*things, *lettering.find_lettering(instruction)]
 
 
 FIGURE_NOUNS = frozenset((figures.NOUN, *people.GARMENTS))
@@ -252,7 +99,7 @@ class ReferenceLibrary:
     """Pictures by name.
 
     Args:
-        pictures: uint8 [64, 64, 4] by the drawing of their `Look`.
+        pictures: uint8 [64, 64, 4] by the drawing of their `Description`.
         own: folder of the user's own pictures, named by their file names; they win over ours.
     """
 
@@ -262,7 +109,7 @@ class ReferenceLibrary:
         self._pictures = dict(pictures)
         self._own = own_pictures(own)
         self._ours = list(dict.fromkeys(key.split("|")[0] for key in self._pictures))
-        self._matcher = Matcher(spellings([*self._ours, *self._own]))
+        self._matcher = NameMatcher(spellings([*self._ours, *self._own]))
         self._frame = lru_cache(maxsize=None)(self._make_frame)
 
     @classmethod
@@ -288,11 +135,11 @@ class ReferenceLibrary:
     def styles(self, name: str) -> list[str]:
         """The drawing styles that there is a picture of ``name`` in; of what is unknown or the person's own none."""
         known = [] if name in self._own else STYLES
-        return [style for style in known if Look(name, style).drawing in self._pictures]
+        return [style for style in known if Description(name, style).drawing in self._pictures]
 
     def get(self, name: str, style: str) -> Image.Image:
         """The library's picture of ``name`` in ``style``, RGBA, cropped."""
-        return fit(Image.fromarray(self._pictures[Look(name, style).drawing], "RGBA"), SIZE)
+        return fit(Image.fromarray(self._pictures[Description(name, style).drawing], "RGBA"), SIZE)
 
     def named(self, text: str) -> list[str]:
         """The things that a text names, in order."""
@@ -307,16 +154,16 @@ class ReferenceLibrary:
             style_of: the drawing style of a thing whose style words do not say, None where it does not know either.
         """
 
-        def drawn(look: Look) -> Frame:
+        def drawn(look: Description) -> Frame:
             style = style_of(look.name) if style_of is not None and look.style == STYLES[0] else None
             return self._frame(replace(look, style=style or look.style))
 
-        return references(self._matcher, instruction, drawn)
+        return find_references(self._matcher, instruction, drawn)
 
-    def _make_frame(self, look: Look) -> Frame:
+    def _make_frame(self, look: Description) -> Frame:
         if look.name in self._own:
             with Image.open(self._own[look.name]) as opened:
-                return frame(opened.convert("RGBA"), Look(look.name))
+                return frame(opened.convert("RGBA"), Description(look.name))
         if look.drawing not in self._pictures:
             look = replace(look, style=STYLES[0])
         return frame(dressed(self.get(look.name, look.style), look.color, look.texture), look)
@@ -337,7 +184,7 @@ def own_pictures(folder: str | os.PathLike[str] | None) -> dict[str, Path]:
     return {path.stem.replace("_", " ").lower(): path for path in found}
 
 
-OWN = "ACE_REFERENCES"
+OWN_PICTURES = "ACE_REFERENCES"
 """Environment variable: a folder of the person's own pictures, whose "rex.png" is what "rex" means."""
 
 
@@ -350,7 +197,7 @@ def own_names() -> frozenset[str]:
     return frozenset(own_pictures(_own_folder()))
 
 
-def library() -> ReferenceLibrary:
+def default_library() -> ReferenceLibrary:
     """The packaged library with the person's own pictures.
 
     Raises:
@@ -360,10 +207,11 @@ def library() -> ReferenceLibrary:
 
 
 def _own_folder() -> str | None:
-    folder = os.environ.get(OWN) or None
+    folder = os.environ.get(OWN_PICTURES) or None
     if folder is not None and not Path(folder).is_dir():
         raise InputError(
-            f"{OWN}: {folder} is not a folder of pictures", f"set it to another folder, or unset {OWN}"
+            f"{OWN_PICTURES}: {folder} is not a folder of pictures",
+            f"set it to another folder, or unset {OWN_PICTURES}",
         )
     return folder
 
@@ -391,7 +239,7 @@ def build(out: str | os.PathLike[str], sprites: str | os.PathLike[str] | None = 
             sheet.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
             pixels = np.array(sheet)
             pixels[pixels[..., 3] == 0] = 0
-            pictures[Look(name, style).drawing] = pixels
+            pictures[Description(name, style).drawing] = pixels
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(out, keys=np.array(list(pictures)), pictures=np.stack(list(pictures.values())))
     return len(pictures)

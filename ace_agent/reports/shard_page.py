@@ -7,16 +7,17 @@ import io
 from collections import defaultdict
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from ace_agent.data.sample import TrainingTurn
-from ace_agent.data.shards import Record, Shards, write_whole
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame
+
+if TYPE_CHECKING:
+    from ace_agent.data.sample import TrainingTurn
+    from ace_agent.data.shards import Record, Shards
 
 _SIDE = 192  # of a thumbnail, in pixels
 _MOST_SKIPPED = 200
@@ -33,23 +34,15 @@ td.n { text-align: right; font-variant-numeric: tabular-nums; }
 """
 
 
-def write_contact_sheet(
-    shards: Shards, path: Path, title: str, manifest: Mapping[str, Any] | None = None, per_task: int = 6
-) -> None:
-    """Write a page with samples spread evenly over the shards.
+def page(shards: Shards, title: str, manifest: Mapping[str, Any] | None = None, per_task: int = 6) -> str:
+    """The HTML of a contact sheet: samples spread evenly over the shards.
 
     Args:
         shards: what to show.
-        path: of the HTML file; an old one is replaced.
         title: of the page.
         manifest: of the folder, for what was left out.
         per_task: samples of one task at most.
     """
-    write_whole(path, page(shards, title, manifest, per_task).encode())
-
-
-def page(shards: Shards, title: str, manifest: Mapping[str, Any] | None, per_task: int) -> str:
-    """The HTML of a contact sheet."""
     by_task: dict[str, list[int]] = defaultdict(list)
     for number, entry in enumerate(shards.entries):
         by_task[entry.tasks[-1]].append(number)

@@ -8,7 +8,8 @@ import pytest
 
 from ace_agent.data.scenes import captions
 from ace_agent.references import figures, people
-from ace_agent.references.library import Matcher, figure_frame, references, spellings
+from ace_agent.references.library import figure_frame, find_references
+from ace_agent.references.name_matching import NameMatcher, spellings
 from ace_agent.references.objects import Object, Person
 from ace_agent.references.types import NamedReference
 
@@ -16,8 +17,8 @@ USUAL = Person(trousers=people.USUAL_TROUSERS)
 
 
 def named(instruction: str) -> Sequence[NamedReference]:
-    matcher = Matcher(spellings(["dress", "cat", "princess", "jacket"]))
-    return references(
+    matcher = NameMatcher(spellings(["dress", "cat", "princess", "jacket"]))
+    return find_references(
         matcher, instruction, lambda look: figure_frame(Object(look.name + look.color, person=USUAL))
     )
 
@@ -39,7 +40,7 @@ def test_a_caption_is_read_as_it_was_meant() -> None:
         glasses = str(rng.choice(["", "glasses", "sunglasses"]))
         phrase = captions.phrase(Object("person", person=person, glasses=glasses))
         text = f"draw a {phrase} and a cat in a dress by the sea"
-        (found,) = figures.described(text)
+        (found,) = figures.find_figures(text)
         unsaid = (
             replace(found.person, hair_color=person.hair_color) if person.hair == "bald" else found.person
         )
@@ -67,7 +68,7 @@ def test_a_caption_is_read_as_it_was_meant() -> None:
     ],
 )
 def test_what_words_say_of_new_figures(text: str, looks: dict[str, str] | None) -> None:
-    found = list(figures.described(text))
+    found = list(figures.find_figures(text))
     assert [one.person for one in found] == ([] if looks is None else [replace(USUAL, **looks)])
 
 

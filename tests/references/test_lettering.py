@@ -7,7 +7,7 @@ import pytest
 
 from ace_agent.data.scenes.world import World
 from ace_agent.references import lettering
-from ace_agent.references.lettering import drawn_as, references, typeset
+from ace_agent.references.lettering import drawn_as, find_lettering, typeset
 from ace_agent.references.library import ReferenceLibrary
 
 
@@ -32,15 +32,18 @@ def test_what_is_quoted_is_drawn_in_capitals(quoted: str, drawn: str) -> None:
     ],
 )
 def test_words_are_set_in_the_ink_that_is_named(instruction: str, color: str) -> None:
-    (named,) = references(instruction)
+    (named,) = find_lettering(instruction)
     assert instruction[named.start : named.stop] == named.name == '"HI"'
     assert named.frame.placements[0].key == lettering.key("HI")
     assert named.frame.placements[0].color == color
 
 
 def test_captions_are_not_set_in_type() -> None:
-    assert references('turn the edges into "a koala in space"') == []
-    assert [named.name for named in references('write "HI" and "YOU" on "a red car"')] == ['"HI"', '"YOU"']
+    assert find_lettering('turn the edges into "a koala in space"') == []
+    assert [named.name for named in find_lettering('write "HI" and "YOU" on "a red car"')] == [
+        '"HI"',
+        '"YOU"',
+    ]
 
 
 def test_long_words_become_smaller_until_they_fit() -> None:

@@ -12,17 +12,10 @@ from ace_agent.data.scenes.world import World
 from ace_agent.errors import InputError
 from ace_agent.planner.rules.vocabulary import known_nouns
 from ace_agent.references import library as library_module
+from ace_agent.references.descriptions import Description, describe
 from ace_agent.references.errors import LibraryError
-from ace_agent.references.library import (
-    OWN,
-    SIDE,
-    Look,
-    Matcher,
-    ReferenceLibrary,
-    described,
-    packaged,
-    spellings,
-)
+from ace_agent.references.library import OWN_PICTURES, SIDE, ReferenceLibrary, packaged
+from ace_agent.references.name_matching import NameMatcher, spellings
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, NOUNS
 
 
@@ -73,20 +66,22 @@ def test_spans_are_the_words_themselves(library: ReferenceLibrary) -> None:
 @pytest.mark.parametrize(
     ("text", "look"),
     [
-        ("set the colour of the car to red", Look("car", color="red")),
-        ("dye the teal car brown in the marked region", Look("car", color="brown")),
-        ("cover the flat red car with moss", Look("car", "flat", texture="moss")),
-        ("Leopard fur texture for the car", Look("car", texture="leopard fur")),
-        ("a car on a blue background", Look("car")),
-        ("show only the car on white", Look("car")),
-        ("a car in a green field", Look("car")),
-        ('write "HI" in red above the car', Look("car")),
-        ("paint the car and the dog red", Look("car")),
-        ("make the car red or blue", Look("car")),
-        ("a bear with ice cream", Look("bear")),
+        ("set the colour of the car to red", Description("car", color="red")),
+        ("dye the teal car brown in the marked region", Description("car", color="brown")),
+        ("cover the flat red car with moss", Description("car", "flat", texture="moss")),
+        ("Leopard fur texture for the car", Description("car", texture="leopard fur")),
+        ("a car on a blue background", Description("car")),
+        ("show only the car on white", Description("car")),
+        ("a car in a green field", Description("car")),
+        ('write "HI" in red above the car', Description("car")),
+        ("paint the car and the dog red", Description("car")),
+        ("make the car red or blue", Description("car")),
+        ("a bear with ice cream", Description("bear")),
     ],
 )
-def test_the_only_thing_named_looks_as_it_is_to_be(library: ReferenceLibrary, text: str, look: Look) -> None:
+def test_the_only_thing_named_looks_as_it_is_to_be(
+    library: ReferenceLibrary, text: str, look: Description
+) -> None:
     (place,) = library.find(text)[0].frame.placements
     assert (place.key, place.color) == (look.key, look.color)
 
@@ -116,22 +111,22 @@ def test_held_out_things_are_known_to_the_library(library: ReferenceLibrary) -> 
 @pytest.mark.parametrize(
     ("text", "look"),
     [
-        ("a car in a city", Look("car")),
-        ("a Glossy red car", Look("car", "fluent", "red")),
-        ("two big flat cars", Look("car", "flat")),
-        ("the grey car", Look("car", color="gray")),
-        ("a red cat and car", Look("cat", color="red")),
-        ("paint a car made of wood", Look("car", texture="wood")),
-        ("a blob cow with zebra fur", Look("cow", "blob", texture="zebra fur")),
-        ("make the car red", Look("car")),
-        ("a bear with ice cream", Look("bear")),
-        ("a bear with ice", Look("bear")),
-        ("a predred car", Look("car")),
+        ("a car in a city", Description("car")),
+        ("a Glossy red car", Description("car", "fluent", "red")),
+        ("two big flat cars", Description("car", "flat")),
+        ("the grey car", Description("car", color="gray")),
+        ("a red cat and car", Description("cat", color="red")),
+        ("paint a car made of wood", Description("car", texture="wood")),
+        ("a blob cow with zebra fur", Description("cow", "blob", texture="zebra fur")),
+        ("make the car red", Description("car")),
+        ("a bear with ice cream", Description("bear")),
+        ("a bear with ice", Description("bear")),
+        ("a predred car", Description("car")),
     ],
 )
-def test_what_the_words_say_of_a_thing(library: ReferenceLibrary, text: str, look: Look) -> None:
-    name, start, stop = Matcher(spellings(library.names())).find(text)[0]
-    assert described(name, text, start, stop) == look
+def test_what_the_words_say_of_a_thing(library: ReferenceLibrary, text: str, look: Description) -> None:
+    name, start, stop = NameMatcher(spellings(library.names())).find(text)[0]
+    assert describe(name, text, start, stop) == look
 
 
 def test_references_look_as_the_words_say(library: ReferenceLibrary) -> None:
@@ -212,15 +207,15 @@ def test_the_environment_names_the_folder_of_own_pictures(
     """They are found, and the planner takes their names for known."""
     known_nouns.cache_clear()
     Image.new("RGB", (30, 20), (0, 0, 255)).save(tmp_path / "my_rex.png")
-    monkeypatch.setenv(OWN, str(tmp_path))
-    (rex,) = library_module.library().find("put my rex on a beach")
+    monkeypatch.setenv(OWN_PICTURES, str(tmp_path))
+    (rex,) = library_module.default_library().find("put my rex on a beach")
     assert rex.name == "my rex" and tuple(rex.frame.image[32, 32]) == (0, 0, 255)
     assert "my rex" in (known_nouns("ace-mini") or ())
     known_nouns.cache_clear()
-    monkeypatch.setenv(OWN, str(tmp_path / "none"))
-    with pytest.raises(InputError, match=f"{OWN}.*not a folder"):
+    monkeypatch.setenv(OWN_PICTURES, str(tmp_path / "none"))
+    with pytest.raises(InputError, match=f"{OWN_PICTURES}.*not a folder"):
         known_nouns("ace-mini")
-    with pytest.raises(InputError, match=f"{OWN}.*not a folder"):
-        library_module.library()
-    monkeypatch.delenv(OWN)
-    assert library_module.library().names() == ReferenceLibrary.load().names()
+    with pytest.raises(InputError, match=f"{OWN_PICTURES}.*not a folder"):
+        library_module.default_library()
+    monkeypatch.delenv(OWN_PICTURES)
+    assert library_module.default_library().names() == ReferenceLibrary.load().names()

@@ -8,7 +8,8 @@ from ace_agent.data.scenes.render import Renderer
 from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.engines.ace.condition_unit import ConditionUnit
 from ace_agent.engines.mini.pipeline import ACEPipeline
-from ace_agent.references.library import Look, ReferenceLibrary, library
+from ace_agent.references.descriptions import Description
+from ace_agent.references.library import ReferenceLibrary, default_library
 from ace_agent.references.objects import Object
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.style_detection import DrawnStyles
@@ -24,7 +25,7 @@ def scene(name: str, style: str, color: str = "") -> Image.Image:
 
 @pytest.fixture(scope="module")
 def pictures() -> ReferenceLibrary:
-    return library()
+    return default_library()
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_the_pipeline_looks_things_up_as_they_are_drawn(pictures: ReferenceLibra
         return found.image
 
     def of(style: str, color: str) -> np.ndarray:
-        return pictures._frame(Look("tent", style, color)).image
+        return pictures._frame(Description("tent", style, color)).image
 
     assert np.array_equal(reference("dye the tent red", picture), of("fluent", "red"))
     assert np.array_equal(reference("dye the tent red"), of("noto", "red"))

@@ -19,8 +19,8 @@ from ace_agent.data.pairs_from_images.shard_jobs import PairMaker, ShardDone, ma
 from ace_agent.data.pairs_from_images.sources import Limits, Skipped, SourceImage, distinct, scan
 from ace_agent.data.pairs_from_images.synthesis import Synthesis
 from ace_agent.data.pairs_from_images.workers import UnorderedMap, worker_pool
-from ace_agent.data.shards import Encoding, Shards
-from ace_agent.reports.shard_page import write_contact_sheet
+from ace_agent.data.shards import Encoding, Shards, write_whole
+from ace_agent.reports.shard_page import page
 
 SHEET = "contact-sheet.html"
 _EMBED_AT_ONCE = 64
@@ -262,5 +262,6 @@ def _finish(
         raise
     manifest = write_manifest(plan, route, left_out)
     if manifest["samples"]:
-        write_contact_sheet(Shards(run.out), run.out / SHEET, f"{route}: {run.folder.name}", manifest)
+        sheet = page(Shards(run.out), f"{route}: {run.folder.name}", manifest)
+        write_whole(run.out / SHEET, sheet.encode())
     return manifest

@@ -7,8 +7,9 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ace_agent.data.scenes.landscapes import FLAT, LABELS, Color, Shape, light, shapes
+from ace_agent.data.scenes.landscapes import shapes
 from ace_agent.data.scenes.scene import Background
+from ace_agent.data.scenes.sketch import FLAT, LABELS, Color, Shape, light
 from ace_agent.images.types import Pixels
 
 

@@ -10,7 +10,7 @@ from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes import captions, edits
 from ace_agent.data.scenes.captions import caption, facts, the
 from ace_agent.data.scenes.edits import Change, swap
-from ace_agent.data.scenes.render import RenderedScene
+from ace_agent.data.scenes.rendered_scene import RenderedScene
 from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.data.scenes.tasks.editing import edit_turn

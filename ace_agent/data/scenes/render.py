@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -13,10 +12,11 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from ace_agent.data.errors import Unfit
 from ace_agent.data.scenes import backgrounds, landscapes
+from ace_agent.data.scenes.rendered_scene import Patch, RenderedScene
 from ace_agent.data.scenes.scene import Background, Lettering, Scene
+from ace_agent.data.scenes.sketch import LABELS
 from ace_agent.images import filters, operators
-from ace_agent.images.annotated_image import AnnotatedImage, Segment
-from ace_agent.images.skeletons import Body, draw_skeletons
+from ace_agent.images.annotated_image import Segment
 from ace_agent.images.types import Pixels
 from ace_agent.references import colors, figures, lettering, people
 from ace_agent.references.objects import Object
@@ -38,10 +38,6 @@ _GLOW_TABLES = {
 }
 
 
-_BONE, _JOINT = 0.028, 0.018
-"""Thickness of a bone and radius of a joint, in fractions of the picture: twice those of photographs, whose people
-are more."""
-
 _SOLID = [0] * 128 + [255] * 128
 """A table: what is more than half opaque is."""
 
@@ -62,125 +58,6 @@ class _Recent:
         if len(self._kept) > self._size:
             self._kept.popitem(last=False)
         return made
-
-
-@dataclass(frozen=True)
-class Patch:
-    """A drawn piece of an object and where its upper left corner goes, in pixels."""
-
-    image: Image.Image
-    left: int
-    top: int
-    key: str
-    color: str = ""
-
-    @property
-    def box(self) -> tuple[int, int, int, int]:
-        return self.left, self.top, self.left + self.image.width, self.top + self.image.height
-
-
-class RenderedScene(AnnotatedImage):
-    """A rendered scene.
-
-    Attributes:
-        scene: what was rendered.
-        pixels: uint8 [H, W, 3].
-        placements: one for each object, hat and pair of glasses.
-    """
-
-    def __init__(
-        self, renderer: Renderer, scene: Scene, image: Pixels, pieces: list[tuple[Object, list[Patch]]]
-    ) -> None:
-        super().__init__(image)
-        self.scene = scene
-        self._renderer, self._pieces = renderer, pieces
-
-    @cached_property
-    def placements(self) -> tuple[Placement, ...]:
-        if "upside down" in self.scene.adjust or "mirrored" in self.scene.adjust:
-            return ()  # a placement has no word for a picture turned over
-        things = (self._renderer.placement(patch, obj) for obj, patches in self._pieces for patch in patches)
-        return (*things, *self._renderer.written(self.scene))
-
-    @property
-    def size(self) -> int:
-        return self.height
-
-    def mask(self, obj: Object, *, worn: bool = True) -> Pixels:
-        """Opacity of ``obj``, hidden parts included, uint8 [H, W]; ``worn``: with hat and glasses."""
-        for candidate, patches in self._pieces:
-            if candidate == obj:
-                plane = Image.new("L", (self.size, self.size))
-                for patch in patches if worn else patches[:1]:
-                    plane.paste(255, (patch.left, patch.top), patch.image.getchannel("A"))
-                return np.asarray(plane)
-        raise KeyError(obj)
-
-    def shown(self) -> list[tuple[Object, Pixels]]:
-        """Objects, farthest first, each with the opacity of what nearer ones leave of it."""
-        covered = np.zeros((self.size, self.size), np.uint8)
-        result = []
-        for obj, _ in reversed(self._pieces):
-            mask = self.mask(obj)
-            result.append((obj, np.minimum(mask, 255 - covered)))
-            covered = np.maximum(covered, mask)
-        return result[::-1]
-
-    def box(self, obj: Object) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom of ``obj`` in pixels, hat included."""
-        for candidate, patches in self._pieces:
-            if candidate == obj:
-                boxes = [patch.box for patch in patches]
-                return (
-                    min(b[0] for b in boxes),
-                    min(b[1] for b in boxes),
-                    max(b[2] for b in boxes),
-                    max(b[3] for b in boxes),
-                )
-        raise KeyError(obj)
-
-    def body_box(self, obj: Object) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom of ``obj`` in pixels, without its hat."""
-        return next(patches[0].box for candidate, patches in self._pieces if candidate == obj)
-
-    @cached_property
-    def depth(self) -> Pixels:
-        """Nearness, uint8 [H, W], 255 is nearest."""
-        return self._renderer.depth(self.scene, self._pieces)
-
-    @cached_property
-    def segments(self) -> tuple[Segment, ...]:
-        """The classes of the background, then the objects, farthest first."""
-        return self._renderer.segments(self.scene, self._pieces)
-
-    @cached_property
-    def shapes(self) -> list[Pixels]:
-        """Opacities of the objects, less what nearer ones cover."""
-        shapes = [mask for _, mask in self.shown()]
-        if not shapes:
-            raise Unfit("no shapes to draw")
-        return shapes
-
-    @cached_property
-    def pose(self) -> Pixels:
-        """The skeletons of the drawn figures on black, uint8 [H, W, 3]."""
-        bodies = [
-            self._body(obj) for obj in self.scene.objects if obj.person is not None and not obj.person.bust
-        ]
-        if not bodies:
-            raise Unfit("nobody to pose")
-        return draw_skeletons(bodies, self.height, self.width, bone=_BONE, joint=_JOINT)
-
-    def _body(self, obj: Object) -> Body:
-        assert obj.person is not None
-        left, top, right, bottom = people.box(obj.person)
-        x0, y0, x1, y1 = self.body_box(obj)
-        scale_x, scale_y = (x1 - x0) / (right - left), (y1 - y0) / (bottom - top)
-        points = {}
-        for joint, (x, y) in people.joints(obj.person).items():
-            across = (x - left) * scale_x
-            points[joint] = (x1 - across if obj.flip else x0 + across, y0 + (y - top) * scale_y)
-        return points
 
 
 class Renderer:
@@ -399,7 +276,7 @@ class Renderer:
     def segments(self, scene: Scene, pieces: list[tuple[Object, list[Patch]]]) -> tuple[Segment, ...]:
         plane = self._background_maps(scene.background)[0]
         found = []
-        for number, (name, color) in enumerate(landscapes.LABELS.items()):
+        for number, (name, color) in enumerate(LABELS.items()):
             mask = np.where(plane == number, np.uint8(255), np.uint8(0))
             if mask.any():
                 found.append(Segment(name, mask, False, color))
@@ -407,7 +284,7 @@ class Renderer:
             solid = Image.new("L", (self.size, self.size))
             for patch in patches:
                 solid.paste(255, (patch.left, patch.top), patch.image.getchannel("A").point(_SOLID))
-            found.append(Segment(obj.name, np.asarray(solid), True, landscapes.LABELS[label_of(obj)]))
+            found.append(Segment(obj.name, np.asarray(solid), True, LABELS[label_of(obj)]))
         return tuple(found)
 
 
@@ -416,7 +293,7 @@ def _noun(obj: Object) -> str:
 
 
 def label_of(obj: Object) -> str:
-    """The class of an object, a key of `landscapes.LABELS`."""
+    """The class of an object, a key of `sketch.LABELS`."""
     category = NOUNS[_noun(obj)].category
     return {"sky": "thing", "hat": "garment", "face": "person"}.get(category, category)
 

@@ -12,7 +12,8 @@ from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Split
 from ace_agent.data.scenes import wordings
 from ace_agent.data.scenes.landscapes import horizon
-from ace_agent.data.scenes.render import RenderedScene, Renderer
+from ace_agent.data.scenes.render import Renderer
+from ace_agent.data.scenes.rendered_scene import RenderedScene
 from ace_agent.data.scenes.scene import PLACES, TIMES, WEATHERS, Background, Scene
 from ace_agent.references import colors, people
 from ace_agent.references.objects import Object, Person, hash_text

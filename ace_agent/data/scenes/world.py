@@ -13,6 +13,8 @@ from ace_agent.data.scenes.render import Renderer
 from ace_agent.data.scenes.scene_sampler import Catalogue, SceneSampler
 from ace_agent.data.scenes.tasks.table import FAMILY_OF, GENERATORS
 from ace_agent.references import library
+from ace_agent.references.descriptions import Description
+from ace_agent.references.name_matching import NameMatcher, spellings
 from ace_agent.references.objects import Object
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.types import Frame
@@ -90,15 +92,15 @@ class World:
         raise DataError(f"{name}: no sample fits after {_TRIES} draws")
 
     @cached_property
-    def _matcher(self) -> library.Matcher:
+    def _matcher(self) -> NameMatcher:
         names = [name for name in self._catalogue.styles if name in NOUNS and not NOUNS[name].held_out]
-        return library.Matcher(library.spellings(names))
+        return NameMatcher(spellings(names))
 
     def _with_references(self, turn: TrainingTurn) -> TrainingTurn:
-        named = library.references(self._matcher, turn.instruction, self._reference)
+        named = library.find_references(self._matcher, turn.instruction, self._reference)
         return replace(turn, named=tuple(named))
 
-    def _make_reference(self, look: library.Look) -> Frame:
+    def _make_reference(self, look: Description) -> Frame:
         if look.style not in self._catalogue.styles[look.name]:
             look = replace(look, style=STYLES[0])
         thing = Object(look.name, look.style, color=look.color, texture=look.texture)

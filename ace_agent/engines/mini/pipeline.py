@@ -250,11 +250,11 @@ class ACEPipeline(Pipeline):
         Raises:
             InputError: ACE_REFERENCES is no folder.
         """
-        from ace_agent.references.library import library
+        from ace_agent.references.library import default_library
         from ace_agent.references.style_detection import DrawnStyles
 
         if self._library is None:
-            self._library = library()
+            self._library = default_library()
             self._styles = DrawnStyles(self._library)
         found = self._library.find(prompt, self._styles.asked(prompt, image, history))
         return tuple(Reference.found(named) for named in found[:MAX_REFERENCES])

@@ -18,7 +18,7 @@ from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.errors import InputError
 from ace_agent.images.types import Pixels
 from ace_agent.references.errors import SpritesMissing
-from ace_agent.references.library import ReferenceLibrary, library
+from ace_agent.references.library import ReferenceLibrary, default_library
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.types import Frame
 from ace_agent.training.finetuning.pair_stream import Measure, Rehearsal
@@ -64,7 +64,7 @@ class MiniPreparer:
 
     def _turn(self, turn: TrainingTurn) -> TrainingTurn:
         if self._library is None:
-            self._library = library()
+            self._library = default_library()
         named = turn.named or tuple(self._library.find(turn.instruction))
         frames = tuple(self._frame(frame) for frame in turn.frames)
         return replace(turn, frames=frames, target=self._square(turn.target), region=None, named=named)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Split
-from ace_agent.data.scenes.render import RenderedScene, Renderer
+from ace_agent.data.scenes.render import Renderer
+from ace_agent.data.scenes.rendered_scene import RenderedScene
 from ace_agent.data.scenes.scene import PLACES, TIMES, WEATHERS, Background, Lettering, Scene
 from ace_agent.data.scenes.scene_sampler import Catalogue, SceneSampler, noun_of
 from ace_agent.evaluation.reader import SIDE, Words, grid_cell

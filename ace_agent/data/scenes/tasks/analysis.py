@@ -11,7 +11,7 @@ from ace_agent.data.flaws import FLAWS
 from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.captions import caption, facts
 from ace_agent.data.scenes.edits import figure_scene
-from ace_agent.data.scenes.render import RenderedScene
+from ace_agent.data.scenes.rendered_scene import RenderedScene
 from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.images import operators
 from ace_agent.images.annotated_image import ANALYSES

@@ -9,7 +9,7 @@ from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.captions import facts
 from ace_agent.data.scenes.edits import EDITS, Change
-from ace_agent.data.scenes.render import RenderedScene
+from ace_agent.data.scenes.rendered_scene import RenderedScene
 from ace_agent.data.scenes.scene import Scene
 from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.images.compositing import changed_mask, composite

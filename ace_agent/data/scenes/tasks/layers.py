@@ -8,7 +8,7 @@ import numpy as np
 
 from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.captions import facts, the
-from ace_agent.data.scenes.render import RenderedScene
+from ace_agent.data.scenes.rendered_scene import RenderedScene
 from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.images.compositing import changed_mask

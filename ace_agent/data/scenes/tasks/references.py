@@ -10,7 +10,7 @@ from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes import captions
 from ace_agent.data.scenes.captions import caption, facts, is_plural
 from ace_agent.data.scenes.edits import STYLE_PHRASES, figure_scene, portrait, restyled
-from ace_agent.data.scenes.render import RenderedScene
+from ace_agent.data.scenes.rendered_scene import RenderedScene
 from ace_agent.data.scenes.scene import Background, Scene
 from ace_agent.data.scenes.scene_sampler import SceneSampler, noun_of
 from ace_agent.data.scenes.tasks.generation import picture_turn

@@ -9,7 +9,7 @@ from ace_agent.data import masks
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.captions import caption, facts
-from ace_agent.data.scenes.render import RenderedScene
+from ace_agent.data.scenes.rendered_scene import RenderedScene
 from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.images.compositing import blank_out, changed_mask
 from ace_agent.images.types import Pixels
