@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ace_agent.engines.ace.condition_unit import ConditionUnit, Reference
+from ace_agent.engines.ace.condition_unit import ConditionUnit, ReferenceImage
 from ace_agent.engines.interface import Pipeline, PipelineOutput, StepCallback
 from ace_agent.plan import Plan
 from ace_agent.plan.tasks import TASKS
@@ -52,7 +52,7 @@ class TinyPipeline(Pipeline):
         num_images_per_prompt: int = 1,
         seed: int | None = None,
         generator: torch.Generator | None = None,
-        references: Sequence[Reference] | None = None,
+        references: Sequence[ReferenceImage] | None = None,
         callback_on_step_end: StepCallback | None = None,
         output_type: str = "pil",
     ) -> PipelineOutput:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ace_agent.engines.ace.condition_unit import MAX_IMAGES, ConditionUnit, Reference, latest_run
+from ace_agent.engines.ace.condition_unit import MAX_IMAGES, ConditionUnit, ReferenceImage, latest_run
 from ace_agent.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Pipeline(ABC):
         num_images_per_prompt: int = 1,
         seed: int | None = None,
         generator: torch.Generator | None = None,
-        references: Sequence[Reference] | None = None,
+        references: Sequence[ReferenceImage] | None = None,
         callback_on_step_end: StepCallback | None = None,
         output_type: str = "pil",
     ) -> PipelineOutput:

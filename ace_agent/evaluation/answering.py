@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ace_agent.data.sample import TrainingTurn
-from ace_agent.engines.ace.condition_unit import ConditionUnit, LongContextConditionUnit, Reference
+from ace_agent.engines.ace.condition_unit import ConditionUnit, LongContextConditionUnit, ReferenceImage
 from ace_agent.engines.interface import Pipeline
 from ace_agent.evaluation import baselines, metrics
 from ace_agent.plan.tasks import TASKS
@@ -39,7 +39,7 @@ class Answerer(Protocol):
         ...
 
 
-def condition_unit(turn: TrainingTurn, references: Sequence[Reference] = ()) -> ConditionUnit:
+def condition_unit(turn: TrainingTurn, references: Sequence[ReferenceImage] = ()) -> ConditionUnit:
     """A turn's question, without its answer, as the pipeline takes it."""
     return ConditionUnit(
         turn.instruction,
@@ -54,9 +54,9 @@ def mask_image(frame: Frame) -> Image.Image | None:
     return None if frame.mask is None else Image.fromarray(frame.mask)
 
 
-def given_references(turn: TrainingTurn) -> tuple[Reference, ...]:
+def given_references(turn: TrainingTurn) -> tuple[ReferenceImage, ...]:
     """The reference pictures that came with the sample."""
-    return tuple(Reference.found(named) for named in turn.named)
+    return tuple(ReferenceImage.found(named) for named in turn.named)
 
 
 class PipelineAnswerer:
@@ -117,7 +117,7 @@ class PipelineAnswerer:
         history = tuple(condition_unit(turn) for turn in earlier) if self.history else ()
         return LongContextConditionUnit(history, condition_unit(last, self._references(last) or ()))
 
-    def _references(self, turn: TrainingTurn) -> tuple[Reference, ...] | None:
+    def _references(self, turn: TrainingTurn) -> tuple[ReferenceImage, ...] | None:
         if self.references == "library":
             return None
         return given_references(turn) if self.references == "given" else ()

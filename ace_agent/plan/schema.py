@@ -30,7 +30,7 @@ ReferenceKind = Literal["image", "last", "first", "step", "name", "file", "input
 
 
 @dataclass(frozen=True)
-class Reference:
+class ImageRef:
     """What a step takes, parsed. `number`: the image's, the step's (from 1) or the input's (from 0)."""
 
     kind: ReferenceKind
@@ -40,23 +40,23 @@ class Reference:
     name: str = ""
 
 
-def parse_reference(text: str) -> Reference:
+def parse_reference(text: str) -> ImageRef:
     """`@3`, `@last`, `@first`, `$2`, `$2.3`, a step's name, a file, `input`, `input1` (the second one).
 
     Raises PlanError with the forms that exist when `text` is none of them.
     """
     if found := re.fullmatch(r"@(\d{1,9})", text):
-        return Reference("image", text, int(found[1]))
+        return ImageRef("image", text, int(found[1]))
     if text in ("@last", "@first"):
-        return Reference("last" if text == "@last" else "first", text)
+        return ImageRef("last" if text == "@last" else "first", text)
     if found := re.fullmatch(r"\$(\d{1,3})(?:\.(\d{1,2}))?", text):
-        return Reference("step", text, int(found[1]), int(found[2] or 1))
+        return ImageRef("step", text, int(found[1]), int(found[2] or 1))
     if found := re.fullmatch(r"input(\d?)", text):
-        return Reference("input", text, int(found[1] or 0))
+        return ImageRef("input", text, int(found[1] or 0))
     if "/" in text or "\\" in text or text.lower().endswith(PICTURE_ENDINGS):
-        return Reference("file", text)
+        return ImageRef("file", text)
     if found := re.fullmatch(rf"({_NAME.pattern})(?:\.(\d{{1,2}}))?", text):
-        return Reference("name", text, variation=int(found[2] or 1), name=found[1])
+        return ImageRef("name", text, variation=int(found[2] or 1), name=found[1])
     raise PlanError(
         f"{text!r} names no picture",
         "write @3, @last, @first, $1 (the result of step 1), a step's name, a file or input",
@@ -159,7 +159,7 @@ class Step(_Strict):
         return TASKS[self.task]
 
     @property
-    def references(self) -> tuple[Reference, ...]:
+    def references(self) -> tuple[ImageRef, ...]:
         """Images, then the mask if it is a picture."""
         mask = (self.mask,) if isinstance(self.mask, str) else ()
         return tuple(parse_reference(text) for text in (*self.images, *mask))
@@ -267,7 +267,7 @@ class Plan(_Strict):
             done.append(ready)
         return done
 
-    def step_index(self, reference: Reference) -> int:
+    def step_index(self, reference: ImageRef) -> int:
         """Zero-based index of the step that `reference` (step or name) means; PlanError if there is none."""
         if reference.kind == "step":
             if not 1 <= reference.number <= len(self.steps):
@@ -473,7 +473,7 @@ def _arity_problems(at: tuple[str | int, ...], step: Step) -> list[Problem]:
 
 
 def _image_problem(
-    where: tuple[str | int, ...], reference: Reference, images: Collection[str]
+    where: tuple[str | int, ...], reference: ImageRef, images: Collection[str]
 ) -> list[Problem]:
     if reference.kind in ("last", "first"):
         if images:

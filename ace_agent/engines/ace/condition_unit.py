@@ -18,7 +18,7 @@ MAX_IMAGES = 9
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceImage:
     """A reference picture of an object that the instruction names.
 
     `start` and `stop` are the character span of the noun in the instruction; `image` is an RGB picture of the
@@ -32,7 +32,7 @@ class Reference:
     mask: Image.Image | None = None
 
     @classmethod
-    def found(cls, named: NamedReference) -> Reference:
+    def found(cls, named: NamedReference) -> ReferenceImage:
         """What a library of reference pictures found."""
         from PIL import Image
 
@@ -48,7 +48,7 @@ class ConditionUnit:
     instruction: str
     images: tuple[Image.Image, ...] = ()
     masks: tuple[Image.Image | None, ...] = ()
-    references: tuple[Reference, ...] = ()
+    references: tuple[ReferenceImage, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.masks) != len(self.images):

@@ -21,7 +21,7 @@ from ace_agent.engines.ace.condition_unit import (
     PICTURE_TOKENS,
     ConditionUnit,
     LongContextConditionUnit,
-    Reference,
+    ReferenceImage,
     contiguous_history,
     history_cost,
 )
@@ -189,7 +189,7 @@ class ACEPipeline(Pipeline):
         num_images_per_prompt: int = 1,
         seed: int | None = None,
         generator: torch.Generator | None = None,
-        references: Sequence[Reference] | None = None,
+        references: Sequence[ReferenceImage] | None = None,
         callback_on_step_end: StepCallback | None = None,
         output_type: str = "pil",
     ) -> PipelineOutput:
@@ -243,7 +243,7 @@ class ACEPipeline(Pipeline):
 
     def find_references(
         self, prompt: str, image: Sequence[Image.Image] = (), history: Sequence[ConditionUnit] = ()
-    ) -> tuple[Reference, ...]:
+    ) -> tuple[ReferenceImage, ...]:
         """Pictures of the objects that the prompt names, from the package's library and the person's own folder, in
         the style that they have in the first picture of this turn, or in the history if the prompt asks for it.
 
@@ -257,7 +257,7 @@ class ACEPipeline(Pipeline):
             self._library = default_library()
             self._styles = DrawnStyles(self._library)
         found = self._library.find(prompt, self._styles.asked(prompt, image, history))
-        return tuple(Reference.found(named) for named in found[:MAX_REFERENCES])
+        return tuple(ReferenceImage.found(named) for named in found[:MAX_REFERENCES])
 
     _library: Any = None
     _styles: Any = None

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ace_agent.engines.ace.condition_unit import MAX_IMAGES, ConditionUnit, Reference
+from ace_agent.engines.ace.condition_unit import MAX_IMAGES, ConditionUnit, ReferenceImage
 from ace_agent.engines.interface import Pipeline, PipelineOutput, StepCallback, check_inputs, draw_seed
 from ace_agent.engines.memory_budget import ModelSizes, Work, sizes_of
 from ace_agent.engines.presets import model_folder, text_cache_home
@@ -241,7 +241,7 @@ class ReleasedPipeline(Pipeline):
         num_images_per_prompt: int = 1,
         seed: int | None = None,
         generator: torch.Generator | None = None,
-        references: Sequence[Reference] | None = None,
+        references: Sequence[ReferenceImage] | None = None,
         callback_on_step_end: StepCallback | None = None,
         output_type: str = "pil",
         sampler: str = "ddim",
