@@ -18,7 +18,7 @@ from ace_agent.engines.presets import MINI
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import AceError, InputError, PlanError
 from ace_agent.execution.inputs import file_name
-from ace_agent.images.files import write_png
+from ace_agent.files import write_file
 from ace_agent.plan import Plan, check
 
 FIELDS = ("stem", "name", "folder", "index", "variation")
@@ -178,7 +178,7 @@ def _one(job: _Job) -> FileReport:
             results, notes = _results(job, again=attempt > 0 or job.resume)
             for png, path in zip(results, job.outputs, strict=True):
                 if not (job.resume and path.exists()):
-                    write_png(path, png, force=job.force)
+                    write_file(path, png, force=job.force)
             return FileReport(job.file, "done", notes, _strings(job.outputs), time.perf_counter() - start)
         except (InputError, PlanError) as error:
             return FileReport(job.file, "failed", str(error), (), time.perf_counter() - start)

@@ -12,7 +12,8 @@ from typing import Any
 from PIL import Image
 
 from ace_agent.errors import PlanError
-from ace_agent.images.files import embed_recipe, write_png
+from ace_agent.files import write_file
+from ace_agent.images.files import embed_recipe
 from ace_agent.plan import Plan
 from ace_memory import Image as ImageRow
 from ace_memory import Store
@@ -73,7 +74,7 @@ class Picture:
 
     def save(self, path: Path, force: bool = False, metadata: bool = True) -> Path:
         """Write the PNG whole; never over another file unless `force`."""
-        return write_png(Path(path), self.png(metadata), force=force)
+        return write_file(Path(path), self.png(metadata), force=force)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from ace_agent.cli.room_reference import SOURCE_ROOTS, imported, python_files
 ROOT = Path(__file__).resolve().parent.parent
 # Room -> rooms it may import; see docs/design.md. A room not named here may import nothing of ours.
 ROOTLESS = {"ace_agent", "ace_agent.errors"}
-LEAVES = ROOTLESS | {"ace_agent.build_lock", "ace_agent.quotes", "ace_agent.images", "ace_agent.plan"}
+FILES = {"ace_agent.files"}
+LEAVES = ROOTLESS | FILES | {"ace_agent.build_lock", "ace_agent.quotes", "ace_agent.images", "ace_agent.plan"}
 REFERENCES = LEAVES | {"ace_agent.references"}
 # Both models stand on what they share and know nothing of each other; the registry alone knows all.
 ENGINE = (
@@ -41,8 +42,9 @@ ALLOWED = {
     "ace_agent.build_lock": set(),
     "ace_agent.quotes": set(),
     "ace_agent.process_owner": set(),
+    "ace_agent.files": {"ace_agent.errors", "ace_agent.process_owner"},
     "ace_agent.images": {"ace_agent.errors", "ace_agent.images"},
-    "ace_agent.plan": ROOTLESS | {"ace_agent.plan"},
+    "ace_agent.plan": ROOTLESS | FILES | {"ace_agent.plan"},
     "ace_agent.references": {
         "ace_agent.errors",
         "ace_agent.quotes",
@@ -64,6 +66,7 @@ ALLOWED = {
     | {"ace_agent.references.types", "ace_agent.conversation", "ace_agent.turns", "ace_agent.reports"},
     "ace_agent.data": ROOTLESS
     | {
+        "ace_agent.files",
         "ace_agent.images",
         "ace_agent.references",
         "ace_agent.plan.tasks",

@@ -23,7 +23,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import secrets
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +38,7 @@ from PIL import Image
 from ace_agent.data.errors import BadInput
 from ace_agent.data.hashing import sample_hash
 from ace_agent.data.sample import Sample, TrainingTurn
+from ace_agent.files import move_into_place, temporary_beside, write_atomic
 from ace_agent.images.compositing import changed_mask
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame
@@ -75,19 +75,6 @@ class Entry:
 # ---- writing
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that a crash at any moment leaves the old one or the new one, never half of it."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:06d}.tar"
 
@@ -110,7 +97,7 @@ class ShardWriter:
         self.notes: dict[str, Any] = {}
         """JSON values kept in the shard's index, such as what was left out and why."""
         self._encoding = encoding
-        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
+        self._temporary = temporary_beside(self.path)
         self._keys: set[str] = set()
 
     def __enter__(self) -> ShardWriter:
@@ -146,7 +133,6 @@ class ShardWriter:
     def _commit(self) -> None:
         self._tar.close()
         self._file.flush()
-        os.fsync(self._file.fileno())
         entries = _scan(self._temporary)
         index = {
             "format": FORMAT,
@@ -156,13 +142,8 @@ class ShardWriter:
             ],
             "notes": self.notes,
         }
-        write_whole(self.path.with_suffix(".json"), json.dumps(index, ensure_ascii=False).encode())
-        self._temporary.replace(self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        write_atomic(self.path.with_suffix(".json"), json.dumps(index, ensure_ascii=False), durable=True)
+        move_into_place(self._temporary, self.path, durable=True)
 
 
 def _encoded(record: Record, encoding: Encoding) -> Iterator[tuple[str, bytes]]:

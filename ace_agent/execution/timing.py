@@ -6,6 +6,8 @@ import contextlib
 import json
 from pathlib import Path
 
+from ace_agent.files import write_atomic
+
 RECENT = 0.3
 """Weight of the latest measurement in the running mean."""
 
@@ -26,9 +28,7 @@ class Timing:
         before = self._table.get(model)
         self._table[model] = unit if before is None else (1 - RECENT) * before + RECENT * unit
         with contextlib.suppress(OSError):
-            temporary = self.file.with_suffix(".new")
-            temporary.write_text(json.dumps(self._table))
-            temporary.replace(self.file)
+            write_atomic(self.file, json.dumps(self._table))
 
     def seconds(self, model: str, work: int) -> float | None:
         """Expected seconds of `work` denoising steps; None before anything was measured."""

@@ -1,13 +1,11 @@
-"""Reading any picture safely; writing PNG whole, never over another file, with its recipe inside."""
+"""Reading any picture safely; PNG with its recipe inside."""
 
 from __future__ import annotations
 
 import binascii
 import io
 import json
-import os
 import struct
-import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -135,37 +133,6 @@ def read_recipe(source: Path | bytes) -> dict[str, Any]:
     return recipe
 
 
-def write_png(path: Path, png: bytes, *, force: bool = False) -> Path:
-    """Write a whole file or none. Raises InputError where `path` exists (unless `force`) or cannot be
-    written."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder", "give a file name")
-    if path.exists() and not force:
-        raise InputError(f"{path} exists already", "choose another name, or --force to write over it")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", "choose another folder") from None
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(png)
-        Path(temporary).chmod(0o666 & ~_umask())
-        if force:
-            Path(temporary).replace(path)
-        else:
-            _place(Path(temporary), path)
-    except FileExistsError:
-        raise InputError(
-            f"{path} exists already", "choose another name, or --force to write over it"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", "free some space") from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return path
-
-
 def side_by_side(left: Image.Image, right: Image.Image, gap: int = 8) -> Image.Image:
     """Two pictures on white at the height of the taller one."""
     height = max(left.height, right.height)
@@ -181,24 +148,6 @@ def side_by_side(left: Image.Image, right: Image.Image, gap: int = 8) -> Image.I
     sheet.paste(scaled[0], (0, 0))
     sheet.paste(scaled[1], (scaled[0].width + gap, 0))
     return sheet
-
-
-def _place(temporary: Path, path: Path) -> None:
-    """Give the file its name unless the name is taken meanwhile."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        # A file system without hard links: claim the name first, then fill it.
-        path.open("xb").close()
-        temporary.replace(path)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _data(source: Path | str | bytes) -> tuple[str, bytes]:

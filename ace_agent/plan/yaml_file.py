@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, NodeEvent
 
 from ace_agent.errors import PlanError
+from ace_agent.files import write_atomic
 from ace_agent.plan import Plan, Problem, allowed_file, form_problems, problems
 
 MAX_BYTES = 1_000_000
@@ -58,15 +57,7 @@ class PlanFile:
         return stream.getvalue()
 
     def write(self, path: Path) -> None:
-        """Whole or not at all: a temporary file beside it takes its place."""
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(self.text())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomic(path, self.text())
 
 
 def load_plan(path: Path, variables: Mapping[str, object] | None = None) -> Plan:

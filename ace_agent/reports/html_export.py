@@ -6,15 +6,13 @@ import base64
 import html
 import io
 import json
-import os
-import tempfile
 import time
 from pathlib import Path
 
 from PIL import Image
 
 from ace_agent.conversation import Dialogue
-from ace_agent.errors import InputError
+from ace_agent.files import write_file
 from ace_agent.images.files import encode_png
 from ace_agent.plan import Plan
 from ace_agent.turns import Picture, Turn
@@ -47,24 +45,7 @@ pre { background: var(--soft); border-radius: .4rem; font-size: .8rem; overflow-
 def write_gallery(dialogue: Dialogue, path: Path, force: bool = False) -> Path:
     """Write the page whole; never over another file unless `force`. Raises InputError where it cannot be
     written."""
-    path = Path(path)
-    if path.exists() and not force:
-        raise InputError(f"{path} exists already", "choose another name, or --force to write over it")
-    text = page(dialogue)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", "choose another folder") from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", "free some space") from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return path
+    return write_file(Path(path), page(dialogue), force=force, parents=False)
 
 
 def page(dialogue: Dialogue) -> str:

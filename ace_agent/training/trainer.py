@@ -7,7 +7,6 @@ A run is a folder: `state.pt` (the last checkpoint), `decayed.pt` (the end of a 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 import time
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ace_agent.errors import InputError
+from ace_agent.files import write_atomic
 from ace_agent.training.average import Average, trained
 from ace_agent.training.batches import Batch
 from ace_agent.training.errors import TrainingError
@@ -150,16 +150,17 @@ class Trainer:
             **_plain(self.subject.facts()),
             "options": asdict(self.options),
         }
-        part = self.folder / f"{name}.part"
+
+        def write(part: Path) -> None:
+            with part.open(
+                "wb"
+            ) as file:  # torch names the members of its archive after a path, and not after a file
+                torch.save(state, file)
+
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.folder / name)
+            write_atomic(self.folder / name, write, durable=True)
         except (OSError, RuntimeError) as error:  # torch wraps what the disk says
-            part.unlink(missing_ok=True)
             reason = error.strerror if isinstance(error, OSError) else str(error.__context__ or error)
             kept = f"the checkpoint of step {self._saved} is whole" if self._saved is not None else ""
             raise TrainingError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import time
 import zlib
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 
 from ace_agent.errors import InputError
+from ace_agent.files import write_file
 from ace_agent.images.files import (
     MAX_PIXELS,
     embed_recipe,
@@ -22,7 +22,6 @@ from ace_agent.images.files import (
     read_picture,
     read_recipe,
     side_by_side,
-    write_png,
 )
 
 
@@ -134,7 +133,7 @@ def test_a_mask_is_brightness_or_what_was_erased(tmp_path: Path) -> None:
 def test_a_recipe_goes_in_and_comes_out_with_the_same_pixels(tmp_path: Path) -> None:
     image = Image.fromarray(noise(20, 20, 4))
     recipe = {"format": 1, "instruction": "ein Füchslein 🦊", "seed": 2**62}
-    path = write_png(tmp_path / "a.png", encode_png(image, recipe))
+    path = write_file(tmp_path / "a.png", encode_png(image, recipe))
     assert read_recipe(path) == recipe
     assert np.array_equal(np.asarray(Image.open(path)), np.asarray(image))
     assert Image.open(path).text["ace-recipe"]  # type: ignore[attr-defined]
@@ -155,39 +154,6 @@ def test_a_picture_without_a_recipe_says_so(tmp_path: Path, data: bytes) -> None
     with pytest.raises(InputError) as error:
         read_recipe(tmp_path / "a.png")
     assert "\n" not in str(error.value)
-
-
-def test_nothing_is_written_over(tmp_path: Path) -> None:
-    png = encode_png(Image.new("RGB", (20, 20)))
-    path = write_png(tmp_path / "new" / "a.png", png)
-    assert path.read_bytes() == png
-    with pytest.raises(InputError, match="exists already"):
-        write_png(path, b"other")
-    assert path.read_bytes() == png
-    assert write_png(path, b"other", force=True).read_bytes() == b"other"
-    assert [item.name for item in path.parent.iterdir()] == ["a.png"]
-    umask = os.umask(0)
-    os.umask(umask)
-    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
-    with pytest.raises(InputError, match="is a folder"):
-        write_png(tmp_path, png)
-    with pytest.raises(InputError, match="cannot be written"):
-        write_png(path / "b.png", png)
-
-
-def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two commands write to one name at once: the second one must not win silently."""
-    path = tmp_path / "a.png"
-    link = os.link
-
-    def late(source: Path, target: Path) -> None:
-        path.write_bytes(b"theirs")
-        link(source, target)
-
-    monkeypatch.setattr(os, "link", late)
-    with pytest.raises(InputError, match="exists already"):
-        write_png(path, b"mine")
-    assert path.read_bytes() == b"theirs"
 
 
 def test_side_by_side_keeps_both(tmp_path: Path) -> None:

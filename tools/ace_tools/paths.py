@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ace_agent.errors import InputError
-from ace_agent.images.files import write_png
+from ace_agent.files import write_file
 from ace_agent.turns import Picture
 
 FOLDER = "pictures"
@@ -63,7 +63,7 @@ def place(picture: Picture, workspace: Path, conversation: str) -> Path:
     for name in (f"{number}.png", f"{number}-{(picture.row.sha256 or '')[:12]}.png"):
         path = folder / conversation / name
         if not path.exists():
-            return write_png(path, png)
+            return write_file(path, png)
         if not path.is_symlink() and path.read_bytes() == png:
             return path
     raise InputError(f"{path.relative_to(workspace)} is another file", "move it away")

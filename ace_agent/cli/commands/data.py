@@ -167,12 +167,13 @@ def sprites(npm_dir: Path | None, out: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for a program to read.")
 def show(shards: Path, html: Path | None, per_task: int, count: int, as_json: bool) -> None:
     """Say what a folder of shards (or one shard) holds."""
-    from ace_agent.data.shards import Shards, write_whole
+    from ace_agent.data.shards import Shards
+    from ace_agent.files import write_atomic
     from ace_agent.reports.shard_page import page
 
     read = Shards(shards)
     if html is not None:
-        write_whole(html, page(read, shards.name, per_task=per_task).encode())
+        write_atomic(html, page(read, shards.name, per_task=per_task), durable=True)
     spread = range(0, len(read), max(1, -(-len(read) // count))) if count and len(read) else range(0)
     records = [read.record(number) for number in spread]
     if as_json:

@@ -40,7 +40,8 @@ def command(
     from ace_agent.cli.ui.present import show_notes, shown, verdict
     from ace_agent.cli.ui.progress import progress_bar
     from ace_agent.cli.ui.saving import Destination
-    from ace_agent.images.files import encode_png, write_png
+    from ace_agent.files import write_file
+    from ace_agent.images.files import encode_png
 
     if output is not None:
         Destination(output, force).check()
@@ -48,7 +49,7 @@ def command(
     with progress_bar(consoles.notices()) as progress:
         again = agent.rerun(picture, progress=progress)
     if output is not None:
-        write_png(output, encode_png(again.image, again.recipe), force=force)
+        write_file(output, encode_png(again.image, again.recipe), force=force)
     show_notes(again.notes, consoles.notices())
     if as_json:
         written = None if output is None else str(output)

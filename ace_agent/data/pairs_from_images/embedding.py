@@ -188,8 +188,8 @@ class EmbedJob:
         import io
 
         from ace_agent.data.pairs_from_images.sources import opaque
-        from ace_agent.data.shards import write_whole
         from ace_agent.errors import InputError
+        from ace_agent.files import write_atomic
         from ace_agent.images.files import read_picture
 
         images, hashes = [], []
@@ -202,7 +202,7 @@ class EmbedJob:
         vectors = embedder(self.embedder)(images) if images else np.zeros((0, 1), np.float32)
         stream = io.BytesIO()
         np.savez(stream, hashes=np.array(hashes), vectors=vectors)
-        write_whole(self.file, stream.getvalue())
+        write_atomic(self.file, stream.getvalue(), durable=True)
         return len(self.names)
 
 

@@ -19,7 +19,8 @@ from ace_agent.data.pairs_from_images.shard_jobs import PairMaker, ShardDone, ma
 from ace_agent.data.pairs_from_images.sources import Limits, Skipped, SourceImage, distinct, scan
 from ace_agent.data.pairs_from_images.synthesis import Synthesis
 from ace_agent.data.pairs_from_images.workers import UnorderedMap, worker_pool
-from ace_agent.data.shards import Encoding, Shards, write_whole
+from ace_agent.data.shards import Encoding, Shards
+from ace_agent.files import write_atomic
 from ace_agent.reports.shard_page import page
 
 SHEET = "contact-sheet.html"
@@ -263,5 +264,5 @@ def _finish(
     manifest = write_manifest(plan, route, left_out)
     if manifest["samples"]:
         sheet = page(Shards(run.out), f"{route}: {run.folder.name}", manifest)
-        write_whole(run.out / SHEET, sheet.encode())
+        write_atomic(run.out / SHEET, sheet, durable=True)
     return manifest

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ace_agent.data.errors import BadInput
-from ace_agent.data.shards import shard_path, write_whole
+from ace_agent.data.shards import shard_path
+from ace_agent.files import write_atomic
 
 FORMAT = 1
 Item = dict[str, Any]
@@ -83,7 +84,7 @@ class RunPlan:
         header = {"format": FORMAT, "settings": self.settings}
         rows = [header, *({"shard": n, "items": shard} for n, shard in enumerate(self.shards))]
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_whole(self.folder / _PLAN, text.encode())
+        write_atomic(self.folder / _PLAN, text, durable=True)
 
     def missing(self) -> list[int]:
         """Numbers of the shards that are not there yet."""

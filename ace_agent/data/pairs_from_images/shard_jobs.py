@@ -21,8 +21,8 @@ from ace_agent.data.shards import (
     list_shards,
     read_index,
     shard_path,
-    write_whole,
 )
+from ace_agent.files import write_atomic
 
 MANIFEST = "manifest.json"
 
@@ -160,7 +160,8 @@ def write_manifest(plan: RunPlan, route: str, left_out: list[Skipped]) -> dict[s
         "skipped": skipped,
         "shards": [_row(index) for index in indexes],
     }
-    write_whole(plan.folder / MANIFEST, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())
+    text = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+    write_atomic(plan.folder / MANIFEST, text, durable=True)
     return manifest
 
 

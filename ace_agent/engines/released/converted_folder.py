@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from safetensors import SafetensorError
 
 from ace_agent.engines.presets import MANIFEST
 from ace_agent.errors import InputError, ModelError
+from ace_agent.files import write_atomic
 
 INDEX = "model_index.json"
 PROGRESS = "progress.json"
@@ -149,22 +149,15 @@ class Staging:
     def add(self, piece: Piece) -> None:
         file = self.folder / piece.path
         file.parent.mkdir(parents=True, exist_ok=True)
-        half = file.with_name(file.name + ".half")
         try:
-            piece.write(half)
-            with half.open("rb") as written:
-                os.fsync(written.fileno())
+            write_atomic(file, piece.write, durable=True)
         except (OSError, SafetensorError) as error:
-            half.unlink(missing_ok=True)
             reason = str(error).splitlines()[0]
             raise ModelError(
                 f"writing {file} stopped: {reason}", "free some space and run it again: it goes on there"
             ) from error
-        half.replace(file)
         self.done[piece.path] = {"sha256": sha256_of(file), "bytes": file.stat().st_size}
-        noted = self.folder / f"{PROGRESS}.half"
-        noted.write_text(json.dumps({"source": self.fingerprint, "files": self.done}))
-        noted.replace(self.folder / PROGRESS)
+        write_atomic(self.folder / PROGRESS, json.dumps({"source": self.fingerprint, "files": self.done}))
 
     def finish(self, dest: Path) -> None:
         manifest = json.dumps({"source": self.fingerprint, "files": self.done}, indent=2, sort_keys=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import html
-import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ace_agent.engines.memory_budget import free_memory
+from ace_agent.files import write_atomic
 
 MAX_TOKENS = 120
 INDICATORS = ("{image}", *(f"{{image{i}}}" for i in range(1, 10)))
@@ -66,14 +66,9 @@ class TextCache:
     def write(self, text: str, states: Tensor) -> None:
         """A cache that cannot be written, on a full disk say, is no reason to make no picture."""
         path = self.path(text)
-        partial = path.with_suffix(f".{os.getpid()}")
-        try:
+        with suppress(OSError, SafetensorError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file({"states": states.contiguous()}, partial)
-            partial.replace(path)
-        except (OSError, SafetensorError):
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
+            write_atomic(path, lambda part: save_file({"states": states.contiguous()}, part))
 
 
 class T5TextEncoder:

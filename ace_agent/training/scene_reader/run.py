@@ -25,6 +25,7 @@ from ace_agent.data.scenes.scene_sampler import noun_of
 from ace_agent.evaluation.agreement import agreement, checks_of
 from ace_agent.evaluation.reader import Reader
 from ace_agent.evaluation.reader_network import ReaderNetwork, Readings, channels_last
+from ace_agent.files import write_atomic
 from ace_agent.references.sprites import Sprites
 from ace_agent.references.vocabulary import NOUNS
 from ace_agent.training.optimizers import Optimizers
@@ -144,8 +145,7 @@ class Training:
             "step": self.step,
             "minutes": self.minutes,
         }
-        torch.save(state, self._state.with_suffix(".new"))
-        self._state.with_suffix(".new").replace(self._state)
+        write_atomic(self._state, lambda part: torch.save(state, part))
 
     def run(self, minutes: float, *, every: float = 2.0) -> Iterator[str]:
         """Train ``minutes`` more, saving every ``every``; yields a line of progress now and then."""

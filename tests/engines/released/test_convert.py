@@ -34,7 +34,7 @@ def test_a_released_folder_becomes_one_of_safetensors(checkpoint: Path, tmp_path
     seen: list[tuple[int, int, str]] = []
     dest = convert(checkpoint, tmp_path / "ace", progress=lambda *facts: seen.append(facts))
     files = contents(dest)
-    assert not any(name.endswith((".pth", ".bin", ".half")) for name in files)
+    assert not any(name.endswith((".pth", ".bin", ".tmp")) for name in files)
     weights = load_file(dest / "transformer" / "diffusion_pytorch_model.safetensors")
     assert torch.equal(weights["output.weight"], dit_tensors()["final_layer.linear.weight"])
     text = load_file(dest / "text_encoder" / "model-00001-of-00001.safetensors")
@@ -210,7 +210,7 @@ def test_a_disk_that_fills_up_midway_is_said_and_gone_on_from(
         ):
             convert(checkpoint, tmp_path / "ace")
     assert not (tmp_path / "ace").exists()
-    assert not list(tmp_path.rglob("*.half"))
+    assert not list(tmp_path.rglob("*.tmp"))
     assert verify(convert(checkpoint, tmp_path / "ace")) == []
 
 

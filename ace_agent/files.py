@@ -1,0 +1,118 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from ace_agent.errors import InputError
+from ace_agent.process_owner import file_tag, has_ended
+
+Content = bytes | str | Callable[[Path], object]
+"""Bytes, text (written as UTF-8), or a function that writes the file at the path it is given."""
+
+SUFFIX = ".tmp"
+MAX_STEM = 180
+"""Bytes of a name that its temporary name repeats; a file name has room for 255."""
+
+
+def write_atomic(path: Path, content: Content, *, overwrite: bool = True, durable: bool = False) -> None:
+    """Write a file under a temporary name beside `path`, then give it its name.
+
+    Until then `path` stays as it was, whatever goes wrong. `durable` waits for the disk, so that a power cut leaves
+    the old file or the new one. Temporary files that killed processes left for the same `path` are removed.
+
+    Raises:
+        FileExistsError: `path` exists and `overwrite` is False, even if another process created it meanwhile.
+        OSError: the file cannot be written. Whatever `content` raises passes through.
+    """
+    remove_leftovers(path)
+    temporary = temporary_beside(path)
+    try:
+        if callable(content):
+            content(temporary)
+        else:
+            with temporary.open("xb") as stream:
+                stream.write(content.encode() if isinstance(content, str) else content)
+        move_into_place(temporary, path, overwrite=overwrite, durable=durable)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: Content, *, force: bool = False, parents: bool = True) -> Path:
+    """`write_atomic` for a file that the user named; `parents` creates its folder.
+
+    Raises InputError where `path` is a folder, exists (unless `force`), or cannot be written.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", "give a file name")
+    exists = InputError(f"{path} exists already", "choose another name, or --force to write over it")
+    if path.exists() and not force:
+        raise exists
+    try:
+        if parents and not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content, overwrite=force)
+    except FileExistsError:
+        raise exists from None
+    except OSError as error:
+        hint = "free some space" if error.errno == errno.ENOSPC else "choose another folder"
+        raise InputError(f"{path} cannot be written: {error.strerror or error}", hint) from None
+    return path
+
+
+def temporary_beside(path: Path) -> Path:
+    """A hidden name beside `path` that no other process or thread uses."""
+    return path.with_name(f"{_prefix(path)}{file_tag()}-{secrets.token_hex(2)}{SUFFIX}")
+
+
+def move_into_place(temporary: Path, path: Path, *, overwrite: bool = True, durable: bool = False) -> None:
+    """Give a finished temporary file its name; see `write_atomic`."""
+    if durable:
+        _flush(temporary, os.O_RDWR)
+    if overwrite:
+        temporary.replace(path)
+    else:
+        _link(temporary, path)
+    if durable and os.name == "posix":
+        _flush(path.parent, os.O_RDONLY)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed processes of this machine left for `path`."""
+    prefix = _prefix(path)
+    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.startswith(prefix) and name.endswith(SUFFIX) and has_ended(name[len(prefix) :]):
+                with contextlib.suppress(OSError):
+                    path.with_name(name).unlink()
+
+
+def _prefix(path: Path) -> str:
+    """The start of every temporary name of `path`; a very long name is cut to leave room for the rest."""
+    return f".{os.fsdecode(os.fsencode(path.name)[:MAX_STEM])}."
+
+
+def _link(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links: claim the name first, then fill it.
+        path.open("xb").close()
+        temporary.replace(path)
+
+
+def _flush(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
