@@ -1,22 +1,21 @@
-"""The agent: one conversation and a model. What is said becomes a plan, the plan pictures, and all of it
-memory."""
+"""The agent: one conversation and a model. Requests become plans, and plans become pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from ace_agent.conversation import Dialogue
+from ace_agent.conversation import Conversation
 from ace_agent.engines.interface import Pipeline
 from ace_agent.engines.presets import MINI, PRESETS
 from ace_agent.engines.registry import load_pipeline
 from ace_agent.engines.runtime import Runtime
-from ace_agent.errors import AceError, Cancelled, InputError, PlanError
+from ace_agent.errors import AceError, Cancelled, InputError, PlanError, StoreRefused
 from ace_agent.execution.executor import Executor, Progress, Report, bind, check_known_masks
 from ace_agent.execution.inputs import (
     Handed,
@@ -29,30 +28,29 @@ from ace_agent.execution.inputs import (
     overridden,
     with_mask,
 )
-from ace_agent.execution.recipes import call_of, recorded_threads, surroundings
-from ace_agent.execution.task_runner import differing_pixels, make
 from ace_agent.execution.timing import Timing
 from ace_agent.images.files import read_picture, read_recipe
-from ace_agent.plan import Plan, check
-from ace_agent.planner import Planner, Question
+from ace_agent.plan import Plan, Region, check
+from ace_agent.planner import Context, Planner, Question, silent
+from ace_agent.planner.named_images import plan_on
 from ace_agent.planner.rules.vocabulary import known_nouns
 from ace_agent.process_owner import alive, owner_now, process_of
+from ace_agent.rerun import Rerun, make_again
 from ace_agent.turns import Picture, Turn, turn_of
 from ace_agent.workspace import (
-    ConversationRow,
+    ConversationSummary,
     conversations,
     import_conversation,
     open_store,
-    plainly,
     workspace_folder,
 )
-from ace_memory import Store, StoreError
+from ace_memory import Store
 from ace_memory import Turn as TurnRow
 from ace_memory.archive import branch_conversation
 
 __all__ = [
     "Agent",
-    "ConversationRow",
+    "ConversationSummary",
     "Picture",
     "Progress",
     "Rerun",
@@ -67,19 +65,7 @@ Confirm = Callable[[Plan, float | None], "bool | Plan"]
 Ask = Callable[[Question], int]
 
 
-@dataclass(frozen=True)
-class Rerun:
-    """A picture made again: `differing` counts the pixels that are not the same; `notes` say why they may not
-    be."""
-
-    identical: bool
-    differing: int
-    image: Image.Image
-    recipe: dict[str, Any]
-    notes: tuple[str, ...] = ()
-
-
-class Agent(Dialogue):
+class Agent:
     """One conversation of a workspace, and the model that makes its pictures.
 
     `conversation` names it; None is the latest used, or a new one; `new` always begins one. It is stored with
@@ -88,7 +74,6 @@ class Agent(Dialogue):
     `device`, `dtype`, `offload` and `vae_tiling` are those of `Runtime`; InputError for what the model has no use for.
     """
 
-    @plainly
     def __init__(
         self,
         workspace: Path | None = None,
@@ -107,19 +92,18 @@ class Agent(Dialogue):
         if pipeline is None:
             self.runtime.check_for(model)
         self.workspace = workspace_folder(workspace)
-        store = Store(self.workspace / "memory.db")
         self.model = model
         self.timing = Timing(self.workspace / "timing.json")
         self._planner = planner
         self._pipeline = pipeline
-        super().__init__(store, conversation, new=new)
+        self.memory = Conversation(open_store(self.workspace), conversation, new=new)
 
-    @plainly
     def say(
         self,
         request: str,
         images: Sequence[Handed] = (),
         *,
+        on: Sequence[str] | None = None,
         mask: MaskInput | None = None,
         seed: int | None = None,
         variations: int = 1,
@@ -133,23 +117,24 @@ class Agent(Dialogue):
     ) -> Turn:
         """Plan a request and carry it out.
 
-        `images` become `{image}`, `{image1}` ... of the request, `mask` goes to the first step that takes
-        one; the rest overrides what the plan leaves open. `confirm(plan, seconds)` may refuse or return
-        another plan; `ask` chooses an answer to a question (default: the first); `note` is told at once what the
-        turn's notes will say of the plan. Raises an AceError before
-        any work where the request cannot be carried out; Ctrl-C leaves the conversation as it was, with the
-        turn marked stopped.
+        `images` become `{image}`, `{image1}` ... of the request. `on` names the images that the request edits
+        (`@3`, `@last`, `input` ...) where the words need not say; empty, it is an edit of the latest. `mask` goes to
+        the first step that takes one; the rest overrides what the plan leaves open. `confirm(plan, seconds)` may
+        refuse or return another plan; `ask` chooses an answer to a question (default: the first); `note` gets at once
+        each line of the turn's notes that concerns the plan.
+
+        Raises an AceError before any work where the request cannot be carried out. Ctrl-C leaves the conversation as
+        it was, with the turn marked stopped.
         """
         request = clean_request(request)
         inputs = hand_over(images)
         notes: list[str] = []
-        plan = self._planned(request, inputs.count, mask is not None, ask, notes, progress, note)
+        plan = self._planned(request, inputs.count, mask is not None, ask, notes, progress, note, on)
         plan = overridden(plan, seed, variations, steps, guidance, size)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
         return self._carry_out(plan, inputs, request, notes, confirm, progress, files=False)
 
-    @plainly
     def run(
         self,
         plan: Plan,
@@ -167,11 +152,10 @@ class Agent(Dialogue):
         inputs = hand_over(images)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
-        check(plan, images=self._ids(), inputs=inputs.count)
+        check(plan, images=self.memory.image_ids(), inputs=inputs.count)
         add_files(inputs, plan, Path.cwd() if folder is None else folder, allow)
         return self._carry_out(plan, inputs, request or "(a plan)", [], confirm, progress)
 
-    @plainly
     def propose(
         self,
         request: str,
@@ -187,7 +171,7 @@ class Agent(Dialogue):
         plan = self._planned(request, inputs.count, mask is not None, ask, [] if notes is None else notes)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
-        check(plan, images=self._ids(), inputs=inputs.count, files=False)
+        check(plan, images=self.memory.image_ids(), inputs=inputs.count, files=False)
         return plan
 
     def estimate(self, plan: Plan) -> float | None:
@@ -195,10 +179,9 @@ class Agent(Dialogue):
         work = sum((step.steps or self._default_steps()) * step.variations for step in plan.steps)
         return self.timing.seconds(self._model_name(), work)
 
-    @plainly
     def resume(self, turn: int | None = None, *, progress: Report | None = None) -> Turn:
         """Go on with a turn at its first step that is not done (default: the newest unfinished one)."""
-        rows = self._unfinished() if turn is None else [self.store.turn(turn)]
+        rows = self.memory.unfinished_rows() if turn is None else [self.store.turn(turn)]
         if not rows:
             raise InputError("nothing was left unfinished", "ace history shows what was done")
         pipeline = self.pipeline
@@ -209,9 +192,8 @@ class Agent(Dialogue):
             if alive(row.owner):
                 raise InputError(f"turn {row.id} is still running in process {process_of(row.owner)}")
             self.store.set_status(row.id, "running", owner=owner_now())
-        return self._execute(row, pipeline, self._tip(), [], progress)
+        return self._execute(row, pipeline, self.memory.tip, [], progress)
 
-    @plainly
     def rerun(self, recipe: str | Path | dict[str, Any], *, progress: Report | None = None) -> Rerun:
         """Make a picture again and compare: a recipe, a PNG with one, or `@3`.
 
@@ -226,41 +208,95 @@ class Agent(Dialogue):
         elif not isinstance(recipe, dict):
             path = Path(recipe)
             recipe, wanted = read_recipe(path), read_picture(path).image
-        call, variation = call_of(recipe, self._stored)
-        if wanted is None:
-            wanted = self._made_by(recipe)
-        pipeline = self.pipeline
-        if recipe["model"] != pipeline.name:
-            raise InputError(
-                f"the picture was made by {recipe['model']}, not {pipeline.name}",
-                f"add --model {recipe['model']}",
-            )
+        made = recipe
+        return make_again(
+            made, lambda: wanted or self._made_by(made), self._stored, lambda: self.pipeline, progress
+        )
 
-        def tick(share: float) -> None:
-            if progress is not None:
-                progress(Progress(1, 1, share, None, "painting"))
-
-        with recorded_threads(recipe):
-            notes = _differences(recipe, pipeline)
-            image = make(pipeline, call, tick).images[variation - 1]
-        differing = differing_pixels(image, wanted)
-        if recipe["size"] != list(image.size):
-            width, height = recipe["size"]
-            notes.append(
-                f"the recipe says {width} x {height}, the picture came out {image.width} x {image.height}"
-            )
-            differing = image.width * image.height
-        return Rerun(differing == 0, differing, image, recipe, tuple(notes))
-
-    @plainly
     def branch(self, name: str, at: str | None = None) -> Agent:
         """Another conversation with the same pictures, standing at `at` (default: here)."""
-        tip = self._tip() if at is None else self._image(at).turn
-        branch_conversation(self.store, self._row(), name, tip)
+        tip = self.memory.tip if at is None else self.memory.image_row(at).turn
+        branch_conversation(self.store, self.memory.row(), name, tip)
         return Agent(
             self.workspace, model=self.model, conversation=name, planner=self._planner, pipeline=self._pipeline,
             **asdict(self.runtime),
         )  # fmt: skip
+
+    # The conversation
+
+    @property
+    def conversation(self) -> str:
+        """The conversation's name."""
+        return self.memory.name
+
+    @property
+    def store(self) -> Store:
+        return self.memory.store
+
+    def turns(self, everything: bool = False, limit: int = -1) -> list[Turn]:
+        """See `Conversation.turns`."""
+        return self.memory.turns(everything, limit)
+
+    def pictures(self) -> list[Picture]:
+        """See `Conversation.pictures`."""
+        return self.memory.pictures()
+
+    def show(self, reference: str = "@last") -> Picture:
+        """See `Conversation.show`."""
+        return self.memory.show(reference)
+
+    def before(self, reference: str = "@last") -> Picture | None:
+        """See `Conversation.before`."""
+        return self.memory.before(reference)
+
+    def compare(self, left: str, right: str = "@last") -> Image.Image:
+        """See `Conversation.compare`."""
+        return self.memory.compare(left, right)
+
+    def search(self, text: str, limit: int = 20) -> list[Turn]:
+        """See `Conversation.search`."""
+        return self.memory.search(text, limit)
+
+    def context(
+        self,
+        inputs: int = 0,
+        mask: bool = False,
+        note: Callable[[str], None] = silent,
+        vocabulary: frozenset[str] | None = None,
+    ) -> Context:
+        """See `Conversation.context`."""
+        return self.memory.context(inputs, mask, note, vocabulary)
+
+    def unfinished(self) -> list[Turn]:
+        """See `Conversation.unfinished`."""
+        return self.memory.unfinished()
+
+    def undo(self, n: int = 1) -> Picture | None:
+        """See `Conversation.undo`."""
+        return self.memory.undo(n)
+
+    def redo(self, n: int = 1) -> Picture | None:
+        """See `Conversation.redo`."""
+        return self.memory.redo(n)
+
+    def goto(self, reference: str) -> Picture:
+        """See `Conversation.goto`."""
+        return self.memory.goto(reference)
+
+    def attach(self, source: Handed, kind: str = "image") -> Picture:
+        """See `Conversation.attach`."""
+        return self.memory.attach(source, kind)
+
+    def draw_mask(self, region: Region, on: str = "@last") -> Picture:
+        """See `Conversation.draw_mask`."""
+        return self.memory.draw_mask(region, on)
+
+    def export(self, path: Path, *, force: bool = False) -> Path:
+        """See `Conversation.export`."""
+        return self.memory.export(path, force=force)
+
+    def close(self) -> None:
+        self.memory.close()
 
     def _carry_out(
         self,
@@ -273,34 +309,34 @@ class Agent(Dialogue):
         files: bool = True,
     ) -> Turn:
         """Everything that can be refused is refused here, before the turn is stored; then the work."""
-        tip = self._tip()
-        if tip != self._seen_tip:
+        tip = self.memory.tip
+        if self.memory.moved_elsewhere:
             notes.append(
                 "this conversation went on in another window meanwhile; that is the last picture now"
             )
-        check(plan, images=self._ids(), inputs=inputs.count, files=files)
+        check(plan, images=self.memory.image_ids(), inputs=inputs.count, files=files)
         if confirm is not None and plan.steps:
             answer = confirm(plan, self.estimate(plan))
             if answer is False:
                 raise Cancelled("nothing was done")
             if isinstance(answer, Plan):
                 plan = answer.with_variables()
-                check(plan, images=self._ids(), inputs=inputs.count, files=files)
+                check(plan, images=self.memory.image_ids(), inputs=inputs.count, files=files)
                 for text in set(plan.files()) - set(inputs.pictures):
                     raise PlanError(
                         f"{text} was not part of the plan", "attach it first, and name it by its id"
                     )
-        parent = tip if plan.goto is None else self._turn_of(plan.goto)
+        parent = tip if plan.goto is None else self.memory.turn_of(plan.goto)
         if not plan.steps:
             self.goto(plan.goto or "@last")
-            return turn_of(self.store, self.store.turn(self._tip() or 0))
-        known = self._named(plan)
+            return turn_of(self.store, self.store.turn(self.memory.tip or 0))
+        known = self.memory.named_images(plan)
         if plan.goto is not None and "@last" in known:
-            known["@last"] = self._image(plan.goto)
+            known["@last"] = self.memory.image_row(plan.goto)
         if progress is not None and self._pipeline is None:
             progress(Progress(1, len(plan.steps), 0.0, None, "loading the model"))
         check_known_masks(
-            plan, {**{text: self._picture(row) for text, row in known.items()}, **inputs.pictures}
+            plan, {**{text: Picture(row, self.store).image for text, row in known.items()}, **inputs.pictures}
         )
         pipeline = self.pipeline
         notes += inputs.notices
@@ -311,7 +347,7 @@ class Agent(Dialogue):
             notes.append("ace-mini has learned from drawn scenes only; a photograph may come out badly")
         new = inputs.new_images()
         with self.store.transaction(durable=bool(new)):
-            talk = self._row()
+            talk = self.memory.row()
             row, images = self.store.begin_turn(talk.id, parent, request, "{}", new, owner_now())
             replaced = {text: f"@{image.number}" for text, image in known.items()}
             replaced |= {text: f"@{i.number}" for text, i in zip(inputs.pictures, images, strict=True)}
@@ -324,22 +360,22 @@ class Agent(Dialogue):
         executor = Executor(self.store, pipeline, self.timing)
         try:
             notes += executor.run(row, progress)
-            moved = self.store.finish_turn(row.id, executor.cost(row), "\n".join(notes))
+            moved = self.store.finish_turn(row.id, executor.cost(row), _lines(notes))
         except BaseException as error:
             stopped = isinstance(error, KeyboardInterrupt)
-            reason = error.message if isinstance(error, (AceError, StoreError)) else type(error).__name__
-            with suppress(StoreError), self.store.transaction():
+            reason = error.message if isinstance(error, AceError) else type(error).__name__
+            with suppress(StoreRefused), self.store.transaction():
                 if self.store.turn(row.id).owner == owner_now():  # else another process has taken it up
                     self.store.set_status(
                         row.id, "stopped" if stopped else "failed", "stopped" if stopped else reason
                     )
             raise
-        self._seen_tip = row.id
+        self.memory.stand_at(row.id)
         if moved != tip:
             notes.append(
                 "another window went on meanwhile; its turn is on a branch of its own (ace history --all)"
             )
-            self.store.set_status(row.id, "done", "\n".join(notes))
+            self.store.set_status(row.id, "done", _lines(notes))
         return turn_of(self.store, self.store.turn(row.id))
 
     def warm(self) -> None:
@@ -366,6 +402,7 @@ class Agent(Dialogue):
         notes: list[str],
         progress: Report | None = None,
         note: Callable[[str], None] | None = None,
+        on: Sequence[str] | None = None,
     ) -> Plan:
         def tell(line: str) -> None:
             if line not in notes:  # a planner that tries twice says it twice
@@ -379,7 +416,9 @@ class Agent(Dialogue):
                 context, progress=lambda said, share: progress(Progress(1, 1, share, None, said))
             )
         try:
-            return self.planner.plan(request, context)
+            if on is None:
+                return self.planner.plan(request, context)
+            return plan_on(self.planner, request, context, on)
         except Question as question:
             if ask is None:
                 tell(f"{question.question} Took {question.choices[0].label!r}.")
@@ -411,9 +450,6 @@ class Agent(Dialogue):
         raise InputError("no picture of this conversation has that recipe", "give the PNG instead")
 
 
-def _differences(recipe: dict[str, Any], pipeline: Pipeline) -> list[str]:
-    """Why the bits may differ: what is not as it was."""
-    now = {"weights_sha256": pipeline.weights_sha256, **surroundings(pipeline)}
-    return [
-        f"{key} was {recipe.get(key)}, now {value}" for key, value in now.items() if recipe.get(key) != value
-    ]
+def _lines(notes: Iterable[str]) -> str:
+    """Notes as they are stored, a line each: a file name in one may hold line breaks."""
+    return "\n".join(" ".join(note.split()) for note in notes)

@@ -1,4 +1,4 @@
-"""One conversation without a model: looking at it, and moving in its tree of turns."""
+"""One conversation without a model: its pictures and turns, and moving in its tree of turns."""
 
 from __future__ import annotations
 
@@ -12,95 +12,89 @@ from PIL import Image
 from ace_agent.errors import InputError, PlanError
 from ace_agent.execution.fidelity import draw_region
 from ace_agent.execution.inputs import Handed, Inputs
+from ace_agent.files import write_file
 from ace_agent.images.files import encode_png, side_by_side
 from ace_agent.plan import Plan, Region, parse_reference
 from ace_agent.planner import Context, KnownImage, silent
 from ace_agent.process_owner import alive
 from ace_agent.turns import Picture, Turn, turn_of
-from ace_agent.workspace import plainly
-from ace_memory import Conversation, NewImage, Store
+from ace_memory import Conversation as ConversationRow
 from ace_memory import Image as ImageRow
+from ace_memory import NewImage, Store
 from ace_memory import Turn as TurnRow
 from ace_memory.archive import export_conversation
 
 RECENT = 200
-"""Pictures and turns that a planner is told of."""
+"""How many of the latest pictures and turns a planner sees."""
 
 
-class Dialogue:
-    """A conversation of a store, by name; None is the latest used. One that is not there yet is stored with
-    its first turn or picture."""
+class Conversation:
+    """A conversation of a store.
+
+    `name` None is the one used last, or a new one; `new` always begins one. A conversation that does not exist yet
+    is stored with its first turn or picture. Raises InputError for `new` with a name that is taken.
+    """
 
     def __init__(self, store: Store, name: str | None = None, *, new: bool = False) -> None:
         self.store = store
-        self._wanted = name
-        self._talk: int | None = None
-        names = {row.name: row for row in store.conversations()}
-        if new and name in names:
-            raise InputError(f"there is a conversation {name!r} already", f"go on with it: -c {name}")
-        latest = store.latest_conversation()
-        if name in names:
-            self._talk = names[name].id
-        elif name is None and not new and latest is not None:
-            self._talk = latest.id
-        self._seen_tip = self._tip()
+        self._name = name
+        self._id: int | None = None
+        found = None
+        if name is not None:
+            found = store.find_conversation(name)
+            if found is not None and new:
+                raise InputError(f"there is a conversation {name!r} already", f"go on with it: -c {name}")
+        elif not new:
+            found = store.latest_conversation()
+        if found is not None:
+            self._id = found.id
+        self._seen_tip = self.tip
 
     @property
-    @plainly
-    def conversation(self) -> str:
-        """Its name."""
-        return self._row().name
+    def name(self) -> str:
+        return self.row().name
 
     def close(self) -> None:
         self.store.close()
 
     # Looking
 
-    @plainly
     def turns(self, everything: bool = False, limit: int = -1) -> list[Turn]:
-        """The turns that lead to the tip; `everything`: the whole tree, oldest first. `limit`: the latest
+        """The turns that lead to the tip, or with `everything` the whole tree, oldest first. `limit` keeps the latest
         ones."""
-        if self._talk is None:
+        if self._id is None:
             return []
         if everything:
-            rows = self.store.turns(self._talk)[-limit if limit >= 0 else 0 :]
+            rows = self.store.turns(self._id)[-limit if limit >= 0 else 0 :]
         else:
-            rows = self.store.recent(self._tip(), limit)
-        numbers = self.store.numbers(self._talk)
+            rows = self.store.recent(self.tip, limit)
+        numbers = self.store.numbers(self._id)
         return [turn_of(self.store, row, numbers[row.id]) for row in rows]
 
-    @plainly
     def show(self, reference: str = "@last") -> Picture:
         """A picture by `@3`, `@last` or `@first`."""
-        return Picture(self._image(reference), self.store)
+        return Picture(self.image_row(reference), self.store)
 
-    @plainly
     def pictures(self) -> list[Picture]:
         """All pictures and masks, by number."""
-        return (
-            [] if self._talk is None else [Picture(row, self.store) for row in self.store.images(self._talk)]
-        )
+        return [] if self._id is None else [Picture(row, self.store) for row in self.store.images(self._id)]
 
-    @plainly
     def before(self, reference: str = "@last") -> Picture | None:
-        """The picture that another was made from; None for one made from words alone, and an attached one."""
-        row = self._image(reference)
+        """The picture that another was made from; None for one made from words alone, and for an attached one."""
+        row = self.image_row(reference)
         inputs = [] if row.step is None else self.store.step_inputs(row.step)
         return next((Picture(image, self.store) for role, image in inputs if role == "image"), None)
 
-    @plainly
     def compare(self, left: str, right: str = "@last") -> Image.Image:
         """Two pictures side by side."""
         return side_by_side(self.show(left).image, self.show(right).image)
 
-    @plainly
     def search(self, text: str, limit: int = 20) -> list[Turn]:
         """Turns whose words begin with every word of `text`, the latest first."""
-        if self._talk is None:
+        if self._id is None:
             return []
-        return [
-            turn_of(self.store, row) for row in self.store.search(text, conversation=self._talk, limit=limit)
-        ]
+        rows = self.store.search(text, conversation=self._id, limit=limit)
+        return [turn_of(self.store, row) for row in rows]
 
     def context(
         self,
@@ -109,16 +103,16 @@ class Dialogue:
         note: Callable[[str], None] = silent,
         vocabulary: frozenset[str] | None = None,
     ) -> Context:
-        """What a planner is told. `vocabulary`: the nouns that the model knows."""
-        if self._talk is None:
+        """What a planner sees of the conversation. `vocabulary`: the nouns that the model knows."""
+        if self._id is None:
             return Context(inputs=inputs, mask=mask, vocabulary=vocabulary, note=note)
-        recent = self.store.recent(self._tip(), RECENT)
+        recent = self.store.recent(self.tip, RECENT)
         on_path = {row.id for row in recent}
         last = self._last()
-        numbers = self.store.numbers(self._talk)
+        numbers = self.store.numbers(self._id)
         steps: dict[int, Any] = {}
         known = []
-        for image in self.store.latest_images(self._talk, RECENT):
+        for image in self.store.latest_images(self._id, RECENT):
             if image.sha256 is None:
                 continue
             if image.step is not None and image.step not in steps:
@@ -149,77 +143,88 @@ class Dialogue:
             note=note,
         )
 
-    @plainly
     def unfinished(self) -> list[Turn]:
         """Turns after the tip that were stopped, failed or killed, the newest last."""
-        return [turn_of(self.store, row) for row in self._unfinished()]
+        return [turn_of(self.store, row) for row in self.unfinished_rows()]
 
     # Moving
 
-    @plainly
     def undo(self, n: int = 1) -> Picture | None:
-        """Go back `n` turns; returns the picture one is at, None before the first."""
+        """Go back `n` turns; returns the picture of the turn reached, None before the first."""
         for _ in range(n):
-            if self._talk is None or self.store.undo(self._talk) is None:
+            if self._id is None or self.store.undo(self._id) is None:
                 raise InputError("there is nothing to undo", "this is the beginning of the conversation")
         return self._moved()
 
-    @plainly
     def redo(self, n: int = 1) -> Picture | None:
         """Go forward again after an undo."""
         for _ in range(n):
-            if self._talk is None or self.store.redo(self._talk) is None:
+            if self._id is None or self.store.redo(self._id) is None:
                 raise InputError(
                     "there is nothing to redo", "ace history --all shows every branch; ace goto @3"
                 )
         return self._moved()
 
-    @plainly
     def goto(self, reference: str) -> Picture:
         """Move the tip to the turn that made or brought in a picture."""
-        row = self._image(reference)
-        self.store.move_tip(row.conversation, self._turn_of(reference))
+        row = self.image_row(reference)
+        self.store.move_tip(row.conversation, self.turn_of(reference))
         self._moved()
         return Picture(row, self.store)
 
-    @plainly
     def attach(self, source: Handed, kind: str = "image") -> Picture:
-        """Take a picture or mask into the conversation; a picture becomes `@last` until the next is made."""
+        """Add a picture or mask to the conversation; a picture becomes `@last` until the next is made."""
         inputs = Inputs()
         inputs.add("input", source, kind)
-        return Picture(self.store.add_image(self._row().id, inputs.new_images()[0]), self.store)
+        return Picture(self.store.add_image(self.row().id, inputs.new_images()[0]), self.store)
 
-    @plainly
     def draw_mask(self, region: Region, on: str = "@last") -> Picture:
         """Store a region in words as a mask of a picture's size."""
         mask = draw_region(region, self.show(on).size)
-        told = json.dumps(region.model_dump(exclude_none=True))
-        new = NewImage(encode_png(mask), *mask.size, kind="mask", caption=told)
-        return Picture(self.store.add_image(self._row().id, new), self.store)
+        words = json.dumps(region.model_dump(exclude_none=True))
+        new = NewImage(encode_png(mask), *mask.size, kind="mask", caption=words)
+        return Picture(self.store.add_image(self.row().id, new), self.store)
 
-    @plainly
     def export(self, path: Path, *, force: bool = False) -> Path:
-        """The whole conversation as one file; never over another unless `force`."""
-        return export_conversation(self.store, self._row(), Path(path), force=force)
+        """Write the whole conversation to one file; never over another unless `force`."""
+        row = self.row()
 
-    # Inside
+        def write(part: Path) -> None:
+            with part.open("wb") as stream:
+                export_conversation(self.store, row, stream)
 
-    def _row(self) -> Conversation:
-        """The conversation, made now if there is none yet."""
-        if self._talk is None:
-            self._talk = self.store.create_conversation(self._wanted).id
-        return self.store.conversation(self._talk)
+        return write_file(Path(path), write, force=force, parents=False)
 
-    def _tip(self) -> int | None:
-        return None if self._talk is None else self.store.conversation(self._talk).tip
+    # Rows of the store, for the agent
 
-    def _ids(self) -> set[str]:
+    def row(self) -> ConversationRow:
+        """The stored conversation, created now if there is none yet."""
+        if self._id is None:
+            self._id = self.store.create_conversation(self._name).id
+        return self.store.conversation(self._id)
+
+    @property
+    def tip(self) -> int | None:
+        """The turn that the conversation stands at."""
+        return None if self._id is None else self.store.conversation(self._id).tip
+
+    @property
+    def moved_elsewhere(self) -> bool:
+        """Whether the tip is not where this object last left it: another process has moved it."""
+        return self.tip != self._seen_tip
+
+    def stand_at(self, turn: int) -> None:
+        """Take note that a turn of this process has become the tip."""
+        self._seen_tip = turn
+
+    def image_ids(self) -> set[str]:
         """Every picture that a plan may name."""
-        if self._talk is None:
+        if self._id is None:
             return set()
-        return {f"@{number}" for number in self.store.image_numbers(self._talk)}
+        return {f"@{number}" for number in self.store.image_numbers(self._id)}
 
-    def _image(self, reference: str) -> ImageRow:
+    def image_row(self, reference: str) -> ImageRow:
+        """`@3`, `@last` or `@first`; raises InputError for anything else and where there is no picture yet."""
         try:
             ref = parse_reference(reference)
         except PlanError:
@@ -227,18 +232,39 @@ class Dialogue:
         if ref is None or ref.kind not in ("image", "last", "first"):
             raise InputError(f"{reference!r} is no picture of the conversation", "write @3, @last or @first")
         if ref.kind == "image":
-            return self.store.image(self._row().id, ref.number)
+            return self.store.image(self.row().id, ref.number)
         found = self._last() if ref.kind == "last" else self._first()
         if found is None:
             raise InputError("there is no picture yet", 'make one: ace "a red car in a meadow"')
         return found
 
-    def _turn_of(self, reference: str) -> int:
+    def turn_of(self, reference: str) -> int:
         """The turn that made or brought in a picture."""
-        turn = self._image(reference).turn
+        turn = self.image_row(reference).turn
         if turn is None:
             raise InputError(f"{reference} belongs to no turn", "it was attached; name it in a request")
         return turn
+
+    def named_images(self, plan: Plan) -> dict[str, ImageRow]:
+        """The conversation's pictures that a plan names, by the way it names them."""
+        refs = {
+            ref.text
+            for step in plan.steps
+            for ref in step.references
+            if ref.kind in ("image", "last", "first")
+        }
+        return {text: self.image_row(text) for text in sorted(refs)}
+
+    def unfinished_rows(self) -> list[TurnRow]:
+        """See `unfinished`."""
+        if self._id is None:
+            return []
+        after = self.tip or 0
+        return [
+            row
+            for row in self.store.open_turns(self._id)
+            if row.id > after and row.plan != "{}" and not alive(row.owner)
+        ]
 
     def _main(self, turn: int) -> ImageRow | None:
         """The picture that stands for a turn: the first variation of its last result."""
@@ -251,47 +277,24 @@ class Dialogue:
 
     def _last(self) -> ImageRow | None:
         """What `@last` means: the tip's picture, or one attached after it."""
-        tip = self._tip()
+        tip = self.tip
         main = None if tip is None else self._main(tip)
-        if self._talk is None:
+        if self._id is None:
             return None
-        loose = self.store.loose_image(self._talk)
+        loose = self.store.loose_image(self._id)
         if loose is not None and (main is None or loose.number > main.number):
             return loose
         return main
 
     def _first(self) -> ImageRow | None:
         """The oldest picture on the path, else the oldest of all."""
-        for row in self.store.path_to(self._tip()):
+        for row in self.store.path_to(self.tip):
             images = [image for image in self.store.turn_images(row.id) if image.kind == "image"]
             if images:
                 return images[0]
         return self._last()
 
-    def _named(self, plan: Plan) -> dict[str, ImageRow]:
-        """The rows of the conversation's pictures that a plan names, by the way it names them."""
-        refs = {
-            ref.text
-            for step in plan.steps
-            for ref in step.references
-            if ref.kind in ("image", "last", "first")
-        }
-        return {text: self._image(text) for text in sorted(refs)}
-
-    def _picture(self, row: ImageRow) -> Image.Image:
-        return Picture(row, self.store).image
-
     def _moved(self) -> Picture | None:
-        self._seen_tip = self._tip()
+        self._seen_tip = self.tip
         last = None if self._seen_tip is None else self._main(self._seen_tip)
         return None if last is None else Picture(last, self.store)
-
-    def _unfinished(self) -> list[TurnRow]:
-        if self._talk is None:
-            return []
-        after = self._tip() or 0
-        return [
-            row
-            for row in self.store.open_turns(self._talk)
-            if row.id > after and row.plan != "{}" and not alive(row.owner)
-        ]

@@ -27,7 +27,7 @@ class ModelError(AceError):
     """A model cannot be found, read, converted or run here."""
 
 
-class MemoryError_(AceError):
+class StoreRefused(AceError):
     """The conversation store refused."""
 
 

@@ -86,7 +86,7 @@ def main() -> None:
         eight = spent(lambda: asyncio.run(together()))
         print(f"8 calls at once {eight:6.2f} ms, {eight / 8:.2f} ms each")
         agent.close()
-        toolkit.studio.close()
+        toolkit.pool.close()
 
 
 if __name__ == "__main__":

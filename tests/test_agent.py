@@ -14,7 +14,7 @@ from PIL import Image
 
 from ace_agent.agent import Agent, Progress, conversations, import_conversation, workspace_folder
 from ace_agent.engines.interface import PipelineOutput
-from ace_agent.errors import Cancelled, InputError, MemoryError_, ModelError, PlanError
+from ace_agent.errors import Cancelled, InputError, ModelError, PlanError, StoreRefused
 from ace_agent.images.files import read_recipe
 from ace_agent.plan import Plan, Region
 from ace_agent.planner import Choice, Context, Question
@@ -226,7 +226,7 @@ def test_going_back_and_branching(agent: Agent) -> None:
     assert other.conversation == "other" and other.show().id == "@3"
     other.say("make it night")
     assert other.show().id == "@4" and agent.show().id == "@1"
-    with pytest.raises(MemoryError_, match="already"):
+    with pytest.raises(StoreRefused, match="already"):
         agent.branch("other")
 
 
@@ -246,10 +246,10 @@ def test_going_back_and_on_in_one_plan(agent: Agent) -> None:
 
 def test_stores_that_cannot_be_used_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "memory.db").write_bytes(b"no database, but long enough to look like a file " * 30)
-    with pytest.raises(MemoryError_, match="--workspace"):
+    with pytest.raises(StoreRefused, match="--workspace"):
         Agent(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(MemoryError_, match="--workspace"):
+    with pytest.raises(StoreRefused, match="--workspace"):
         Agent(tmp_path / "file")
     with pytest.raises(ModelError, match="no model"):
         Agent(tmp_path / "w", model="nothing-here").run(CREATE)
@@ -262,7 +262,7 @@ def test_a_disk_that_fills_up_loses_nothing(agent: Agent) -> None:
     pages = agent.store.rows("PRAGMA page_count")[0]["page_count"] + 40
     agent.store.rows(f"PRAGMA max_page_count = {pages}")
     grow = plan(step("edit_color", "@1", seed=1), step("edit_style", "$1", seed=2, size=[1500, 1500]))
-    with pytest.raises(MemoryError_, match=r"full.*nothing stored was lost"):
+    with pytest.raises(StoreRefused, match=r"full.*nothing stored was lost"):
         agent.run(grow)
     assert agent.show().id == "@1"
     assert len(agent.unfinished()) == 1 and len(agent.unfinished()[0].made) == 1
@@ -340,6 +340,25 @@ def test_questions(agent: Agent) -> None:
     turn = agent.say("the dog")
     assert turn.plan.steps[0].task == "text_to_image"
     assert turn.notes == ["Which dog? Took 'the left one'."]
+
+
+def test_a_request_about_images_that_the_caller_names(agent: Agent) -> None:
+    """The planner sees them as pictures handed over; words that name no change say what the picture is to become."""
+    agent.say("a red fox")
+    agent.attach(photo())
+    assert agent.say("edit this", on=["@1"]).plan.steps[0].images == ("@1",)
+    planner = agent._planner
+    assert isinstance(planner, ScriptedPlanner) and planner.contexts[-1].inputs == 1
+    turn = agent.say("a red fox", on=["@2"])
+    assert (turn.plan.steps[0].task, turn.plan.steps[0].images) == ("edit_general", ("@2",))
+    assert agent.say("a red fox", on=[]).plan.steps[0].images == ("@4",), "the latest"
+
+    class Asking:
+        def plan(self, request: str, context: Context) -> Plan:
+            raise Question("Which?", (Choice("this", plan(step("edit_color", "input"))),))
+
+    agent._planner = Asking()
+    assert agent.say("the fox", on=["@1"]).plan.steps[0].images == ("@1",)
 
 
 def test_a_noun_that_ace_mini_never_saw_is_said_and_kept(tmp_path: Path) -> None:
@@ -426,7 +445,7 @@ def test_rerun_makes_the_same_bits(agent: Agent, tmp_path: Path) -> None:
     elsewhere = Agent(tmp_path / "elsewhere", pipeline=TinyPipeline())
     assert elsewhere.rerun(path).identical, "made from words and history texts alone"
     agent.show("@4").save(tmp_path / "edited.png")
-    with pytest.raises(MemoryError_, match="import its conversation"):
+    with pytest.raises(StoreRefused, match="import its conversation"):
         elsewhere.rerun(tmp_path / "edited.png")
 
 
@@ -479,7 +498,7 @@ def test_a_turn_that_another_process_took_up_is_left_to_it(tmp_path: Path) -> No
             return super().__call__(*arguments, **options)
 
     slow = Agent(tmp_path, pipeline=Overtaken())
-    with pytest.raises(MemoryError_, match="by another process"):
+    with pytest.raises(StoreRefused, match="by another process"):
         slow.resume()
     assert [turn.status for turn in slow.turns(everything=True)] == ["done"]
     assert check(slow.store) == []
@@ -508,7 +527,7 @@ def test_search_and_pictures(agent: Agent) -> None:
     assert agent.compare("@1").size == (32 + 8 + 32, 32)
     with pytest.raises(InputError, match="no picture of the conversation"):
         agent.show("the dog")
-    with pytest.raises(MemoryError_, match="no @9"):
+    with pytest.raises(StoreRefused, match="no @9"):
         agent.show("@9")
 
 

@@ -27,11 +27,15 @@ ENGINE = (
 ENGINES = REFERENCES | {"ace_agent.engines", "ace_kernels"}
 PLANNER = REFERENCES | {"ace_agent.planner"}
 EXECUTION = ENGINES | {"ace_agent.execution", "ace_memory"}
-AGENT = (
-    EXECUTION
-    | PLANNER
-    | {f"ace_agent.{name}" for name in ("process_owner", "turns", "workspace", "conversation", "agent")}
-)
+CONVERSATION = {
+    *("ace_memory", "ace_agent.errors", "ace_agent.files", "ace_agent.images", "ace_agent.plan"),
+    *("ace_agent.planner", "ace_agent.execution", "ace_agent.process_owner", "ace_agent.turns"),
+}
+MODELS = {f"ace_agent.engines.{name}" for name in ("interface", "presets", "registry", "runtime")}
+AGENT = {
+    *(CONVERSATION - {"ace_agent.files"} | MODELS),
+    *("ace_agent.conversation", "ace_agent.rerun", "ace_agent.workspace"),
+}
 LEARNING = ENGINES | {"ace_agent.data", "ace_agent.reports", "ace_agent.execution.fidelity"}
 EVALUATION = LEARNING | PLANNER | {"ace_agent.evaluation"}
 TRAINING = EVALUATION | {"ace_agent.training"}
@@ -57,11 +61,25 @@ ALLOWED = {
     "ace_agent.engines.released": ENGINE | {"ace_agent.engines.released", "ace_agent.engines.memory_budget"},
     "ace_agent.planner": PLANNER,
     "ace_agent.execution": EXECUTION,
-    "ace_agent.turns": LEAVES | {"ace_memory"},
-    "ace_agent.workspace": LEAVES | {"ace_agent.turns", "ace_memory"},
-    "ace_agent.conversation": AGENT - {"ace_agent.agent"},
+    "ace_agent.turns": {
+        "ace_memory",
+        "ace_agent.errors",
+        "ace_agent.files",
+        "ace_agent.images",
+        "ace_agent.plan",
+    },
+    "ace_agent.workspace": {"ace_memory", "ace_agent.errors", "ace_agent.turns"},
+    "ace_agent.conversation": CONVERSATION,
+    "ace_agent.rerun": {"ace_agent.errors", "ace_agent.engines.interface", "ace_agent.execution"},
     "ace_agent.agent": AGENT,
-    "ace_agent.batch": AGENT,
+    "ace_agent.batch": MODELS
+    | {
+        "ace_agent.errors",
+        "ace_agent.files",
+        "ace_agent.plan",
+        "ace_agent.agent",
+        "ace_agent.execution",
+    },
     "ace_agent.reports": LEAVES
     | {"ace_agent.references.types", "ace_agent.conversation", "ace_agent.turns", "ace_agent.reports"},
     "ace_agent.data": ROOTLESS
@@ -75,8 +93,9 @@ ALLOWED = {
     },
     "ace_agent.training": TRAINING,
     "ace_agent.evaluation": EVALUATION,
-    "ace_agent.cli": AGENT | TRAINING | {"ace_agent.cli", "ace_agent.batch"},
-    "ace_tools": AGENT | {"ace_agent.cli.ui", "ace_tools"},
+    "ace_agent.cli": AGENT | TRAINING | {"ace_agent.agent", "ace_agent.cli", "ace_agent.batch"},
+    "ace_tools": AGENT - {"ace_memory", "ace_agent.conversation", "ace_agent.rerun"}
+    | {"ace_agent", "ace_agent.agent", "ace_agent.files", "ace_agent.cli.ui.options", "ace_tools"},
 }
 
 

@@ -16,9 +16,8 @@ def explain(error: Exception) -> NoReturn:
     if os.environ.get("ACE_DEBUG"):
         traceback.print_exception(error)
     from ace_agent.errors import AceError
-    from ace_memory import StoreError
 
-    if isinstance(error, (AceError, StoreError)):
+    if isinstance(error, AceError):
         fail(error.message, error.hint)
     if isinstance(error, OSError):
         reason = error.strerror or str(error)

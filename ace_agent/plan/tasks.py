@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -213,3 +215,18 @@ _ROWS = (
 )  # fmt: skip
 
 TASKS: dict[str, Task] = {row.id: row for row in _ROWS}
+
+
+def similar_tasks(name: str) -> str:
+    """A hint for a wrong task name: those with like letters, then those that share a word with it."""
+    wanted = re.sub(r"[^a-z]+", "_", name.lower()).strip("_")
+    close = difflib.get_close_matches(wanted, TASKS, n=3, cutoff=0.6)
+    words = {word for word in wanted.split("_") if len(word) > 3}
+    close += [
+        row.id
+        for row in TASKS.values()
+        if row.id not in close and words & set(re.findall(r"[a-z]+", f"{row.id} {row.description}".lower()))
+    ]
+    if close:
+        return f"near matches: {', '.join(close[:4])}; or leave the task out"
+    return f"leave the task out, or take one of {', '.join(TASKS)}"

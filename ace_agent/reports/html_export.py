@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ace_agent.conversation import Dialogue
+from ace_agent.conversation import Conversation
 from ace_agent.files import write_file
 from ace_agent.images.files import encode_png
 from ace_agent.plan import Plan
@@ -42,17 +42,17 @@ pre { background: var(--soft); border-radius: .4rem; font-size: .8rem; overflow-
 """
 
 
-def write_gallery(dialogue: Dialogue, path: Path, force: bool = False) -> Path:
+def write_gallery(talk: Conversation, path: Path, force: bool = False) -> Path:
     """Write the page whole; never over another file unless `force`. Raises InputError where it cannot be
     written."""
-    return write_file(Path(path), page(dialogue), force=force, parents=False)
+    return write_file(Path(path), page(talk), force=force, parents=False)
 
 
-def page(dialogue: Dialogue) -> str:
+def page(talk: Conversation) -> str:
     """The page's HTML: no script, and nothing fetched from anywhere."""
-    turns = dialogue.turns(everything=True)
-    name = html.escape(dialogue.conversation)
-    on_path = [turn.id for turn in dialogue.turns()]
+    turns = talk.turns(everything=True)
+    name = html.escape(talk.name)
+    on_path = [turn.id for turn in talk.turns()]
     children: dict[int | None, list[Turn]] = {}
     for turn in turns:
         children.setdefault(turn.parent, []).append(turn)
@@ -69,14 +69,14 @@ def page(dialogue: Dialogue) -> str:
 <body>
 <header><h1>{name}</h1><p>{len(turns)} turns, {count} pictures made</p></header>
 <main>
-{_tree(dialogue, children, on_path)}
+{_tree(talk, children, on_path)}
 </main>
 </body>
 </html>
 """
 
 
-def _tree(dialogue: Dialogue, children: dict[int | None, list[Turn]], on_path: list[int]) -> str:
+def _tree(talk: Conversation, children: dict[int | None, list[Turn]], on_path: list[int]) -> str:
     """Every turn after the one it followed. At a fork the way to the tip (else the youngest) goes on at the same
     depth, after the others, which are set in. No recursion: one can fork at every turn."""
     parts: list[str] = []
@@ -86,7 +86,7 @@ def _tree(dialogue: Dialogue, children: dict[int | None, list[Turn]], on_path: l
         if isinstance(item, str):
             parts.append(item)
         else:
-            parts.append(_turn(dialogue, item, on_path))
+            parts.append(_turn(talk, item, on_path))
             todo += _below(children.get(item.id, []), on_path)
     return "\n".join(parts)
 
@@ -102,25 +102,25 @@ def _below(turns: list[Turn], on_path: list[int]) -> list[Turn | str]:
     return shown
 
 
-def _turn(dialogue: Dialogue, turn: Turn, on_path: list[int]) -> str:
+def _turn(talk: Conversation, turn: Turn, on_path: list[int]) -> str:
     kind = "tip" if on_path and turn.id == on_path[-1] else "on" if turn.id in on_path else "off"
     status = "" if turn.status == "done" else f' <span class="status">{html.escape(turn.status)}</span>'
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(turn.created))
     notes = "".join(f'<p class="note">{html.escape(note)}</p>' for note in turn.notes)
     return f"""<article class="{kind}" id="turn-{turn.number}">
 <h2>{turn.number}. {html.escape(turn.request)}{status} <small><time>{when}</time></small></h2>
-{_pictures(dialogue, turn)}{notes}
+{_pictures(talk, turn)}{notes}
 {_details("plan", _plan_text(turn.plan)) if turn.plan.steps else ""}
 </article>"""
 
 
-def _pictures(dialogue: Dialogue, turn: Turn) -> str:
+def _pictures(talk: Conversation, turn: Turn) -> str:
     """What came with the turn, then each result after the picture it was made from."""
     parts = []
     shown = set()
     last = ""
     for picture in turn.made:
-        before = None if picture.forgotten else dialogue.before(picture.id)
+        before = None if picture.forgotten else talk.before(picture.id)
         if before is not None and before.id not in shown:
             parts.append(_figure(before))
             shown.add(before.id)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import sqlite3
-import tempfile
 import time
 import zipfile
 import zlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from ace_memory.errors import StoreError
 from ace_memory.records import Conversation
-from ace_memory.store import Store, check_name
+from ace_memory.store import Store
 
 FORMAT = 1
 MAX_TEXT = 256 * 2**20
@@ -40,30 +37,14 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-def export_conversation(store: Store, conversation: Conversation, path: Path, *, force: bool = False) -> Path:
-    """Write the whole tree, its pictures and masks; with `force` over a file, which stays until the new one is
-    whole. Raises StoreError where `path` exists or cannot be written."""
-    if path.exists() and not force:
-        raise StoreError(f"{path} exists already", "choose another name")
-    with store.snapshot():
+def export_conversation(store: Store, conversation: Conversation, stream: BinaryIO) -> None:
+    """Write the whole tree, its pictures and masks, as they are at one moment."""
+    with store.snapshot(), zipfile.ZipFile(stream, "w") as archive:
         document = _document(store, conversation)
-        digests = sorted({item["sha256"] for item in document["images"] if item["sha256"]})
-        try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror}", "choose another folder") from None
-        try:
-            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w") as archive:
-                text = json.dumps(document, ensure_ascii=False, indent=1)
-                archive.writestr("conversation.json", text, zipfile.ZIP_DEFLATED)
-                for digest in digests:
-                    archive.writestr(f"blobs/{digest}", store.blob(digest))
-            Path(temporary).replace(path)
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror}", "free some space") from None
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    return path
+        text = json.dumps(document, ensure_ascii=False, indent=1)
+        archive.writestr("conversation.json", text, zipfile.ZIP_DEFLATED)
+        for digest in sorted({item["sha256"] for item in document["images"] if item["sha256"]}):
+            archive.writestr(f"blobs/{digest}", store.blob(digest))
 
 
 def branch_conversation(store: Store, conversation: Conversation, name: str, tip: int | None) -> Conversation:
@@ -106,19 +87,19 @@ def import_conversation(store: Store, path: Path, name: str | None = None) -> Co
     """Take in an exported conversation, whole or not at all, under its own name (or `name-2` ... if that is
     taken).
 
-    Every picture's hash is checked and every pointer must lead inside the file. Raises StoreError otherwise.
+    Every picture's hash is checked and every pointer must lead inside the file. Raises the store's error otherwise.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             return _take_in(store, archive, name)
     except FileNotFoundError:
-        raise StoreError(f"there is no file {path}") from None
+        raise store.error(f"there is no file {path}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise StoreError(f"{path} is no exported conversation: {error}", "export it again") from None
+        raise store.error(f"{path} is no exported conversation: {error}", "export it again") from None
     except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+        raise store.error(f"{path} cannot be read: {error.strerror}") from None
     except (KeyError, TypeError, ValueError, RecursionError, sqlite3.IntegrityError) as error:
-        raise StoreError(f"{path} is no exported conversation: {error}", "export it again") from None
+        raise store.error(f"{path} is no exported conversation: {error}", "export it again") from None
 
 
 def _take_in(store: Store, archive: zipfile.ZipFile, name: str | None) -> Conversation:
@@ -198,7 +179,7 @@ def _take_blob(store: Store, archive: zipfile.ZipFile, digest: str) -> None:
 def _free_name(store: Store, wanted: str | None, own: str) -> str:
     if wanted is not None:
         return wanted
-    check_name(own)
+    store.check_name(own)
     taken = {conversation.name for conversation in store.conversations()}
     name, count = own, 2
     while name in taken:

@@ -30,12 +30,14 @@ Row = TypeVar("Row", Conversation, Image, Step, StepInput, Turn)
 class Connection:
     """Safe for several processes, and for the threads of one.
 
-    Raises StoreError for a file that is no store of ours, is from a newer version or cannot be opened. Where
-    the file cannot be written, reading works and the first writing raises.
+    Raises `error`, a class that takes a message and a hint, for a file that is no store of ours, is from a newer
+    version or cannot be opened, and for whatever is refused later. Where the file cannot be written, reading works
+    and the first write raises.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, error: type[Exception] = StoreError) -> None:
         self.path = path
+        self.error = error
         self.read_only = False
         self._lock = threading.RLock()
         self._depth = 0
@@ -65,12 +67,12 @@ class Connection:
         commit outlives a killed process; `durable` ones, and all before them, also a power cut, for one flush
         to disk.
         """
-        with self._lock, said_plainly(self.path):
+        with self._lock, self._translated():
             if self._depth:
                 yield
                 return
             if self.read_only:
-                raise _unwritable(self.path)
+                raise self._unwritable()
             if durable:
                 self._db.conn.execute("PRAGMA synchronous = FULL")
             self._db.conn.execute("BEGIN IMMEDIATE")
@@ -90,7 +92,7 @@ class Connection:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Everything read inside is of one moment; other processes go on writing meanwhile."""
-        with self._lock, said_plainly(self.path):
+        with self._lock, self._translated():
             if self._depth:
                 yield
                 return
@@ -101,7 +103,7 @@ class Connection:
                 self._db.conn.execute("ROLLBACK")
 
     def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        with self._lock, said_plainly(self.path):
+        with self._lock, self._translated():
             return list(self._db.query(sql, values))
 
     def records(self, kind: type[Row], sql: str, *values: object) -> list[Row]:
@@ -109,7 +111,7 @@ class Connection:
         return [kind(*(row[name] for name in names)) for row in self.rows(sql, *values)]
 
     def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
-        with self._lock, said_plainly(self.path):
+        with self._lock, self._translated():
             return self._db.conn.execute(sql, values)
 
     def insert(self, table: str, **values: object) -> int:
@@ -122,12 +124,12 @@ class Connection:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(
+            raise self.error(
                 f"the folder {self.path.parent} cannot be made: {error.strerror}",
                 "choose one with --workspace",
             ) from None
         uri = self.path.absolute().as_uri()
-        with said_plainly(self.path):
+        with self._translated():
             try:
                 return self._connect(uri)
             except sqlite3.OperationalError as error:
@@ -163,13 +165,13 @@ class Connection:
     def _migrate(self) -> None:
         version = self._version()
         if version > len(MIGRATIONS):
-            raise StoreError(
+            raise self.error(
                 f"{self.path} is from a newer version (schema {version}, this one knows {len(MIGRATIONS)})",
                 "upgrade with `pip install -U ace-agent`, or choose another --workspace",
             )
         tables = self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
         if version == 0 and tables:
-            raise StoreError(f"{self.path} is a database of another program", "choose another --workspace")
+            raise self.error(f"{self.path} is a database of another program", "choose another --workspace")
         if version == len(MIGRATIONS):
             return
         with self.transaction():
@@ -180,35 +182,37 @@ class Connection:
                         self.execute(statement)
                 self.execute(f"PRAGMA user_version = {number + 1}")
 
+    def _unwritable(self) -> Exception:
+        """SQLite needs a little room even to open, and then speaks of writing only."""
+        if self.path.parent.is_dir() and shutil.disk_usage(self.path.parent).free < ROOM:
+            return self._full()
+        return self.error(f"{self.path} cannot be written", "choose another folder with --workspace")
 
-def _unwritable(path: Path) -> StoreError:
-    """SQLite needs a little room even to open, and then speaks of writing only."""
-    if path.parent.is_dir() and shutil.disk_usage(path.parent).free < ROOM:
-        return _full(path)
-    return StoreError(f"{path} cannot be written", "choose another folder with --workspace")
+    def _full(self) -> Exception:
+        return self.error(f"the disk with {self.path} is full", "free some space; nothing stored was lost")
 
-
-def _full(path: Path) -> StoreError:
-    return StoreError(f"the disk with {path} is full", "free some space; nothing stored was lost")
-
-
-@contextmanager
-def said_plainly(path: Path) -> Iterator[None]:
-    """SQLite's errors as StoreError: one line and the way out."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        text = str(error)
-        if "full" in text:
-            raise _full(path) from None
-        if "locked" in text or "busy" in text:
-            raise StoreError(f"{path} is in use by another process", "try again in a moment") from None
-        if "readonly" in text or "unable to open" in text:
-            raise _unwritable(path) from None
-        if "not a database" in text or "malformed" in text:
-            raise StoreError(
-                f"{path} is damaged or no database: {text}", "restore a copy, or choose another --workspace"
-            ) from None
-        if "disk I/O" in text:
-            raise StoreError(f"{path} could not be read or written: {text}", "check the disk") from None
-        raise
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """SQLite's errors as ours: one line and the way out."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            text = str(error)
+            if "full" in text:
+                raise self._full() from None
+            if "locked" in text or "busy" in text:
+                raise self.error(
+                    f"{self.path} is in use by another process", "try again in a moment"
+                ) from None
+            if "readonly" in text or "unable to open" in text:
+                raise self._unwritable() from None
+            if "not a database" in text or "malformed" in text:
+                raise self.error(
+                    f"{self.path} is damaged or no database: {text}",
+                    "restore a copy, or choose another --workspace",
+                ) from None
+            if "disk I/O" in text:
+                raise self.error(
+                    f"{self.path} could not be read or written: {text}", "check the disk"
+                ) from None
+            raise

@@ -7,7 +7,6 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from ace_memory.errors import StoreError
 from ace_memory.records import Conversation
 from ace_memory.store import Store
 
@@ -128,14 +127,14 @@ def forget_image(store: Store, conversation: Conversation, number: int) -> Remov
     with store.transaction():
         image = store.image(conversation.id, number)
         if image.sha256 is None:
-            raise StoreError(f"@{number} was forgotten before")
+            raise store.error(f"@{number} was forgotten before")
         others = store.rows(
             "SELECT c.name FROM images i JOIN conversations c ON c.id = i.conversation"
             " WHERE i.sha256 = ? AND c.id != ?",
             image.sha256, conversation.id,
         )  # fmt: skip
         if others:
-            raise StoreError(
+            raise store.error(
                 f"@{number} is also in conversation {others[0]['name']!r}, where it would stay",
                 f"forget it there first: ace forget {others[0]['name']}",
             )
@@ -203,5 +202,5 @@ def _overwrite(store: Store) -> bool:
     try:
         store.execute("VACUUM")
         return int(store.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0]["busy"]) == 0
-    except (StoreError, sqlite3.Error):
+    except (store.error, sqlite3.Error):
         return False

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from ace_memory.connection import Connection
-from ace_memory.errors import StoreError
 from ace_memory.records import Conversation, Image, NewImage, Step, Turn
 
 FAR = 64
@@ -32,9 +31,9 @@ class Store(Connection):
                 while f"talk-{count}" in taken:
                     count += 1
                 name = f"talk-{count}"
-            check_name(name)
+            self.check_name(name)
             if self.rows("SELECT 1 FROM conversations WHERE name = ?", name):
-                raise StoreError(f"there is a conversation {name!r} already", f"reopen it with -c {name}")
+                raise self.error(f"there is a conversation {name!r} already", f"reopen it with -c {name}")
             now = time.time()
             key = self.insert("conversations", name=name, created=now, used=now)
             return self.conversation(key)
@@ -44,8 +43,13 @@ class Store(Connection):
         column = "id" if isinstance(key, int) else "name"
         found = self.records(Conversation, f"SELECT * FROM conversations WHERE {column} = ?", key)
         if not found:
-            raise StoreError(f"there is no conversation {key!r}", "`ace conversations` lists them")
+            raise self.error(f"there is no conversation {key!r}", "`ace conversations` lists them")
         return found[0]
+
+    def find_conversation(self, name: str) -> Conversation | None:
+        """By name, if there is one."""
+        found = self.records(Conversation, "SELECT * FROM conversations WHERE name = ?", name)
+        return found[0] if found else None
 
     def conversations(self) -> list[Conversation]:
         """The latest used first."""
@@ -65,18 +69,26 @@ class Store(Connection):
         return row["turns"], row["images"]
 
     def rename(self, conversation: int, name: str) -> None:
-        check_name(name)
+        self.check_name(name)
         with self.transaction():
             if self.rows("SELECT 1 FROM conversations WHERE name = ? AND id != ?", name, conversation):
-                raise StoreError(f"there is a conversation {name!r} already", "choose another name")
+                raise self.error(f"there is a conversation {name!r} already", "choose another name")
             self.execute("UPDATE conversations SET name = ? WHERE id = ?", name, conversation)
+
+    def check_name(self, name: str) -> None:
+        """Raises for a name that could not also be an argument and part of a file name."""
+        if not re.fullmatch(r"[^\W_][\w .-]{0,79}", name) or name != name.strip():
+            raise self.error(
+                f"{name!r} cannot be a conversation's name",
+                "use letters, digits, spaces, dots, - and _, at most 80, beginning with a letter or digit",
+            )
 
     # The tree of turns
 
     def turn(self, key: int) -> Turn:
         found = self.records(Turn, "SELECT * FROM turns WHERE id = ?", key)
         if not found:
-            raise StoreError(f"there is no turn {key}", "`ace history` lists them")
+            raise self.error(f"there is no turn {key}", "`ace history` lists them")
         return found[0]
 
     def turns(self, conversation: int) -> list[Turn]:
@@ -168,7 +180,7 @@ class Store(Connection):
             if turn is not None:
                 row = self.turn(turn)
                 if row.conversation != conversation or row.status != "done":
-                    raise StoreError(
+                    raise self.error(
                         f"turn {turn} is not one to go to: it is {row.status}", "choose a finished one"
                     )
             self.execute(
@@ -267,7 +279,7 @@ class Store(Connection):
         with self.transaction(durable=bool(images)):
             row = self.turn(turn)
             if self.rows("SELECT 1 FROM steps WHERE turn = ? AND position = ?", turn, position):
-                raise StoreError(f"step {position + 1} of turn {turn} was done meanwhile by another process")
+                raise self.error(f"step {position + 1} of turn {turn} was done meanwhile by another process")
             key = self.insert(
                 "steps", turn=turn, position=position, task=task, instruction=instruction, recipe=recipe,
                 created=time.time(),
@@ -323,7 +335,7 @@ class Store(Connection):
         )
         if not found:
             last = self.conversation(conversation).last_number
-            raise StoreError(
+            raise self.error(
                 f"there is no @{number} in this conversation", f"the last is @{last}" if last else ""
             )
         return found[0]
@@ -353,13 +365,13 @@ class Store(Connection):
     def data(self, image: Image) -> bytes:
         """The stored file; StoreError when it was forgotten."""
         if image.sha256 is None:
-            raise StoreError(f"@{image.number} was forgotten", "its picture is gone for good")
+            raise self.error(f"@{image.number} was forgotten", "its picture is gone for good")
         return self.blob(image.sha256)
 
     def blob(self, sha256: str) -> bytes:
         found = self.rows("SELECT bytes FROM blobs WHERE sha256 = ?", sha256)
         if not found:
-            raise StoreError(f"no picture {sha256[:12]}... is stored here", "import its conversation first")
+            raise self.error(f"no picture {sha256[:12]}... is stored here", "import its conversation first")
         return bytes(found[0]["bytes"])
 
     def loose_image(self, conversation: int) -> Image | None:
@@ -387,12 +399,3 @@ class Store(Connection):
             f" WHERE turns_fts MATCH ? {mine} ORDER BY turns_fts.rowid DESC LIMIT ?",
             match, *(() if conversation is None else (conversation,)), limit,
         )  # fmt: skip
-
-
-def check_name(name: str) -> None:
-    """A conversation's name is also an argument and part of a file name."""
-    if not re.fullmatch(r"[^\W_][\w .-]{0,79}", name) or name != name.strip():
-        raise StoreError(
-            f"{name!r} cannot be a conversation's name",
-            "use letters, digits, spaces, dots, - and _, at most 80, beginning with a letter or digit",
-        )

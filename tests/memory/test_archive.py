@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import zipfile
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ace_memory import NewImage, Store, StoreError
+from ace_memory import Conversation, NewImage, Store, StoreError
 from ace_memory.archive import branch_conversation, export_conversation, import_conversation
 from ace_memory.housekeeping import check
 
@@ -42,6 +41,12 @@ def grow(store: Store, name: str = "trip") -> int:
     return talk
 
 
+def export(store: Store, conversation: Conversation, path: Path) -> Path:
+    with path.open("wb") as stream:
+        export_conversation(store, conversation, stream)
+    return path
+
+
 def shape(store: Store, name: str) -> list[Any]:
     """The tree without its row numbers."""
     talk = store.conversation(name)
@@ -68,7 +73,7 @@ def test_a_round_trip_keeps_everything(tmp_path: Path) -> None:
     with Store(tmp_path / "one.db") as one, Store(tmp_path / "two.db") as two:
         grow(two, "other")  # so that row numbers differ
         talk = grow(one)
-        path = export_conversation(one, one.conversation(talk), tmp_path / "trip.ace")
+        path = export(one, one.conversation(talk), tmp_path / "trip.ace")
         taken = import_conversation(two, path)
         assert taken.name == "trip"
         assert shape(two, "trip") == shape(one, "trip")
@@ -76,31 +81,6 @@ def test_a_round_trip_keeps_everything(tmp_path: Path) -> None:
         assert import_conversation(two, path).name == "trip-2"
         assert import_conversation(two, path, "third").name == "third"
         assert check(two) == []
-        with pytest.raises(StoreError, match="exists already"):
-            export_conversation(one, one.conversation(talk), path)
-
-
-def test_writing_over_an_export_keeps_the_old_one_until_the_new_one_is_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`ace export --force` deleted the file first; a disk that was full left nothing."""
-    with Store(tmp_path / "one.db") as one:
-        talk = one.conversation(grow(one))
-        path = export_conversation(one, talk, tmp_path / "trip.ace")
-        before = path.read_bytes()
-
-        def full(*_: object) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(zipfile.ZipFile, "writestr", full)
-            with pytest.raises(StoreError, match="No space left"):
-                export_conversation(one, talk, path, force=True)
-        assert path.read_bytes() == before
-        assert [found.name for found in tmp_path.glob("*trip*")] == ["trip.ace"]
-        one.begin_turn(talk.id, None, "another", "{}")
-        export_conversation(one, talk, path, force=True)
-        assert path.read_bytes() != before
 
 
 def test_an_export_neither_waits_for_writers_nor_keeps_them_waiting(tmp_path: Path) -> None:
@@ -109,12 +89,12 @@ def test_an_export_neither_waits_for_writers_nor_keeps_them_waiting(tmp_path: Pa
         talk = one.conversation(grow(one))
         with other.transaction():
             other.begin_turn(talk.id, None, "not finished", "{}")
-            path = export_conversation(one, talk, tmp_path / "trip.ace")
+            path = export(one, talk, tmp_path / "trip.ace")
         with Store(tmp_path / "two.db") as two:
             import_conversation(two, path)
             assert two.search("finished") == []
         one.read_only = True
-        export_conversation(one, talk, tmp_path / "again.ace")
+        export(one, talk, tmp_path / "again.ace")
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any]], None], blobs: bool = True) -> None:
@@ -161,7 +141,7 @@ def _traversal(document: dict[str, Any]) -> None:
 )
 def test_a_broken_file_is_refused_whole(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     with Store(tmp_path / "one.db") as one, Store(tmp_path / "two.db") as two:
-        path = export_conversation(one, one.conversation(grow(one)), tmp_path / "trip.ace")
+        path = export(one, one.conversation(grow(one)), tmp_path / "trip.ace")
         rewrite(path, change)
         with pytest.raises(StoreError) as error:
             import_conversation(two, path)
@@ -172,7 +152,7 @@ def test_a_broken_file_is_refused_whole(tmp_path: Path, change: Callable[[dict[s
 
 def test_damaged_pictures_and_files_are_refused(tmp_path: Path) -> None:
     with Store(tmp_path / "one.db") as one, Store(tmp_path / "two.db") as two:
-        path = export_conversation(one, one.conversation(grow(one)), tmp_path / "trip.ace")
+        path = export(one, one.conversation(grow(one)), tmp_path / "trip.ace")
         truncated = tmp_path / "short.ace"
         truncated.write_bytes(path.read_bytes()[:-200])
         rewrite(path, lambda document: None, blobs=False)

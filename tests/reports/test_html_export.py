@@ -48,7 +48,7 @@ def test_a_page_of_two_branches(tmp_path: Path) -> None:
     agent.goto("@1")
     agent.run(plan(step("edit_color", "input")), [photo(900, 600)], request="large")
     agent.run(plan(step("fuse_layers", "@last", "@2")), request="both")
-    path = write_gallery(agent, tmp_path / "page.html")
+    path = write_gallery(agent.memory, tmp_path / "page.html")
     text = path.read_text()
     outline = Outline()
     outline.feed(text)
@@ -65,8 +65,8 @@ def test_a_page_of_two_branches(tmp_path: Path) -> None:
     assert "task: fuse_layers" in text
     assert text.count("→") == 3
     with pytest.raises(InputError, match="exists already"):
-        write_gallery(agent, path)
-    assert write_gallery(agent, path, force=True) == path
+        write_gallery(agent.memory, path)
+    assert write_gallery(agent.memory, path, force=True) == path
     assert [item.name for item in tmp_path.iterdir() if item.name.startswith(".")] == []
 
 
@@ -76,7 +76,7 @@ def test_a_long_line_and_a_forgotten_picture(tmp_path: Path) -> None:
     for _ in range(3):
         agent.run(plan(step("edit_scene", "@last")))
     forget_image(agent.store, agent.store.conversations()[0], 1)
-    text = write_gallery(agent, tmp_path / "page.html").read_text()
+    text = write_gallery(agent.memory, tmp_path / "page.html").read_text()
     assert "unspeakable" not in text and "@1, 32 x 32, forgotten" in text
     assert text.count("<section") == 0
 
@@ -95,7 +95,7 @@ def test_forking_at_every_turn_neither_ends_nor_narrows_the_page(tmp_path: Path)
             tip = turn.id
     outline = Outline()
     depths = []
-    for part in re.split("(?=<article)", write_gallery(agent, tmp_path / "page.html").read_text()):
+    for part in re.split("(?=<article)", write_gallery(agent.memory, tmp_path / "page.html").read_text()):
         outline.feed(part)
         depths.append(outline.open.count("section"))
     assert max(depths) == 1
@@ -109,7 +109,7 @@ def test_a_browser_shows_it(tmp_path: Path) -> None:
     agent = Agent(tmp_path / "w", conversation="a trip", pipeline=TinyPipeline())
     agent.run(plan({"task": "text_to_image", "instruction": "a fox", "seed": 3}))
     agent.run(plan(step("edit_scene", "@1", seed=4)))
-    page = write_gallery(agent, tmp_path / "page.html")
+    page = write_gallery(agent.memory, tmp_path / "page.html")
     colours = [np.asarray(agent.show(id_).image.convert("RGB")).mean(axis=(0, 1)) for id_ in ("@1", "@2")]
     for width in (1200, 420):
         shot = tmp_path / f"{width}.png"
@@ -131,6 +131,6 @@ def test_a_browser_shows_it(tmp_path: Path) -> None:
 
 def test_an_empty_conversation_has_a_page(tmp_path: Path) -> None:
     agent = Agent(tmp_path / "w", new=True)
-    assert "0 turns" in write_gallery(agent, tmp_path / "page.html").read_text()
+    assert "0 turns" in write_gallery(agent.memory, tmp_path / "page.html").read_text()
     with pytest.raises(InputError, match="cannot be written"):
-        write_gallery(agent, tmp_path / "none" / "page.html")
+        write_gallery(agent.memory, tmp_path / "none" / "page.html")

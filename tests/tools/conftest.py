@@ -1,4 +1,4 @@
-"""A studio with the tiny pipeline and the rules, in a workspace of its own."""
+"""A pool with the tiny pipeline and the rules, in a workspace of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from ace_memory.housekeeping import check
 from ace_tools.langchain.toolkit import AceToolkit
-from ace_tools.sessions import Studio
+from ace_tools.sessions import SessionPool
 from tests.tiny import TinyPipeline
 
 
@@ -30,14 +30,14 @@ def pipeline() -> TinyPipeline:
 def toolkit(workspace: Path, pipeline: TinyPipeline) -> Iterator[AceToolkit]:
     made = AceToolkit(workspace=workspace, planner="rules", pipeline=pipeline)
     yield made
-    with made.studio.room("tools") as room:
-        assert check(room.agent.store) == []
-    made.studio.close()
+    with made.pool.session("tools") as session:
+        assert check(session.agent.store) == []
+    made.pool.close()
 
 
 @pytest.fixture
-def studio(toolkit: AceToolkit) -> Studio:
-    return toolkit.studio
+def pool(toolkit: AceToolkit) -> SessionPool:
+    return toolkit.pool
 
 
 class Tools:

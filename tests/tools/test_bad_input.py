@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ace_tools.sessions import Studio
+from ace_tools.sessions import SessionPool
 from tests.tiny import TinyPipeline
 
 
@@ -18,10 +18,10 @@ def stored(workspace: Path) -> set[Path]:
     return {path for path in workspace.rglob("*") if not path.name.startswith("memory.db")}
 
 
-def rows(studio: Studio) -> tuple[int, ...]:
-    with studio.room("tools") as room:
+def rows(pool: SessionPool) -> tuple[int, ...]:
+    with pool.session("tools") as session:
         tables = ("conversations", "turns", "steps", "images", "blobs")
-        return tuple(room.agent.store.rows(f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in tables)
+        return tuple(session.agent.store.rows(f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in tables)
 
 
 @pytest.fixture
@@ -99,11 +99,11 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("name", "arguments", "words"), CALLS, ids=[f"{i}-{c[0]}" for i, c in enumerate(CALLS)]
 )
 def test_a_wrong_call(
-    tools: Any, studio: Studio, place: Path, caplog: pytest.LogCaptureFixture,
+    tools: Any, pool: SessionPool, place: Path, caplog: pytest.LogCaptureFixture,
     name: str, arguments: dict[str, Any], words: str,
 ) -> None:  # fmt: skip
     tools("create_image", description="a red car", seed=1)
-    before, files = rows(studio), stored(place)
+    before, files = rows(pool), stored(place)
     with caplog.at_level(logging.ERROR):
         answer = tools(name, **arguments)
     assert answer.status == "error"
@@ -113,10 +113,10 @@ def test_a_wrong_call(
     assert str(place) not in answer.content, "files are named from the workspace"
     assert len(answer.content) < 1500
     assert not caplog.records, "what the caller did wrong is no fault of ours"
-    assert (rows(studio), stored(place)) == (before, files)
+    assert (rows(pool), stored(place)) == (before, files)
 
 
-def test_an_empty_conversation_says_how_to_begin(tools: Any, studio: Studio) -> None:
+def test_an_empty_conversation_says_how_to_begin(tools: Any, pool: SessionPool) -> None:
     for name, arguments in [
         ("edit_image", {"instruction": "make it night"}),
         ("edit_image", {"instruction": "make it night", "image": "@3"}),
@@ -128,11 +128,11 @@ def test_an_empty_conversation_says_how_to_begin(tools: Any, studio: Studio) -> 
         assert answer.status == "error"
         assert "picture" in answer.content
     assert "create_image" in tools("edit_image", instruction="make it night").content
-    assert rows(studio) == (0, 0, 0, 0, 0)
+    assert rows(pool) == (0, 0, 0, 0, 0)
 
 
 def test_a_failing_model_is_logged_in_full_and_told_in_one_line(
-    tools: Any, studio: Studio, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tools: Any, pool: SessionPool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools("create_image", description="a red car")
 
@@ -146,8 +146,8 @@ def test_a_failing_model_is_logged_in_full_and_told_in_one_line(
     assert "the model could not finish" in answer.content and "\n" not in answer.content
     assert caplog.records[0].exc_info is not None
     monkeypatch.undo()
-    with studio.room("tools") as room:
-        assert [turn.number for turn in room.agent.turns()] == [1]
+    with pool.session("tools") as session:
+        assert [turn.number for turn in session.agent.turns()] == [1]
     assert tools("edit_image", instruction="make it night").status == "success"
 
 

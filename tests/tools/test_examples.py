@@ -151,7 +151,7 @@ def test_the_blocks_of_the_docs(
             exec(compiled, {"__name__": "docs"})
     told = capsys.readouterr().out
     assert (
-        "Made @1 (32 x 32 pixels, seed 7, file pictures/tools/1.png), text_to_image: a red car in a meadow"
+        'Made @1 (32 x 32 pixels, seed 7, file pictures/tools/1.png), text_to_image: "a red car in a meadow"'
         in told
     )
     assert "['text', 'image']" in told

@@ -15,7 +15,7 @@ from langchain_tests.unit_tests import ToolsUnitTests
 from ace_tools.langchain.toolkit import AceToolkit
 from ace_tools.langchain.tools import AceTool
 from ace_tools.operations import OPERATIONS
-from ace_tools.sessions import Studio
+from ace_tools.sessions import SessionPool
 from tests.tiny import TinyPipeline
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -34,19 +34,19 @@ def test_every_tool_has_an_example() -> None:
 
 
 class _OneTool:
-    """A tool of a studio that has a picture to work on."""
+    """A tool of a pool that has a picture to work on."""
 
     name: str
-    studio: Studio
+    pool: SessionPool
 
     @pytest.fixture(autouse=True)
-    def _studio(self, tmp_path: Path) -> Iterator[None]:
+    def _pool(self, tmp_path: Path) -> Iterator[None]:
         toolkit = AceToolkit(workspace=tmp_path, planner="rules", pipeline=TinyPipeline())
         for description in ("a blue car", "a red car", "a green car"):
             toolkit.get_tools()[0].invoke({"description": description})
-        self.studio = toolkit.studio
+        self.pool = toolkit.pool
         yield
-        self.studio.close()
+        self.pool.close()
 
     @property
     def tool_constructor(self) -> type[BaseTool]:
@@ -54,7 +54,7 @@ class _OneTool:
 
     @property
     def tool_constructor_params(self) -> dict[str, Any]:
-        return {"operation": self.name, "studio": self.studio}
+        return {"operation": self.name, "sessions": self.pool}
 
     @property
     def tool_invoke_params_example(self) -> dict[str, Any]:

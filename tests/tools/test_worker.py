@@ -16,28 +16,28 @@ from ace_agent.engines.runtime import Runtime
 from ace_agent.execution.executor import Progress
 from ace_memory.housekeeping import check
 from ace_tools.langchain.toolkit import AceToolkit
-from ace_tools.sessions import OPEN, Studio
+from ace_tools.sessions import KEPT_OPEN, SessionPool
 from ace_tools.worker import StoppedError, Worker, shared_worker
 from tests.tiny import TinyPipeline
 
 
-def numbers(studio: Studio, conversation: str = "tools") -> list[int]:
-    with studio.room(conversation) as room:
-        assert check(room.agent.store) == []
-        return [turn.number for turn in room.agent.turns()]
+def numbers(pool: SessionPool, conversation: str = "tools") -> list[int]:
+    with pool.session(conversation) as session:
+        assert check(session.agent.store) == []
+        return [turn.number for turn in session.agent.turns()]
 
 
 @pytest.mark.asyncio
-async def test_eight_calls_at_once_each_become_a_turn(tools: Any, studio: Studio) -> None:
+async def test_eight_calls_at_once_each_become_a_turn(tools: Any, pool: SessionPool) -> None:
     calls = [tools.acall("create_image", description=f"a red car {n}") for n in range(8)]
     answers = await asyncio.gather(*calls)
     assert [answer.status for answer in answers] == ["success"] * 8
     assert {answer.artifact["images"][0]["id"] for answer in answers} == {f"@{n}" for n in range(1, 9)}
-    assert numbers(studio) == list(range(1, 9))
+    assert numbers(pool) == list(range(1, 9))
     assert not any("Note" in answer.content for answer in answers), "no call saw another window"
 
 
-def test_a_hundred_calls_keep_memory_level(tools: Any, studio: Studio, pipeline: TinyPipeline) -> None:
+def test_a_hundred_calls_keep_memory_level(tools: Any, pool: SessionPool, pipeline: TinyPipeline) -> None:
     def work(count: int) -> None:
         for number in range(count):
             if number % 2:
@@ -56,7 +56,7 @@ def test_a_hundred_calls_keep_memory_level(tools: Any, studio: Studio, pipeline:
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert numbers(studio) == list(range(1, 101))
+    assert numbers(pool) == list(range(1, 101))
     assert after - before < 50_000, "bytes; 30 pictures of this size are 92,000 as pixels alone"
 
 
@@ -74,11 +74,11 @@ async def test_a_cancelled_call_leaves_the_conversation_at_the_turn_before(works
     with pytest.raises(asyncio.CancelledError):
         await running
     assert "Made" in await asyncio.wait_for(waiting, 30), "the queue goes on at the next denoising step"
-    assert numbers(toolkit.studio) == [1, 3]
-    with toolkit.studio.room("tools") as room:
-        stopped = [turn for turn in room.agent.turns(everything=True) if turn.status != "done"]
+    assert numbers(toolkit.pool) == [1, 3]
+    with toolkit.pool.session("tools") as session:
+        stopped = [turn for turn in session.agent.turns(everything=True) if turn.status != "done"]
         assert [(turn.number, turn.status) for turn in stopped] == [(2, "stopped")]
-    toolkit.studio.close()
+    toolkit.pool.close()
 
 
 @pytest.mark.asyncio
@@ -94,9 +94,9 @@ async def test_a_call_that_is_cancelled_while_it_waits_stores_nothing(workspace:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await running
-    with toolkit.studio.room("tools") as room:
-        assert [turn.number for turn in room.agent.turns(everything=True)] == [1]
-    toolkit.studio.close()
+    with toolkit.pool.session("tools") as session:
+        assert [turn.number for turn in session.agent.turns(everything=True)] == [1]
+    toolkit.pool.close()
 
 
 def test_an_interrupt_of_the_waiting_thread_stops_the_job() -> None:
@@ -145,8 +145,8 @@ def test_toolkits_of_one_model_share_it() -> None:
     assert one is not shared_worker("other", Runtime())
 
 
-def test_conversations_that_nobody_uses_are_closed(tools: Any, studio: Studio) -> None:
-    for number in range(OPEN + 5):
+def test_conversations_that_nobody_uses_are_closed(tools: Any, pool: SessionPool) -> None:
+    for number in range(KEPT_OPEN + 5):
         tools("list_images", thread=f"t{number}")
-    assert len(studio._rooms) == OPEN
+    assert len(pool._open) == KEPT_OPEN
     assert tools("list_images", thread="t0").status == "success"

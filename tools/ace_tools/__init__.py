@@ -11,25 +11,25 @@ if TYPE_CHECKING:
     from ace_tools.langchain.tools import AceTool
     from ace_tools.mcp.server import build_server
     from ace_tools.results import open_pictures
-    from ace_tools.sessions import Studio
+    from ace_tools.sessions import SessionPool
 
 __all__ = [
     "AceRunnable",
     "AceTool",
     "AceToolkit",
     "PlannerRunnable",
-    "Studio",
+    "SessionPool",
     "build_server",
     "open_pictures",
 ]
 
 _HOMES = {
-    "AceRunnable": "runnables",
-    "AceTool": "tools",
-    "AceToolkit": "toolkit",
-    "PlannerRunnable": "runnables",
-    "Studio": "studio",
-    "build_server": "serving",
+    "AceRunnable": "langchain.runnables",
+    "AceTool": "langchain.tools",
+    "AceToolkit": "langchain.toolkit",
+    "PlannerRunnable": "langchain.runnables",
+    "SessionPool": "sessions",
+    "build_server": "mcp.server",
     "open_pictures": "results",
 }
 

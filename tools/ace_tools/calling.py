@@ -1,6 +1,5 @@
-"""Calling an operation: what runs the model or writes waits its turn, what only reads does not.
-
-And telling its progress on an event loop."""
+"""Calling an operation: one that runs the model or writes waits its turn, one that only reads does not. Its progress
+goes to an event loop."""
 
 from __future__ import annotations
 
@@ -12,55 +11,57 @@ from typing import Any
 from ace_agent.execution.executor import Progress, Report
 from ace_tools.operations import Operation
 from ace_tools.results import Result
-from ace_tools.sessions import Studio
+from ace_tools.sessions import SessionPool
 
 
 def call(
-    studio: Studio,
+    pool: SessionPool,
     conversation: str,
     operation: Operation,
     arguments: Mapping[str, Any],
     report: Report | None = None,
 ) -> Result:
     """Carry out an operation in a conversation. Raises an AceError for what cannot be done."""
-    given = operation.arguments(**arguments)
-
-    def job(tick: Report | None) -> Result:
-        with studio.room(conversation) as room:
-            return operation.run(room, given, tick)
-
-    return job(report) if operation.reads else studio.worker.run(job, report)
+    job = _job(pool, conversation, operation, arguments)
+    return job(report) if operation.reads else pool.worker.run(job, report)
 
 
 async def acall(
-    studio: Studio,
+    pool: SessionPool,
     conversation: str,
     operation: Operation,
     arguments: Mapping[str, Any],
     report: Report | None = None,
 ) -> Result:
-    """The same without blocking the event loop. Cancelling it stops the work and leaves the conversation at
-    the turn before."""
-    given = operation.arguments(**arguments)
-
-    def job(tick: Report | None) -> Result:
-        with studio.room(conversation) as room:
-            return operation.run(room, given, tick)
-
+    """`call` without blocking the event loop. Cancelling it stops the work and leaves the conversation at the turn
+    before."""
+    job = _job(pool, conversation, operation, arguments)
     if operation.reads:
         return await asyncio.to_thread(job, report)
-    return await studio.worker.arun(job, report)
+    return await pool.worker.arun(job, report)
 
 
-class Relay:
+def _job(
+    pool: SessionPool, conversation: str, operation: Operation, arguments: Mapping[str, Any]
+) -> Callable[[Report | None], Result]:
+    checked = operation.arguments(**arguments)
+
+    def job(report: Report | None) -> Result:
+        with pool.session(conversation) as session:
+            return operation.run(session, checked, report)
+
+    return job
+
+
+class ProgressRelay:
     """Carries progress from the model's thread to a coroutine on the event loop, in order.
 
-    `report` may be called in any thread. Await `finished` when the result is there: what was reported before
-    it has been told then.
+    `report` may be called in any thread. Await `finished` when the result is there: by then everything reported
+    before it has been sent.
     """
 
-    def __init__(self, tell: Callable[[Progress], Awaitable[None]]) -> None:
-        self._tell = tell
+    def __init__(self, send: Callable[[Progress], Awaitable[None]]) -> None:
+        self._send = send
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._last: asyncio.Task[None] | None = None
@@ -79,4 +80,4 @@ class Relay:
     async def _after(self, earlier: asyncio.Task[None] | None, progress: Progress) -> None:
         if earlier is not None:
             await earlier
-        await self._tell(progress)
+        await self._send(progress)

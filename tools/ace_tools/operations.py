@@ -9,8 +9,10 @@ from typing import Any
 
 from ace_agent.errors import InputError, PlanError
 from ace_agent.execution.executor import Report
+from ace_agent.execution.inputs import clean_request, overridden
 from ace_agent.plan import Plan, parse_reference
 from ace_agent.plan import Region as PlanRegion
+from ace_agent.plan.single_step import single_step_plan
 from ace_agent.plan.tasks import TASKS
 from ace_tools.arguments import (
     ANALYSES,
@@ -25,10 +27,9 @@ from ace_tools.arguments import (
     ShowImage,
     Undo,
 )
-from ace_tools.directing import task_plan
 from ace_tools.paths import file_in
-from ace_tools.results import Result, of_picture, of_turn, shown
-from ace_tools.sessions import Room
+from ace_tools.results import Result, image_info, picture_result, turn_result
+from ace_tools.sessions import Session
 
 
 @dataclass(frozen=True)
@@ -39,50 +40,53 @@ class Operation:
     title: str
     description: str
     arguments: type[Arguments]
-    run: Callable[[Room, Any, Report | None], Result]
+    run: Callable[[Session, Any, Report | None], Result]
     paints: bool = False
     reads: bool = False
 
 
-def create_image(room: Room, given: CreateImage, report: Report | None) -> Result:
-    plan = task_plan("text_to_image", given.description, ())
-    return _say(room, given.description, given, report, plan=plan)
+def create_image(session: Session, given: CreateImage, report: Report | None) -> Result:
+    plan = single_step_plan("text_to_image", given.description)
+    return _run(session, given.description, plan, given, report)
 
 
-def edit_image(room: Room, given: EditImage, report: Report | None) -> Result:
+def edit_image(session: Session, given: EditImage, report: Report | None) -> Result:
     named = [] if given.image is None else [given.image]
     if given.more_images or given.task is not None:
         named = named or ["@last"]
     named += given.more_images
-    files, pictures = _pictures(room, named)
-    mask = _mask(room, given.mask)
-    known = room.agent.pictures()
+    files, pictures = _pictures(session, named)
+    mask = _mask(session, given.mask)
+    known = session.agent.pictures()
     if not files and not known:
         raise InputError("there is no picture yet", "make one with create_image, or give a path")
     if given.task is None:
-        return _say(room, given.instruction, given, report, about=pictures, files=files, mask=mask)
-    plan = task_plan(given.task, given.instruction, pictures)
+        turn = session.agent.say(
+            given.instruction, files, on=pictures, mask=mask, seed=given.seed, variations=given.variations,
+            steps=given.steps, guidance=given.guidance, size=_size(given), progress=report,
+        )  # fmt: skip
+        return turn_result(session, turn)
+    plan = single_step_plan(given.task, given.instruction, pictures)
     if mask is None and TASKS[given.task].mask == "required" and given.task != "outpaint":
         raise PlanError(
             f"{given.task} needs a mask", 'give mask: {"box": [0.2, 0.3, 0.6, 0.7]}, {"side": "left"} or @4'
         )
-    return _say(room, given.instruction or given.task, given, report, plan=plan, files=files, mask=mask)
+    return _run(session, given.instruction or given.task, plan, given, report, files, mask)
 
 
-def analyze_image(room: Room, given: AnalyzeImage, report: Report | None) -> Result:
+def analyze_image(session: Session, given: AnalyzeImage, report: Report | None) -> Result:
     if given.kind not in ANALYSES:
         import difflib
 
         close = difflib.get_close_matches(given.kind, ANALYSES, n=3, cutoff=0.4) or ANALYSES
         raise PlanError(f"there is no analysis {given.kind!r}", f"take one of {', '.join(close)}")
-    files, pictures = _pictures(room, [given.image])
-    plan = task_plan(given.kind, "", pictures)
+    files, pictures = _pictures(session, [given.image])
+    plan = single_step_plan(given.kind, "", pictures)
     settings = Making(seed=given.seed)
-    words = f"{given.kind} of {given.image}"
-    return _say(room, words, settings, report, plan=plan, files=files)
+    return _run(session, f"{given.kind} of {given.image}", plan, settings, report, files)
 
 
-def run_plan(room: Room, given: RunPlan, report: Report | None) -> Result:
+def run_plan(session: Session, given: RunPlan, report: Report | None) -> Result:
     from ace_agent.plan.yaml_file import MAX_BYTES, PlanFile
 
     if isinstance(given.plan, str) and len(given.plan) > MAX_BYTES:
@@ -90,20 +94,22 @@ def run_plan(room: Room, given: RunPlan, report: Report | None) -> Result:
     plan = Plan.parse(given.plan) if isinstance(given.plan, dict) else PlanFile.parse(given.plan).plan
     plan = plan.with_variables(given.variables)
     for text in plan.files():
-        file_in(room.workspace, text)
-    turn = room.agent.run(plan, request=_told(plan), folder=room.workspace, progress=report)
-    return of_turn(room, turn)
+        file_in(session.workspace, text)
+    turn = session.agent.run(plan, request=_told(plan), folder=session.workspace, progress=report)
+    return turn_result(session, turn)
 
 
-def list_images(room: Room, given: ListImages, report: Report | None) -> Result:
-    pictures = [picture for picture in room.agent.pictures() if not picture.forgotten]
+def list_images(session: Session, given: ListImages, report: Report | None) -> Result:
+    pictures = [picture for picture in session.agent.pictures() if not picture.forgotten]
     if given.before is not None:
         last = _number(given.before)
         pictures = [picture for picture in pictures if picture.row.number < last]
     if not pictures:
-        return Result("No picture yet. create_image makes one.", (), room.name)
-    tip = room.agent.context().tip
-    images = tuple(shown(room, picture, write=False) for picture in reversed(pictures[-given.limit :]))
+        return Result("No picture yet. create_image makes one.", (), session.name)
+    tip = session.agent.context().tip
+    images = tuple(
+        image_info(session, picture, write=False) for picture in reversed(pictures[-given.limit :])
+    )
     lines = [
         f"{image.id} {image.kind}, {image.width} x {image.height}, {image.made}"
         + (" (this is @last)" if image.id == tip else "")
@@ -111,34 +117,34 @@ def list_images(room: Room, given: ListImages, report: Report | None) -> Result:
     ]
     if len(pictures) > given.limit:
         lines.append(f"{len(pictures) - given.limit} earlier ones: list_images with before={images[-1].id}")
-    return Result("\n".join(lines), images, room.name)
+    return Result("\n".join(lines), images, session.name)
 
 
-def show_image(room: Room, given: ShowImage, report: Report | None) -> Result:
+def show_image(session: Session, given: ShowImage, report: Report | None) -> Result:
     reference = given.image
     if reference not in ("@last", "@first"):
-        ids = {picture.id for picture in room.agent.pictures()}
+        ids = {picture.id for picture in session.agent.pictures()}
         if f"@{_number(reference)}" not in ids:
             raise InputError(f"there is no picture {reference} in this conversation", _span(ids))
-    picture = room.agent.show(reference)
+    picture = session.agent.show(reference)
     if picture.forgotten:
         raise InputError(f"{picture.id} was forgotten; its pixels are gone")
-    base = room.agent.before(picture.id)
-    result = of_picture(room, picture, "")
+    base = session.agent.before(picture.id)
+    result = picture_result(session, picture)
     if base is None:
         return result
-    return Result(f"{result.text}. Made from {base.id}.", result.images, room.name)
+    return Result(f"{result.text}. Made from {base.id}.", result.images, session.name)
 
 
-def undo(room: Room, given: Undo, report: Report | None) -> Result:
-    there = len(room.agent.turns())
+def undo(session: Session, given: Undo, report: Report | None) -> Result:
+    there = len(session.agent.turns())
     if given.turns > there:
         raise InputError(f"cannot go back {given.turns} turns; the conversation has {there}")
-    picture = room.agent.undo(given.turns)
+    picture = session.agent.undo(given.turns)
     done = f"Went back {given.turns} turn{'s' if given.turns > 1 else ''}; nothing was deleted. "
     if picture is None:
-        return Result(f"{done}This is the beginning of the conversation.", (), room.name)
-    return of_picture(room, picture, f"{done}The latest picture is now ")
+        return Result(f"{done}This is the beginning of the conversation.", (), session.name)
+    return picture_result(session, picture, f"{done}The latest picture is now ")
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -185,34 +191,28 @@ OPERATIONS: dict[str, Operation] = {
 }  # fmt: skip
 
 
-def _say(
-    room: Room,
+def _run(
+    session: Session,
     request: str,
+    plan: Plan,
     given: Making,
     report: Report | None,
-    *,
-    plan: Plan | None = None,
-    about: Sequence[str] | None = None,
     files: Sequence[Path] = (),
     mask: Any = None,
 ) -> Result:
-    """One request to the agent, with a plan that is known or about pictures that are named."""
+    """Carry out the plan of a task that the caller chose, with the call's settings."""
+    request = clean_request(request)
+    plan = overridden(plan, given.seed, given.variations, given.steps, given.guidance, _size(given))
+    return turn_result(session, session.agent.run(plan, files, request=request, mask=mask, progress=report))
+
+
+def _size(given: Making) -> tuple[int, int] | None:
     if (given.width is None) != (given.height is None):
         raise InputError("only one side was given", "give width and height, or neither")
-    size = None if given.width is None or given.height is None else (given.width, given.height)
-    room.directed.reset()
-    if plan is not None:
-        room.directed.follow(plan)
-    elif about is not None:
-        room.directed.about(about)
-    turn = room.agent.say(
-        request, list(files), mask=mask, seed=given.seed, variations=given.variations, steps=given.steps,
-        guidance=given.guidance, size=size, progress=report,
-    )  # fmt: skip
-    return of_turn(room, turn)
+    return None if given.width is None or given.height is None else (given.width, given.height)
 
 
-def _pictures(room: Room, named: Sequence[str]) -> tuple[list[Path], list[str]]:
+def _pictures(session: Session, named: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Files to hand over, and for every picture that is named the reference that a plan has for it."""
     files: list[Path] = []
     references = []
@@ -220,13 +220,13 @@ def _pictures(room: Room, named: Sequence[str]) -> tuple[list[Path], list[str]]:
         if text.startswith("@"):
             references.append(parse_reference(text).text)
         else:
-            path = file_in(room.workspace, text)
+            path = file_in(session.workspace, text)
             references.append(f"input{len(files) or ''}")
             files.append(path)
     return files, references
 
 
-def _mask(room: Room, mask: str | Region | None) -> PlanRegion | str | Path | None:
+def _mask(session: Session, mask: str | Region | None) -> PlanRegion | str | Path | None:
     if isinstance(mask, Region):
         shape = mask.model_dump(exclude_none=True)
         plan = Plan.parse({"steps": [{"task": "inpaint", "images": ["@last"], "mask": shape}]})
@@ -235,7 +235,7 @@ def _mask(room: Room, mask: str | Region | None) -> PlanRegion | str | Path | No
         return region
     if mask is None or mask.startswith("@"):
         return None if mask is None else parse_reference(mask).text
-    return file_in(room.workspace, mask)
+    return file_in(session.workspace, mask)
 
 
 def _number(reference: str) -> int:

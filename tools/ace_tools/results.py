@@ -1,4 +1,4 @@
-"""What an operation gives back: a few lines for the calling model, the pictures for the program around it."""
+"""The result of an operation: a few lines for the calling model, and the pictures for the program around it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from PIL import Image
 
 from ace_agent.turns import Picture, Turn
 from ace_tools.paths import place
-from ace_tools.sessions import Room
+from ace_tools.plain_text import one_line, quoted
+from ace_tools.sessions import Session
 
 INLINE_SIDE = 1024
-"""Longest side of a picture shown to the calling model, in pixels; what is stored keeps its size."""
+"""Longest side in pixels of a picture that goes to the calling model; the stored one keeps its size."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class ImageInfo:
     """One picture. `path` is its PNG, None where it was only listed; `made` says what made it."""
 
     id: str
@@ -34,10 +35,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class Result:
-    """`text` is for the calling model; `images` are the pictures it speaks of."""
+    """`text` is for the calling model; `images` are the pictures that it names."""
 
     text: str
-    images: tuple[Shown, ...] = ()
+    images: tuple[ImageInfo, ...] = ()
     conversation: str = ""
     turn: int | None = None
     plan: dict[str, Any] | None = None
@@ -53,63 +54,61 @@ def open_pictures(artifact: Mapping[str, Any]) -> list[Image.Image]:
     pictures: list[Image.Image] = []
     for entry in artifact["images"]:
         if entry["path"] is not None:
-            with Image.open(entry["path"]) as image:
+            with Image.open(entry["path"], formats=["PNG"]) as image:
                 image.load()
                 pictures.append(image)
     return pictures
 
 
-def of_turn(room: Room, turn: Turn, notes: tuple[str, ...] = ()) -> Result:
-    """What a turn made. A turn that only moved the conversation shows the picture it is at."""
-    images = tuple(shown(room, picture) for picture in turn.images or turn.attached[-1:])
-    lines = [f"Made {_line(room, image)}" for image in images]
+def turn_result(session: Session, turn: Turn) -> Result:
+    """The pictures of a turn. A turn that only moved the conversation has the picture that it moved to."""
+    images = tuple(image_info(session, picture) for picture in turn.images or turn.attached[-1:])
+    lines = [f"Made {_line(session, image)}" for image in images]
     between = [picture.id for picture in turn.made if picture not in turn.images]
     if between:
         lines.append(f"On the way there: {', '.join(between)}.")
-    notes = tuple(dict.fromkeys((*notes, *turn.notes)))
+    notes = tuple(dict.fromkeys(one_line(note) for note in turn.notes))
     lines += [f"Note: {note}" for note in notes]
     plan = turn.plan.model_dump(mode="json", exclude_defaults=True)
-    return Result("\n".join(lines), images, room.name, turn.number, plan, notes)
+    return Result("\n".join(lines), images, session.name, turn.number, plan, notes)
 
 
-def of_picture(room: Room, picture: Picture, text: str) -> Result:
-    """One picture under a line of text."""
-    image = shown(room, picture)
-    return Result(f"{text}{_line(room, image)}", (image,), room.name)
+def picture_result(session: Session, picture: Picture, text: str = "") -> Result:
+    """One picture, after some text."""
+    image = image_info(session, picture)
+    return Result(f"{text}{_line(session, image)}", (image,), session.name)
 
 
-def shown(room: Room, picture: Picture, *, write: bool = True) -> Shown:
+def image_info(session: Session, picture: Picture, *, write: bool = True) -> ImageInfo:
     """A picture with its file, which is written unless `write` is False."""
-    recipe = picture.recipe
-    path = str(place(picture, room.workspace, room.name)) if write else None
-    seed = None if recipe is None else recipe.get("seed")
-    return Shown(picture.id, picture.kind, *picture.size, path, made_by(picture), seed)
+    path = str(place(picture, session.workspace, session.name)) if write else None
+    seed = None if picture.recipe is None else picture.recipe.get("seed")
+    return ImageInfo(picture.id, picture.kind, *picture.size, path, origin(picture), seed)
 
 
-def made_by(picture: Picture) -> str:
-    """What a picture is, in a few words."""
+def origin(picture: Picture) -> str:
+    """Where a picture comes from, in a few words on one line."""
     recipe = picture.recipe
     if recipe is not None:
-        words = recipe["instruction"]
-        return f"{recipe['task']}: {words if len(words) <= 120 else words[:119] + '…'}"
+        return f"{one_line(str(recipe.get('task')))}: {quoted(str(recipe.get('instruction')))}"
     if picture.kind == "mask":
         return "a mask, white = the region to change"
-    return f"handed over, {picture.source}" if picture.source else "handed over"
+    return f"handed over, {quoted(picture.source)}" if picture.source else "handed over"
 
 
-def inline_png(image: Shown) -> str:
+def inline_png(image: ImageInfo) -> str:
     """A picture as base64 of a PNG of at most INLINE_SIDE a side."""
     path = Path(image.path or "")
     if max(image.width, image.height) <= INLINE_SIDE:
         return base64.b64encode(path.read_bytes()).decode()
-    with Image.open(path) as picture:
+    with Image.open(path, formats=["PNG"]) as picture:
         picture.thumbnail((INLINE_SIDE, INLINE_SIDE))
         stream = io.BytesIO()
         picture.save(stream, "PNG")
     return base64.b64encode(stream.getvalue()).decode()
 
 
-def _line(room: Room, image: Shown) -> str:
-    file = f", file {Path(image.path).relative_to(room.workspace).as_posix()}" if image.path else ""
+def _line(session: Session, image: ImageInfo) -> str:
+    file = f", file {Path(image.path).relative_to(session.workspace).as_posix()}" if image.path else ""
     seed = "" if image.seed is None else f", seed {image.seed}"
     return f"{image.id} ({image.width} x {image.height} pixels{seed}{file}), {image.made}"

@@ -1,4 +1,4 @@
-"""The studio: one workspace and one model, with as many conversations as there are threads."""
+"""The open conversations of one workspace, which share one model."""
 
 from __future__ import annotations
 
@@ -13,29 +13,44 @@ from pathlib import Path
 from ace_agent.agent import Agent
 from ace_agent.engines.interface import Pipeline
 from ace_agent.engines.runtime import Runtime
-from ace_agent.planner import Planner
+from ace_agent.plan import Plan
+from ace_agent.planner import Context, Planner
 from ace_agent.workspace import workspace_folder
-from ace_tools.directing import Directed
 from ace_tools.paths import conversation_for
 from ace_tools.worker import Worker, shared_worker
 
-OPEN = 16
+KEPT_OPEN = 16
 """Conversations kept open when nobody uses them; each holds one connection to the store."""
 
 
+class LazyPlanner:
+    """A planner by name, made when the first request must be planned; conversations share it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def _planner(self) -> Planner:
+        from ace_agent.planner.factory import make_planner
+
+        return make_planner(self._name)
+
+    def plan(self, request: str, context: Context) -> Plan:
+        return self._planner.plan(request, context)
+
+
 @dataclass
-class Room:
-    """A conversation as an operation gets it."""
+class Session:
+    """An open conversation, as an operation gets it."""
 
     name: str
     workspace: Path
     agent: Agent
-    directed: Directed
     users: int = field(default=0, compare=False)
 
 
-class Studio:
-    """What the tools of one toolkit or server share.
+class SessionPool:
+    """What the tools of one toolkit or server share: a workspace, a model and its worker, the open conversations.
 
     `session` is the conversation of calls that come without a thread id. `pipeline` is any object of the
     pipeline's interface; None loads `model` when the first picture must be made, to be run as `runtime` says.
@@ -52,53 +67,43 @@ class Studio:
         pipeline: Pipeline | None = None,
     ) -> None:
         self.workspace = workspace_folder(None if workspace is None else Path(workspace)).absolute()
-        self.session = conversation_for(session)
+        self.default = conversation_for(session)
         self.worker = (
             shared_worker(model, runtime or Runtime()) if pipeline is None else Worker(lambda: pipeline)
         )
+        self.planner = LazyPlanner(planner) if isinstance(planner, str) else planner
         self._model = model
-        self._planner = planner
-        self._rooms: OrderedDict[str, Room] = OrderedDict()
+        self._open: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
-
-    @cached_property
-    def planner(self) -> Planner:
-        """Made when the first request must be planned."""
-        if not isinstance(self._planner, str):
-            return self._planner
-        from ace_agent.planner.factory import make_planner
-
-        return make_planner(self._planner)
 
     def conversation(self, thread: object = None) -> str:
         """The name of the conversation that a thread id stands for."""
-        return self.session if thread is None or thread == "" else conversation_for(str(thread))
+        return self.default if thread is None or thread == "" else conversation_for(str(thread))
 
     @contextmanager
-    def room(self, conversation: str) -> Iterator[Room]:
-        """A conversation, opened if it is not open. Those not used for longest are closed."""
+    def session(self, conversation: str) -> Iterator[Session]:
+        """A conversation, opened if it is not open. Those that have been unused for longest are closed."""
         with self._lock:
-            room = self._rooms.get(conversation)
-            if room is None:
-                directed = Directed(self)
+            session = self._open.get(conversation)
+            if session is None:
                 agent = Agent(
-                    self.workspace, model=self._model, conversation=conversation, planner=directed,
+                    self.workspace, model=self._model, conversation=conversation, planner=self.planner,
                     pipeline=self.worker.pipeline,
                 )  # fmt: skip
-                room = self._rooms[conversation] = Room(conversation, self.workspace, agent, directed)
-            self._rooms.move_to_end(conversation)
-            room.users += 1
+                session = self._open[conversation] = Session(conversation, self.workspace, agent)
+            self._open.move_to_end(conversation)
+            session.users += 1
         try:
-            yield room
+            yield session
         finally:
             with self._lock:
-                room.users -= 1
-                idle = [name for name, other in self._rooms.items() if not other.users]
-                for name in idle[: max(0, len(self._rooms) - OPEN)]:
-                    self._rooms.pop(name).agent.close()
+                session.users -= 1
+                idle = [name for name, other in self._open.items() if not other.users]
+                for name in idle[: max(0, len(self._open) - KEPT_OPEN)]:
+                    self._open.pop(name).agent.close()
 
     def close(self) -> None:
         """Close every conversation that nobody uses."""
         with self._lock:
-            for name in [name for name, room in self._rooms.items() if not room.users]:
-                self._rooms.pop(name).agent.close()
+            for name in [name for name, session in self._open.items() if not session.users]:
+                self._open.pop(name).agent.close()

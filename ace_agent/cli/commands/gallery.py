@@ -30,7 +30,7 @@ def command(
     file = file or Path(f"{agent.conversation}.html")
     from ace_agent.reports.html_export import write_gallery
 
-    path = write_gallery(agent, file, force)
+    path = write_gallery(agent.memory, file, force)
     if as_json:
         print_json({"conversation": agent.conversation, "path": str(path)})
     else:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,22 +17,16 @@ if TYPE_CHECKING:
     from ace_memory.housekeeping import Removed
 
 
-@contextmanager
-def open_store(workspace: Path | None) -> Iterator[Store]:
-    """The store of a workspace. Raises InputError where there is none, MemoryError_ for what it refuses."""
+def open_store(workspace: Path | None) -> Store:
+    """The store of a workspace. Raises InputError where there is none, StoreRefused for what it refuses."""
     from ace_agent.agent import open_store as open_at
     from ace_agent.agent import workspace_folder
-    from ace_agent.errors import InputError, MemoryError_
-    from ace_memory import StoreError
+    from ace_agent.errors import InputError
 
     folder = workspace_folder(workspace)
     if not (folder / "memory.db").exists():
         raise InputError(f"nothing is stored in {folder}", hint="--workspace names another folder")
-    try:
-        with open_at(folder) as store:
-            yield store
-    except StoreError as error:
-        raise MemoryError_(error.message, error.hint) from error
+    return open_at(folder)
 
 
 def removed_words(removed: Removed) -> str:

@@ -86,8 +86,8 @@ def test_leaving_a_stream_stops_the_work(toolkit: AceToolkit, pipeline: Any) -> 
     stream.close()  # type: ignore[attr-defined]
     pipeline.seconds_per_step = 0.0
     assert toolkit.as_runnable().invoke("a blue car in a meadow")["turn"] == 2
-    with toolkit.studio.room("tools") as room:
-        assert [turn.status for turn in room.agent.turns(everything=True)] == ["stopped", "done"]
+    with toolkit.pool.session("tools") as session:
+        assert [turn.status for turn in session.agent.turns(everything=True)] == ["stopped", "done"]
 
 
 def test_a_node_of_a_graph_keeps_a_conversation_per_thread(toolkit: AceToolkit) -> None:
@@ -183,5 +183,5 @@ async def test_a_person_may_change_a_call_before_it_runs(toolkit: AceToolkit) ->
         told = [message for message in state["messages"] if message.type == "tool"]
         assert told[0].content == "No picture yet. create_image makes one."
         assert "Made @1 (32 x 32 pixels, seed 2, " in told[1].content
-        assert told[1].content.endswith(f"a blue car for {name}")
+        assert told[1].content.endswith(f'"a blue car for {name}"')
         assert told[1].artifact["conversation"] == name

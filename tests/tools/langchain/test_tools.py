@@ -17,7 +17,7 @@ def test_a_picture_is_made_edited_and_gone_back_from(tools: Any, workspace: Path
     made = tools("create_image", description="a red car in a meadow", seed=5)
     assert made.status == "success"
     assert made.content == (
-        "Made @1 (32 x 32 pixels, seed 5, file pictures/tools/1.png), text_to_image: a red car in a meadow"
+        'Made @1 (32 x 32 pixels, seed 5, file pictures/tools/1.png), text_to_image: "a red car in a meadow"'
     )
     [entry] = made.artifact["images"]
     assert Path(entry["path"]) == workspace / "pictures/tools/1.png"
@@ -33,7 +33,7 @@ def test_a_picture_is_made_edited_and_gone_back_from(tools: Any, workspace: Path
     assert back.content.startswith("Went back 1 turn; nothing was deleted. The latest picture is now @1 (")
     listed = tools("list_images")
     assert [line.split()[0] for line in listed.content.splitlines()] == ["@2", "@1"]
-    assert "@1 image, 32 x 32, text_to_image: a red car in a meadow (this is @last)" in listed.content
+    assert '@1 image, 32 x 32, text_to_image: "a red car in a meadow" (this is @last)' in listed.content
 
 
 def test_the_picture_that_is_named_is_the_one_that_is_edited(tools: Any) -> None:
@@ -71,7 +71,7 @@ def test_a_file_of_the_workspace_can_be_edited_and_masked(tools: Any, workspace:
     assert picture.size == (48, 40)
     listed = tools("list_images").artifact["images"]
     assert {(entry["kind"], entry["made"]) for entry in listed[1:]} == {
-        ("image", "handed over, photo.jpg"),
+        ("image", 'handed over, "photo.jpg"'),
         ("mask", "a mask, white = the region to change"),
     }
 
@@ -112,7 +112,7 @@ def test_a_plan_runs_whole(tools: Any, form: str) -> None:
     made = tools("run_plan", plan=plan, variables={"colour": "green"})
     assert made.content.splitlines()[0].startswith("Made @2 (32 x 32 pixels, seed ")
     assert made.content.splitlines()[1] == "On the way there: @1."
-    assert "text_to_image: a green car" in tools("show_image", image="@1").content
+    assert 'text_to_image: "a green car"' in tools("show_image", image="@1").content
 
 
 def test_every_thread_has_a_conversation_of_its_own(tools: Any, workspace: Path) -> None:

@@ -34,7 +34,7 @@ from ace_tools.mcp.guard import MAX_BODY, Guard
 from ace_tools.mcp.http import web_server
 from ace_tools.mcp.server import AceServer
 from ace_tools.operations import OPERATIONS
-from ace_tools.sessions import Studio
+from ace_tools.sessions import SessionPool
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-of-the-tests"
@@ -64,7 +64,7 @@ async def stdio(workspace: Path) -> AsyncIterator[ClientSession]:
 def http(toolkit: AceToolkit) -> Iterator[str]:
     """The address of a server that runs."""
     listening = bound(0)
-    web = web_server(AceServer(toolkit.studio), TOKEN)
+    web = web_server(AceServer(toolkit.pool), TOKEN)
     thread = threading.Thread(target=web.run, kwargs={"sockets": [listening]})
     thread.start()
     yield f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
@@ -153,23 +153,23 @@ async def test_over_standard_input_and_output(workspace: Path) -> None:
     assert row.name.startswith("mcp-") and row.turns == 2
 
 
-async def test_a_named_conversation_goes_on_and_files_alone_are_named(studio: Studio) -> None:
+async def test_a_named_conversation_goes_on_and_files_alone_are_named(pool: SessionPool) -> None:
     for number in (1, 2):
-        server = AceServer(studio, conversation="mine", images="path")
+        server = AceServer(pool, conversation="mine", images="path")
         async with connected(server.mcp) as session:
             made = await session.call_tool("create_image", {"description": "a red car"})
             assert [block.type for block in made.content] == ["text"]
             assert made.content[0].text.startswith(f"Made @{number} ")  # type: ignore[union-attr]
 
 
-async def test_a_cancelled_request_stops_and_the_next_one_runs(studio: Studio, pipeline: Any) -> None:
+async def test_a_cancelled_request_stops_and_the_next_one_runs(pool: SessionPool, pipeline: Any) -> None:
     pipeline.seconds_per_step = 0.05
     begun = asyncio.Event()
 
     async def listen(progress: float, total: float | None, message: str | None) -> None:
         begun.set()
 
-    async with connected(AceServer(studio, conversation="mine").mcp) as session:
+    async with connected(AceServer(pool, conversation="mine").mcp) as session:
         given = {"description": "a red car", "steps": 1000}
         call = asyncio.create_task(session.call_tool("create_image", given, progress_callback=listen))
         await asyncio.wait_for(begun.wait(), 60)
@@ -179,8 +179,8 @@ async def test_a_cancelled_request_stops_and_the_next_one_runs(studio: Studio, p
             await asyncio.wait_for(call, 60)
         made = await asyncio.wait_for(session.call_tool("create_image", {"description": "a blue car"}), 60)
         assert not made.isError
-    with studio.room("mine") as room:
-        assert [turn.status for turn in room.agent.turns(everything=True)] == ["stopped", "done"]
+    with pool.session("mine") as session:
+        assert [turn.status for turn in session.agent.turns(everything=True)] == ["stopped", "done"]
 
 
 async def test_over_http_each_client_has_a_conversation_of_its_own(workspace: Path, http: str) -> None:
@@ -258,8 +258,8 @@ async def test_no_more_requests_than_allowed() -> None:
         assert (await client.get("/mcp")).status_code == 204
 
 
-async def test_no_more_jobs_than_allowed(studio: Studio) -> None:
-    server = AceServer(studio, max_jobs=0)
+async def test_no_more_jobs_than_allowed(pool: SessionPool) -> None:
+    server = AceServer(pool, max_jobs=0)
     refused = await server.call("create_image", {"description": "a red car"})
     assert refused.isError
     assert "calls are waiting already" in refused.content[0].text  # type: ignore[union-attr]
@@ -286,7 +286,7 @@ async def test_the_command_draws_a_token_unless_it_is_given_one(
     options += [] if given is None else ["--token", given]
     done = CliRunner().invoke(command, options, catch_exceptions=False)
     [(server, token)] = served
-    assert server.studio.workspace == workspace
+    assert server.pool.workspace == workspace
     assert re.search(r"serving http://127\.0\.0\.1:\d+/mcp", done.output)
     assert (token == given) if given else len(token) >= 32
     assert (token in done.output) is not bool(given), "a token from elsewhere is not printed"

@@ -11,14 +11,14 @@ from typing import Any
 from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
 
 from ace_agent.execution.executor import Progress, Report
-from ace_tools.calling import Relay
+from ace_tools.calling import ProgressRelay
 
 EVENT = "ace_progress"
 """Name of the custom event; its data are `step`, `steps`, `fraction`, `seconds_left` and `message`."""
 
 
-def announcer(listened: bool) -> Report | None:
-    """Reports to whoever listens to the run that is going on in this context; None if nobody does.
+def progress_report(listened: bool) -> Report | None:
+    """A report that reaches whoever listens to the run of this context; None if nobody does.
 
     The report may come from another thread; callbacks are called there. `listened`: the run has handlers.
     """
@@ -28,28 +28,28 @@ def announcer(listened: bool) -> Report | None:
     context = contextvars.copy_context()
 
     def report(progress: Progress) -> None:
-        told = asdict(progress)
+        data = asdict(progress)
         if listened:
-            context.run(dispatch_custom_event, EVENT, told)
+            context.run(dispatch_custom_event, EVENT, data)
         if write is not None:
-            context.run(write, {EVENT: told})
+            context.run(write, {EVENT: data})
 
     return report
 
 
-def relay(listened: bool) -> tuple[Relay, Report | None]:
+def progress_relay(listened: bool) -> tuple[ProgressRelay, Report | None]:
     """The same on an event loop, where async handlers expect to be called."""
     write = _stream_writer()
 
-    async def tell(progress: Progress) -> None:
-        told = asdict(progress)
+    async def send(progress: Progress) -> None:
+        data = asdict(progress)
         if listened:
-            await adispatch_custom_event(EVENT, told)
+            await adispatch_custom_event(EVENT, data)
         if write is not None:
-            write({EVENT: told})
+            write({EVENT: data})
 
-    made = Relay(tell)
-    return made, made.report if listened or write is not None else None
+    relay = ProgressRelay(send)
+    return relay, relay.report if listened or write is not None else None
 
 
 def _stream_writer() -> Callable[[Any], None] | None:

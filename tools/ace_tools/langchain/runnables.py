@@ -18,10 +18,10 @@ from ace_agent.errors import InputError
 from ace_agent.execution.executor import Report
 from ace_agent.images.files import read_picture
 from ace_agent.plan import Plan
-from ace_tools.langchain.progress import announcer, relay
+from ace_tools.langchain.progress import progress_relay, progress_report
 from ace_tools.paths import file_in
-from ace_tools.results import of_turn
-from ace_tools.sessions import Room, Studio
+from ace_tools.results import turn_result
+from ace_tools.sessions import Session, SessionPool
 
 SETTINGS = ("seed", "variations", "steps", "guidance", "size")
 """What a request given as a mapping may set, with the meaning that `Agent.say` gives it."""
@@ -44,8 +44,8 @@ class PlannerRunnable(Runnable[Any, Plan]):
     Takes words, a mapping with `request` and perhaps `images`, or a graph's state with `messages`.
     """
 
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
+    def __init__(self, pool: SessionPool) -> None:
+        self.pool = pool
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Plan:
         return self._call_with_config(self._plan, input, config, run_type="chain")
@@ -54,8 +54,8 @@ class PlannerRunnable(Runnable[Any, Plan]):
         asked = read_ask(input)
         if asked.plan is not None:
             return asked.plan
-        with self.studio.room(_conversation(self.studio, config)) as room:
-            return self.studio.worker.run(lambda tick: _propose(room, asked))
+        with self.pool.session(_conversation(self.pool, config)) as session:
+            return self.pool.worker.run(lambda tick: _propose(session, asked))
 
 
 class AceRunnable(Runnable[Any, dict[str, Any]]):
@@ -67,8 +67,8 @@ class AceRunnable(Runnable[Any, dict[str, Any]]):
     Raises an AceError for what cannot be done.
     """
 
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
+    def __init__(self, pool: SessionPool) -> None:
+        self.pool = pool
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         return self._call_with_config(self._say, input, config, run_type="chain")
@@ -140,27 +140,27 @@ class AceRunnable(Runnable[Any, dict[str, Any]]):
 
     def _say(self, input: Any, run_manager: Any, config: RunnableConfig) -> dict[str, Any]:
         asked = read_ask(input)
-        conversation = _conversation(self.studio, config)
-        report = announcer(bool(run_manager.handlers))
-        return self.studio.worker.run(lambda tick: _carry_out(self.studio, conversation, asked, tick), report)
+        conversation = _conversation(self.pool, config)
+        report = progress_report(bool(run_manager.handlers))
+        return self.pool.worker.run(lambda tick: _carry_out(self.pool, conversation, asked, tick), report)
 
     async def _asay(self, input: Any, run_manager: Any, config: RunnableConfig) -> dict[str, Any]:
         asked = read_ask(input)
-        conversation = _conversation(self.studio, config)
-        progress, report = relay(bool(run_manager.handlers))
-        result = await self.studio.worker.arun(
-            lambda tick: _carry_out(self.studio, conversation, asked, tick), report
+        conversation = _conversation(self.pool, config)
+        relay, report = progress_relay(bool(run_manager.handlers))
+        result = await self.pool.worker.arun(
+            lambda tick: _carry_out(self.pool, conversation, asked, tick), report
         )
-        await progress.finished()
+        await relay.finished()
         return result
 
     def _streamed(self, input: Any, config: RunnableConfig) -> Iterator[dict[str, Any]]:
         """Progress as it comes. A consumer who leaves early stops the work."""
         asked = read_ask(input)
-        conversation = _conversation(self.studio, config)
+        conversation = _conversation(self.pool, config)
         told: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        job = self.studio.worker.start(
-            lambda tick: _carry_out(self.studio, conversation, asked, tick),
+        job = self.pool.worker.start(
+            lambda tick: _carry_out(self.pool, conversation, asked, tick),
             lambda progress: told.put({"progress": asdict(progress)}),
         )
         job.future.add_done_callback(lambda _: told.put(None))
@@ -173,15 +173,15 @@ class AceRunnable(Runnable[Any, dict[str, Any]]):
 
     async def _astreamed(self, input: Any, config: RunnableConfig) -> AsyncIterator[dict[str, Any]]:
         asked = read_ask(input)
-        conversation = _conversation(self.studio, config)
+        conversation = _conversation(self.pool, config)
         told: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         def tell(chunk: dict[str, Any] | None) -> None:
             loop.call_soon_threadsafe(told.put_nowait, chunk)
 
-        job = self.studio.worker.start(
-            lambda tick: _carry_out(self.studio, conversation, asked, tick),
+        job = self.pool.worker.start(
+            lambda tick: _carry_out(self.pool, conversation, asked, tick),
             lambda progress: tell({"progress": asdict(progress)}),
         )
         job.future.add_done_callback(lambda _: tell(None))
@@ -237,39 +237,38 @@ def _read_message(message: BaseMessage | Mapping[str, Any] | tuple[str, Any]) ->
     return Ask(str(plain.text), images=tuple(pictures), messages=True)
 
 
-def _carry_out(studio: Studio, conversation: str, asked: Ask, tick: Report) -> dict[str, Any]:
-    with studio.room(conversation) as room:
-        handed = _handed(room, asked.images)
-        room.directed.reset()
+def _carry_out(pool: SessionPool, conversation: str, asked: Ask, tick: Report) -> dict[str, Any]:
+    with pool.session(conversation) as session:
+        handed = _handed(session, asked.images)
         if asked.plan is not None:
             for text in asked.plan.files():
-                file_in(room.workspace, text)
-            turn = room.agent.run(
-                asked.plan, handed, request=asked.request, folder=room.workspace, progress=tick
+                file_in(session.workspace, text)
+            turn = session.agent.run(
+                asked.plan, handed, request=asked.request, folder=session.workspace, progress=tick
             )
         else:
-            turn = room.agent.say(asked.request, handed, progress=tick, **asked.settings)
-        result = of_turn(room, turn)
+            turn = session.agent.say(asked.request, handed, progress=tick, **asked.settings)
+        result = turn_result(session, turn)
     if asked.messages:
         answer = AIMessage(result.text, name="ace", additional_kwargs={"artifact": result.artifact()})
         return {"messages": [answer]}
     return result.artifact()
 
 
-def _propose(room: Room, asked: Ask) -> Plan:
-    room.directed.reset()
-    return room.agent.propose(asked.request, _handed(room, asked.images))
+def _propose(session: Session, asked: Ask) -> Plan:
+    return session.agent.propose(asked.request, _handed(session, asked.images))
 
 
-def _handed(room: Room, images: Sequence[Any]) -> list[Any]:
+def _handed(session: Session, images: Sequence[Any]) -> list[Any]:
     """Pictures as they are, files by their path from the workspace."""
     return [
-        image if isinstance(image, Image.Image) else file_in(room.workspace, str(image)) for image in images
+        image if isinstance(image, Image.Image) else file_in(session.workspace, str(image))
+        for image in images
     ]
 
 
-def _conversation(studio: Studio, config: RunnableConfig) -> str:
-    return studio.conversation(config.get("configurable", {}).get("thread_id"))
+def _conversation(pool: SessionPool, config: RunnableConfig) -> str:
+    return pool.conversation(config.get("configurable", {}).get("thread_id"))
 
 
 def _configs(config: RunnableConfig | list[RunnableConfig] | None, count: int) -> list[RunnableConfig]:

@@ -13,7 +13,7 @@ from ace_agent.planner import Planner
 from ace_tools.langchain.runnables import AceRunnable, PlannerRunnable
 from ace_tools.langchain.tools import AceTool
 from ace_tools.operations import OPERATIONS
-from ace_tools.sessions import Studio
+from ace_tools.sessions import SessionPool
 
 
 class AceToolkit(BaseToolkit):
@@ -44,29 +44,29 @@ class AceToolkit(BaseToolkit):
     vae_tiling: bool = Field(default=False, description="released model: decode in tiles")
     pipeline: Any = Field(default=None, exclude=True, repr=False, description="takes the place of `model`")
 
-    _studio: Studio = PrivateAttr()
+    _pool: SessionPool = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         planner: str | Planner = self.planner
-        self._studio = Studio(
+        self._pool = SessionPool(
             self.workspace, model=self.model, session=self.session, planner=planner,
             runtime=Runtime(self.device, self.dtype, self.offload, self.vae_tiling), pipeline=self.pipeline,
         )  # fmt: skip
 
     @property
-    def studio(self) -> Studio:
-        return self._studio
+    def pool(self) -> SessionPool:
+        return self._pool
 
     def get_tools(self) -> list[BaseTool]:
-        return [AceTool(name, self._studio, images=self.images) for name in OPERATIONS]
+        return [AceTool(name, self._pool, images=self.images) for name in OPERATIONS]
 
     def as_runnable(self) -> AceRunnable:
         """The whole agent as a runnable: a request in, pictures out; also a node of a graph."""
-        return AceRunnable(self._studio)
+        return AceRunnable(self._pool)
 
     def as_planner(self) -> PlannerRunnable:
         """The planner alone as a runnable: a request in, a plan out, nothing made."""
-        return PlannerRunnable(self._studio)
+        return PlannerRunnable(self._pool)
 
     def interrupt_on(self) -> dict[str, Any]:
         """For `HumanInTheLoopMiddleware`: ask before every call that runs the model."""

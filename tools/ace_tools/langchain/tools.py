@@ -12,16 +12,16 @@ from pydantic import ConfigDict, Field
 from ace_tools.arguments import complaint
 from ace_tools.calling import acall, call
 from ace_tools.error_text import explain
-from ace_tools.langchain.progress import announcer, relay
+from ace_tools.langchain.progress import progress_relay, progress_report
 from ace_tools.operations import OPERATIONS, Operation
 from ace_tools.results import Result, inline_png
-from ace_tools.sessions import Studio
+from ace_tools.sessions import SessionPool
 
 Content = str | list[str | dict[str, Any]]
 
 
 class AceTool(BaseTool):
-    """One operation of a studio.
+    """One operation, on the conversations of a pool.
 
     Its content is text: ids, sizes, files, what was done; with `images="inline"` image blocks follow. Its
     artifact is a dict of plain data (`ace_tools.results.Result`); `open_pictures` reads the pictures of it.
@@ -33,13 +33,13 @@ class AceTool(BaseTool):
 
     name: str
     description: str
-    studio: Studio = Field(exclude=True, repr=False)
+    pool: SessionPool = Field(exclude=True, repr=False)
     images: Literal["path", "inline"] = "path"
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
     handle_tool_error: Any = True
     handle_validation_error: Any = Field(default=complaint, exclude=True)
 
-    def __init__(self, operation: str, studio: Studio, **fields: Any) -> None:
+    def __init__(self, operation: str, pool: SessionPool, **fields: Any) -> None:
         row = OPERATIONS[operation]
         super().__init__(
             **{
@@ -47,7 +47,7 @@ class AceTool(BaseTool):
                 "description": row.description,
                 "args_schema": row.arguments,
                 "metadata": {"ace_paints": row.paints, "ace_reads": row.reads},
-                "studio": studio,
+                "pool": pool,
                 **fields,
             }
         )
@@ -63,11 +63,11 @@ class AceTool(BaseTool):
         run_manager: CallbackManagerForToolRun | None = None,
         **arguments: Any,
     ) -> tuple[Content, dict[str, Any]]:
-        report = announcer(bool(run_manager and run_manager.handlers))
+        report = progress_report(bool(run_manager and run_manager.handlers))
         try:
-            result = call(self.studio, self._conversation(config), self.operation, arguments, report)
+            result = call(self.pool, self._conversation(config), self.operation, arguments, report)
         except Exception as error:
-            raise ToolException(explain(error, self.studio.workspace)) from None
+            raise ToolException(explain(error, self.pool.workspace)) from None
         return self._answer(result)
 
     async def _arun(
@@ -77,17 +77,17 @@ class AceTool(BaseTool):
         run_manager: AsyncCallbackManagerForToolRun | None = None,
         **arguments: Any,
     ) -> tuple[Content, dict[str, Any]]:
-        progress, report = relay(bool(run_manager and run_manager.handlers))
+        relay, report = progress_relay(bool(run_manager and run_manager.handlers))
         conversation = self._conversation(config)
         try:
-            result = await acall(self.studio, conversation, self.operation, arguments, report)
+            result = await acall(self.pool, conversation, self.operation, arguments, report)
         except Exception as error:
-            raise ToolException(explain(error, self.studio.workspace)) from None
-        await progress.finished()
+            raise ToolException(explain(error, self.pool.workspace)) from None
+        await relay.finished()
         return self._answer(result)
 
     def _conversation(self, config: RunnableConfig) -> str:
-        return self.studio.conversation((config or {}).get("configurable", {}).get("thread_id"))
+        return self.pool.conversation((config or {}).get("configurable", {}).get("thread_id"))
 
     def _answer(self, result: Result) -> tuple[Content, dict[str, Any]]:
         pictures = [image for image in result.images if image.path is not None]

@@ -81,7 +81,7 @@ def _server(
     images: str,
 ) -> AceServer:
     from ace_agent.errors import AceError
-    from ace_tools.sessions import Studio
+    from ace_tools.sessions import SessionPool
 
     try:
         from ace_tools.mcp.server import AceServer
@@ -89,8 +89,8 @@ def _server(
         if error.name is None or error.name.partition(".")[0] != "mcp":
             raise
         raise AceError("MCP is not installed", "pip install 'ace-agent[tools]'") from None
-    studio = Studio(workspace, model=model, runtime=runtime, planner=planner)
-    return AceServer(studio, conversation=conversation, images=cast(Literal["inline", "path"], images))
+    pool = SessionPool(workspace, model=model, runtime=runtime, planner=planner)
+    return AceServer(pool, conversation=conversation, images=cast(Literal["inline", "path"], images))
 
 
 def serve_stdio(server: AceServer) -> None:

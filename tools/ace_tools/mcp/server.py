@@ -19,12 +19,12 @@ from ace_agent import __version__
 from ace_agent.errors import InputError
 from ace_agent.execution.executor import Progress
 from ace_tools.arguments import complaint
-from ace_tools.calling import Relay, acall
+from ace_tools.calling import ProgressRelay, acall
 from ace_tools.error_text import explain
 from ace_tools.operations import OPERATIONS, Operation
 from ace_tools.paths import conversation_for
-from ace_tools.results import Result, inline_png, made_by
-from ace_tools.sessions import Studio
+from ace_tools.results import Result, inline_png, origin
+from ace_tools.sessions import SessionPool
 
 MAX_JOBS = 8
 """Calls that may wait for the model or run; one more is refused in words."""
@@ -42,7 +42,7 @@ and its file."""
 
 
 class AceServer:
-    """One studio served to any number of MCP sessions.
+    """The conversations of a pool, served to any number of MCP sessions.
 
     `conversation` is the one that every session works in; None gives each session a new one of its own.
     `images="path"` leaves picture blocks out of the answers.
@@ -50,13 +50,13 @@ class AceServer:
 
     def __init__(
         self,
-        studio: Studio,
+        pool: SessionPool,
         *,
         conversation: str | None = None,
         images: Literal["path", "inline"] = "inline",
         max_jobs: int = MAX_JOBS,
     ) -> None:
-        self.studio = studio
+        self.pool = pool
         self.images = images
         self.max_jobs = max_jobs
         self.mcp: Server[Any, Any] = Server("ace", version=__version__, instructions=ABOUT)
@@ -89,7 +89,7 @@ class AceServer:
         except ValidationError as error:
             return _refused(complaint(error))
         except Exception as error:
-            return _refused(explain(error, self.studio.workspace))
+            return _refused(explain(error, self.pool.workspace))
         finally:
             self._jobs -= waits
 
@@ -97,14 +97,14 @@ class AceServer:
         context = self.mcp.request_context
         token = None if context.meta is None else context.meta.progressToken
 
-        async def tell(progress: Progress) -> None:
+        async def send(progress: Progress) -> None:
             await context.session.send_progress_notification(
                 token or 0, progress.fraction, 1.0, progress.message, str(context.request_id)
             )
 
-        relay = Relay(tell)
+        relay = ProgressRelay(send)
         report = None if token is None else relay.report
-        result = await acall(self.studio, self.conversation(), operation, arguments, report)
+        result = await acall(self.pool, self.conversation(), operation, arguments, report)
         await relay.finished()
         if operation.paints:
             await context.session.send_resource_list_changed()
@@ -174,30 +174,30 @@ class AceServer:
         server.request_handlers[types.CallToolRequest] = call_tool
 
     def _resources(self, conversation: str) -> list[types.Resource]:
-        with self.studio.room(conversation) as room:
+        with self.pool.session(conversation) as session:
             return [
                 types.Resource(
                     uri=AnyUrl(f"{SCHEME}{picture.row.number}"),
                     name=picture.id,
-                    description=made_by(picture),
+                    description=origin(picture),
                     mimeType="image/png",
                 )
-                for picture in room.agent.pictures()
+                for picture in session.agent.pictures()
                 if not picture.forgotten
             ]
 
     def _read(self, conversation: str, uri: str) -> bytes:
         found = re.fullmatch(rf"{SCHEME}(\d{{1,9}})", uri)
-        with self.studio.room(conversation) as room:
-            for picture in room.agent.pictures():
+        with self.pool.session(conversation) as session:
+            for picture in session.agent.pictures():
                 if found and picture.row.number == int(found[1]) and not picture.forgotten:
                     return picture.png()
         raise InputError(f"there is no picture {uri} in this conversation", "list the resources")
 
 
-def build_server(studio: Studio, **options: Any) -> AceServer:
-    """A server for a studio; `options` as `AceServer` takes them. `ace mcp` runs one."""
-    return AceServer(studio, **options)
+def build_server(pool: SessionPool, **options: Any) -> AceServer:
+    """A server for a pool; `options` as `AceServer` takes them. `ace mcp` runs one."""
+    return AceServer(pool, **options)
 
 
 def _tool(operation: Operation) -> types.Tool:

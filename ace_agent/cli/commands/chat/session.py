@@ -18,7 +18,6 @@ from ace_agent.cli.ui.saving import Destination
 from ace_agent.engines.presets import MINI
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import AceError
-from ace_memory import StoreError
 
 if TYPE_CHECKING:
     from ace_agent.agent import Agent, Picture, Turn
@@ -70,7 +69,7 @@ class Session:
                 find(name).run(self, arguments)
             elif text:
                 self.say(text)
-        except (AceError, StoreError) as error:
+        except AceError as error:
             self.complain(error)
             return False
         return True
@@ -134,7 +133,7 @@ class Session:
         self.planner = planner
         self.agent.warm()
 
-    def complain(self, error: AceError | StoreError) -> None:
+    def complain(self, error: AceError) -> None:
         """One line and the way out."""
         line = f"{error.message} ({error.hint})" if error.hint else error.message
         self.notices.print(Text(line, style="red"))
