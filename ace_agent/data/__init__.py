@@ -1,1 +1,1 @@
-"""Training pairs: a world of scenes whose every edit has an exact answer."""
+"""Training data: a world of drawn scenes, pairs made from images, and shards."""

@@ -1,10 +1,10 @@
-"""What can go wrong in the scene world and on the way to shards."""
+"""Errors of the scene world, and of making pairs and shards."""
 
 from ace_agent.errors import AceError, InputError
 
 
 class DataError(Exception):
-    """Root of everything this package raises."""
+    """Root of this room's errors."""
 
 
 class UnknownTask(DataError, KeyError):
@@ -15,12 +15,12 @@ class UnknownTask(DataError, KeyError):
 
 
 class Unfit(DataError):
-    """A draw that makes no good sample (a no-op, no room); the world draws again."""
+    """A random draw that makes no good sample (a no-op, say); the world draws again."""
 
 
 class BadInput(DataError, InputError):
-    """What a person gave cannot be used: one line with the place, and a way out."""
+    """User input that cannot be used; the message names the file and line."""
 
 
 class RunStopped(DataError, AceError):
-    """A route could not go on (no space, a lost worker, a model that fails); what is finished is kept."""
+    """A run cannot go on (a full disk, a lost worker, a failing model); finished shards are kept."""

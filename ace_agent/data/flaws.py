@@ -1,4 +1,4 @@
-"""Ways to degrade an image, which "degrade" asks for and "restore" takes back."""
+"""Ways to degrade an image, for the tasks "degrade" and "restore"."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Flaw:
     """A way to degrade an image.
 
     Args:
-        words: what instructions call it.
-        degrade: the degraded image; takes the image, the source of randomness, and how many times larger the image is
-            than a scene of 128 pixels. Raises MissingAnnotation where it needs what is not known.
-        exact: the same request gives the same answer.
+        words: its names in instructions.
+        degrade: of an image, a random generator, and the image's size in scenes of 128 pixels. Raises
+            MissingAnnotation if it needs an annotation that is not available.
+        exact: whether the instruction determines the answer.
     """
 
     words: tuple[str, ...]

@@ -1,8 +1,8 @@
-"""Telling pictures apart: by their bytes, and by how they look.
+"""Hashes of images and samples, exact and perceptual.
 
-The perceptual hash is the difference hash (is each pixel of a tiny grey picture brighter than its
-neighbour?), once across and once down: 128 bits. Saving a picture again as JPEG, or at another size,
-moves a few of them; `NEAR` bounds how many.
+The perceptual hash is the difference hash (is each pixel of a tiny grey image brighter than its neighbour?), once
+across and once down: 128 bits. Re-saving an image as JPEG, or at another size, flips a few of them; `NEAR` bounds how
+many.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ace_agent.data.sample import Sample
 from ace_agent.images.types import Pixels
 
 NEAR = 7
-"""Pictures whose hashes differ in at most so many of 128 bits count as the same one."""
+"""Images whose hashes differ in at most this many of 128 bits count as duplicates."""
 
 _SIDE = 8
 _BANDS = 8  # with more bands than NEAR, two near hashes agree in at least one whole band
@@ -30,7 +30,7 @@ def content_hash(data: bytes) -> str:
 
 
 def sample_hash(sample: Sample) -> str:
-    """A name for what a sample says and shows: 24 hexadecimal digits, whatever file format holds it."""
+    """A hash of a sample's instructions and pixels, 24 hexadecimal digits, independent of file formats."""
     digest = hashlib.sha256()
     for turn in sample.turns:
         digest.update(f"{turn.task}\0{turn.instruction}\0{turn.base}\0".encode())
@@ -48,7 +48,7 @@ def _update(digest: hashlib._Hash, plane: Pixels | None) -> None:
 
 
 def perceptual_hash(image: Image.Image) -> int:
-    """How a picture looks, as 128 bits."""
+    """The 128-bit difference hash of an image."""
     plane = image.convert("L")
     wide = np.asarray(plane.resize((_SIDE + 1, _SIDE), Image.Resampling.BOX), np.int16)
     tall = np.asarray(plane.resize((_SIDE, _SIDE + 1), Image.Resampling.BOX), np.int16)
@@ -57,14 +57,14 @@ def perceptual_hash(image: Image.Image) -> int:
 
 
 class NearDuplicates:
-    """Finds an earlier picture that looks the same, in about constant time."""
+    """Finds earlier images that look the same, in about constant time."""
 
     def __init__(self) -> None:
         self._hashes: list[int] = []
         self._bands: list[dict[int, list[int]]] = [defaultdict(list) for _ in range(_BANDS)]
 
     def add(self, hashed: int) -> int | None:
-        """Remember a hash; or the number of the earlier one (by order of adding) that is near it."""
+        """Add a hash, or return the number of an earlier one that is near it, counted in order of adding."""
         keys = [hashed >> (_BAND_BITS * band) & 0xFFFF for band in range(_BANDS)]
         for key, band in zip(keys, self._bands, strict=True):
             for number in band.get(key, ()):

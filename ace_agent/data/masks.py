@@ -13,7 +13,7 @@ from ace_agent.images.types import Pixels
 
 
 def around(rng: random.Random, region: Pixels) -> Pixels:
-    """A mask that covers ``region`` loosely: a box, an oval or a thick brush stroke.
+    """A loose mask around ``region``: a box, an oval or a thick brush stroke.
 
     Raises:
         Unfit: ``region`` is empty.
@@ -32,7 +32,7 @@ def around(rng: random.Random, region: Pixels) -> Pixels:
     if form < 0.75:
         pen.rectangle((left, top, right, bottom), fill=255)
     else:
-        # An oval around a box is wider than it by the square root of two.
+        # An oval around a box is wider by the square root of two.
         grow_x, grow_y = (right - left) * 0.21, (bottom - top) * 0.21
         pen.ellipse((left - grow_x, top - grow_y, right + grow_x, bottom + grow_y), fill=255)
     return np.maximum(np.asarray(mask), region)

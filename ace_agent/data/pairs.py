@@ -1,16 +1,16 @@
-"""Pairs of one's own, as a table: source, mask, instruction, target.
+"""A user's own training pairs as a table: source, mask, instruction, target.
 
-A CSV has a header line; a JSONL file has an object a line. Paths are taken from the folder of the file.
+A CSV has a header line; a JSONL file has one object per line. Paths are relative to the file's folder.
 
 | column | what |
 |---|---|
 | ``instruction`` | what to do; may name ``{image}``, ``{image1}`` ... |
-| ``target`` | the picture that is the answer |
-| ``source`` | the picture that is given; empty for a picture from words alone; in JSONL also a list |
+| ``target`` | the picture that answers it |
+| ``source`` | the given picture; empty for text-to-image; in JSONL also a list |
 | ``mask`` | optional: white where the source is to change; in JSONL also a list, with null for none |
-| ``task`` | optional: an id of the task catalogue; else it is worked out from what is given |
+| ``task`` | optional: an id of the task catalogue; inferred if left out |
 
-Everything is checked when the file is opened, before any training begins.
+The whole file is checked when it is opened, before training begins.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PairRow:
 
     Args:
         line: its number in the file, from 1.
-        sources: the pictures that are given.
+        sources: the given pictures.
         masks: of each of them, or None.
         instruction: what to do.
         target: the answer.
@@ -69,16 +69,16 @@ class PairRow:
 
 
 class RowError(Exception):
-    """What is wrong with one line."""
+    """A line that cannot be used, and why."""
 
 
 class PairsFile(Sequence[Sample]):
-    """The samples of a pairs file; pictures are read when asked for.
+    """The samples of a pairs file; pictures are read on access.
 
     Args:
         path: of the CSV or JSONL file.
         size: longest side of a picture, in pixels; larger ones are reduced. Sides become multiples of 16.
-        progress: told how many of how many lines were checked.
+        progress: called with the number of lines checked and their total.
 
     Raises:
         BadInput: the file is missing or empty, a column is missing, or a line names a picture that cannot be
@@ -107,7 +107,7 @@ class PairsFile(Sequence[Sample]):
         if wrong:
             more = f"; and {len(wrong) - _SHOWN} more lines" if len(wrong) > _SHOWN else ""
             raise BadInput(
-                f"{self.path} {'; '.join(wrong[:_SHOWN])}{more}", "mend the file; nothing was begun"
+                f"{self.path} {'; '.join(wrong[:_SHOWN])}{more}", "correct the file; nothing was started"
             )
 
     def __len__(self) -> int:
@@ -145,7 +145,7 @@ def open_samples(
     """Training samples from a pairs file (.csv, .jsonl), a shard (.tar) or a folder of shards.
 
     Raises:
-        BadInput: it is none of these, or something in it is wrong.
+        BadInput: it is none of these, or its content is wrong.
     """
     given = Path(path)
     if given.is_dir() or given.suffix == ".tar":
@@ -160,7 +160,7 @@ def _rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
     if path.suffix.lower() not in (".csv", ".jsonl"):
         raise BadInput(f"{path} is no pairs file", "give a .csv or .jsonl, or a folder of shards")
     try:
-        # utf-8-sig: spreadsheets put a mark before the first column's name.
+        # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise BadInput(f"there is no file {path}") from None
@@ -179,7 +179,7 @@ def _of_csv(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         _check_columns(path, 1, header)
         if len(set(header)) < len(header):
             raise BadInput(f"{path} line 1: a column is there twice", "give each column one name")
-        # A quoted value may hold line breaks: a row's number is that of its first line.
+        # Quoted values may hold line breaks; a row is numbered by its first line.
         line = table.line_num + 1
         for values in table:
             if any(value.strip() for value in values):
@@ -264,7 +264,7 @@ def _paths(folder: Path, value: Any, column: str, *, gaps: bool = False) -> list
 
 
 def _size(path: Path, column: str) -> tuple[int, int]:
-    """Width and height of a picture that was read whole: a cut file has a good header."""
+    """Width and height of a picture; it is read whole, because a truncated file has a good header."""
     try:
         return read_picture(path).image.size
     except InputError as error:
@@ -283,7 +283,7 @@ def _check_mask(path: Path, size: tuple[int, int]) -> None:
 
 
 def _task(given: Any, sizes: Sequence[tuple[int, int]], target: tuple[int, int]) -> tuple[str, int | None]:
-    """The task of a pair and its base: an edit keeps the size of its source."""
+    """The task of a pair and its base; an edit keeps the size of its source."""
     fits = bool(sizes) and sizes[0] == target
     if given in (None, ""):
         if not sizes:

@@ -1,6 +1,6 @@
-"""The interface of the scene world: what a training sample is. numpy only.
+"""Training samples: conversations of turns. numpy only.
 
-Letters: H and W are a picture's height and width in pixels.
+H and W are a picture's height and width in pixels.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ class TrainingTurn:
 
     Args:
         task: an id of the task catalogue.
-        instruction: with ``{image}``, ``{image1}``, ... where it speaks of its frames.
+        instruction: names its frames by ``{image}``, ``{image1}`` ...
         frames: its inputs.
         target: uint8 [H, W, 3], the answer.
-        base: index of the frame that the target edits; None when there is none.
-        region: uint8 [H, W], 255 where target and base truly differ; None where that means nothing.
-        placements: what appears where in the target.
+        base: index of the frame that the target edits, or None.
+        region: uint8 [H, W], 255 where target and base differ; None without a base.
+        placements: of the target.
         named: reference pictures of what the instruction names.
-        judge: what a scene reader could check in the target; ``exact`` says whether the target is
-            the one right answer.
+        judge: what a scene reader can check in the target; ``exact`` says whether the target is the only
+            right answer.
     """
 
     task: str
@@ -44,7 +44,7 @@ class TrainingTurn:
 
 @dataclass(frozen=True)
 class Sample:
-    """A conversation; its last turn is what is trained or judged, earlier ones are history."""
+    """A conversation, whose last turn is trained or judged; earlier ones are history."""
 
     family: str
     turns: tuple[TrainingTurn, ...]

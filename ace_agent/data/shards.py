@@ -1,21 +1,20 @@
-"""Shards of condition units: tar files that are whole or absent.
+"""Shards of training samples: tar files that are complete or absent.
 
-A shard ``shard-000012.tar`` has WebDataset's layout: the members of one sample share what stands before
-the first dot of their names, its content hash ``K``.
+A shard ``shard-000012.tar`` has WebDataset's layout: members of one sample share the part of their names before the
+first dot, its content hash ``K``.
 
 | member | what |
 |---|---|
 | ``K.json`` | ``{"format": 1, "family", "turns": [...], "provenance": {...}}`` |
 | ``K.0.image0.png`` | the first frame of the first turn |
 | ``K.0.mask0.png`` | its mask, if it has one: 8 bits, 255 where the picture is to change |
-| ``K.0.target.png`` | the first turn's answer |
+| ``K.0.target.png`` | the first turn's target |
 
 A turn in the JSON is ``{"task", "instruction", "frames": [{"image": "0.image0.png", "mask": null}],
 "target": "0.target.png", "base": 0, "judge": {}}``. Pictures are PNG or lossless WebP.
 
-Beside each shard stands ``shard-000012.json`` with the place of every member, so that samples can be read
-in any order. It is written before the tar gets its name: a shard that is there is complete. A shard whose
-JSON is missing is read all the same.
+``shard-000012.json`` beside each shard has the offset of every member, for random access. It is written before the tar
+gets its name, so a shard that exists is complete. A shard without its JSON can still be read.
 """
 
 from __future__ import annotations
@@ -52,10 +51,10 @@ _UPGRADE = "upgrade with pip install -U ace-agent"
 
 @dataclass(frozen=True)
 class Record:
-    """A sample and where it came from.
+    """A sample and its provenance.
 
     Args:
-        sample: the condition units.
+        sample: the conversation.
         provenance: JSON values: the source pictures with their hashes, the operation, the seed, the models.
     """
 
@@ -65,7 +64,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Entry:
-    """One sample of a shard: its key, its tasks and where its members lie, as (offset, length)."""
+    """One sample of a shard: its key, its tasks, and the (offset, length) of its members."""
 
     key: str
     tasks: tuple[str, ...]
@@ -80,12 +79,12 @@ def shard_path(folder: Path, number: int) -> Path:
 
 
 class ShardWriter:
-    """Writes one shard. It appears when the ``with`` block ends well, and not at all when it does not.
+    """Writes one shard, which appears only if the ``with`` block ends without an error.
 
     Args:
-        folder: where to.
+        folder: of the shards.
         number: of the shard.
-        encoding: of pictures; masks are PNG always. Both are lossless: an edit's untouched part stays
+        encoding: of pictures; masks are always PNG. Both are lossless, so the untouched part of an edit stays
             bit-identical to its source.
 
     Raises:
@@ -95,7 +94,7 @@ class ShardWriter:
     def __init__(self, folder: Path, number: int, encoding: Encoding = "png") -> None:
         self.path = shard_path(folder, number)
         self.notes: dict[str, Any] = {}
-        """JSON values kept in the shard's index, such as what was left out and why."""
+        """JSON values for the shard's index, such as what was left out and why."""
         self._encoding = encoding
         self._temporary = temporary_beside(self.path)
         self._keys: set[str] = set()
@@ -106,13 +105,13 @@ class ShardWriter:
         return self
 
     def add(self, record: Record) -> bool:
-        """Append a sample; False, and nothing is written, when this shard has the same one already."""
+        """Append a sample; returns False, and writes nothing, if this shard has it already."""
         key = sample_hash(record.sample)
         if key in self._keys:
             return False
         self._keys.add(key)
         for name, data in _encoded(record, self._encoding):
-            # Times and owners stay zero, so that the same samples make the same bytes.
+            # Times and owners stay zero, so that the same samples give the same bytes.
             member = tarfile.TarInfo(f"{key}.{name}")
             member.size = len(data)
             self._tar.addfile(member, io.BytesIO(data))
@@ -125,7 +124,7 @@ class ShardWriter:
             if kind is None:
                 self._commit()
         finally:
-            # Closing writes what is left in the buffer, for which a full disk has no room either.
+            # Closing flushes the buffer, which fails too on a full disk.
             with suppress(OSError):
                 self._file.close()
             self._temporary.unlink(missing_ok=True)
@@ -196,13 +195,13 @@ def _picture(pixels: Pixels, encoding: Encoding) -> bytes:
 
 @dataclass(frozen=True)
 class ShardIndex:
-    """What a shard holds.
+    """The content of a shard.
 
     Args:
         path: of the tar.
         size: its length in bytes.
         entries: its samples, in order.
-        notes: what its maker left there.
+        notes: JSON values of its writer.
     """
 
     path: Path
@@ -212,10 +211,10 @@ class ShardIndex:
 
 
 def read_index(path: Path) -> ShardIndex:
-    """What a shard holds, by the JSON beside it or else by its headers.
+    """The content of a shard, from the JSON beside it or else from its headers.
 
     Raises:
-        BadInput: the file is no shard, is cut off, or is of a later format.
+        BadInput: the file is no shard, is truncated, or has a later format.
     """
     size = path.stat().st_size
     beside = path.with_suffix(".json")
@@ -269,7 +268,7 @@ def _tasks(head: bytes, path: Path, key: str) -> tuple[str, ...]:
 
 
 def list_shards(path: Path) -> list[Path]:
-    """The shards of a folder, in order, or the one shard that ``path`` is.
+    """The shards of a folder, in order, or the one shard at ``path``.
 
     Raises:
         BadInput: there is none.
@@ -284,9 +283,9 @@ def list_shards(path: Path) -> list[Path]:
 
 
 class Shards(Sequence[Sample]):
-    """All samples of a folder of shards, or of one; read from disk when asked for, in any order.
+    """All samples of a folder of shards, or of one shard; read from disk on access, in any order.
 
-    It holds no open files, so it may be sent to other processes.
+    Holds no open files, so it can be sent to other processes.
 
     Raises:
         BadInput: there are no shards, or one of them is damaged.
@@ -355,7 +354,7 @@ def make_turn(
     base: int | None,
     judge: Mapping[str, Any] | None = None,
 ) -> TrainingTurn:
-    """A turn on pictures of which only the pixels are known; its region is where target and base differ."""
+    """A turn of which only the pixels are known; its region is where target and base differ."""
     region = None
     if base is not None and frames[base].image.shape == target.shape:
         region = changed_mask(frames[base].image, target)

@@ -1,1 +1,1 @@
-"""Images on disk and in memory: reading and writing files, and the operators that everyone shares."""
+"""Reading and writing image files, and the operators on images that training and the product share."""

@@ -1,4 +1,4 @@
-"""An image and what is known of it, whether a renderer drew it or a camera took it; and the maps drawn from that."""
+"""An image, rendered or photographed, with its depth, segments, poses and caption; and the maps drawn from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ace_agent.images.types import Pixels
 
 
 class MissingAnnotation(AceError):
-    """What is asked of an image is not known, or is not in it."""
+    """An annotation is not available, or the image shows nothing of the kind."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Segment:
     Args:
         name: what it is ("dog").
         mask: uint8 [H, W], 255 inside.
-        thing: it can be counted (a dog, not the sky).
-        color: what a segmentation paints it; None leaves the choice to `operators.paint_segments`.
+        thing: whether it can be counted, as a dog can and the sky cannot.
+        color: its colour in a segmentation map; None lets `operators.paint_segments` choose.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Segment:
 
 
 class Annotator(Protocol):
-    """Sees in uint8 [H, W, 3] what no operator can. Every method may raise `MissingAnnotation`."""
+    """Annotates images, uint8 [H, W, 3]. Every method may raise `MissingAnnotation`."""
 
     def depth(self, pixels: Pixels) -> Pixels:
         """Nearness, uint8 [H, W], 255 is nearest."""
@@ -44,18 +44,18 @@ class Annotator(Protocol):
     def segments(self, pixels: Pixels) -> tuple[Segment, ...]: ...
 
     def bodies(self, pixels: Pixels) -> tuple[Body, ...]:
-        """Everybody who is seen."""
+        """The joints of every person."""
         ...
 
     def caption(self, pixels: Pixels) -> str: ...
 
 
 class AnnotatedImage:
-    """An image whose annotations are worked out when first asked for. All of them may raise `MissingAnnotation`.
+    """An image whose annotations are computed on first access; each may raise `MissingAnnotation`.
 
     Args:
         pixels: uint8 [H, W, 3].
-        annotator: None: nothing more is known than ``caption``.
+        annotator: computes them; None if only ``caption`` is known.
         caption: what came with the image, or "".
     """
 
@@ -85,7 +85,7 @@ class AnnotatedImage:
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
-        """Its parts, at least two; later ones lie over earlier ones."""
+        """At least two segments; later ones lie over earlier ones."""
         found = self._known.segments(self.pixels)
         if len(found) < 2:
             raise MissingAnnotation("the image has one segment only")
@@ -93,8 +93,8 @@ class AnnotatedImage:
 
     @cached_property
     def shapes(self) -> Sequence[Pixels]:
-        """Masks that contours and scribbles are drawn around, uint8 [H, W]: of its segments, or of areas of one tone
-        where no segments are known."""
+        """Masks that contours and scribbles outline, uint8 [H, W]: the segments, or areas of one tone if there are
+        none."""
         try:
             return [segment.mask for segment in self.segments]
         except MissingAnnotation:
@@ -106,7 +106,7 @@ class AnnotatedImage:
 
     @cached_property
     def pose(self) -> Pixels:
-        """The skeletons of its people on black, uint8 [H, W, 3]."""
+        """Everybody's skeleton on black, uint8 [H, W, 3]."""
         return draw_skeletons(self._known.bodies(self.pixels), self.height, self.width)
 
     @cached_property
@@ -134,5 +134,5 @@ ANALYSES: dict[str, Callable[[AnnotatedImage], Pixels]] = {
     "doodle": lambda image: operators.doodle(image.pixels),
     "grayscale": lambda image: operators.grayscale(image.pixels),
 }
-"""The map that each task of visual analysis draws of an image, uint8 [H, W, 3]; "mosaic" and "degrade" take
-parameters, see `operators`."""
+"""The map that each task of visual analysis draws, uint8 [H, W, 3]. "mosaic" and "degrade" take parameters; see
+`operators`."""

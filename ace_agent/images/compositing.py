@@ -1,4 +1,4 @@
-"""Putting two images together by a mask, and finding where they differ."""
+"""Compositing two images by a mask, and finding where they differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from ace_agent.images.types import Pixels
 
 CHANGED = 6
-"""A pixel whose strongest channel moves by more gray levels than this has changed."""
+"""A pixel whose strongest channel moves by more grey levels than this has changed."""
 _BLANK = 128
 
 
@@ -25,5 +25,5 @@ def composite(mask: Pixels, inside: Pixels, outside: Pixels) -> Pixels:
 
 
 def blank_out(image: Pixels, mask: Pixels) -> Pixels:
-    """The image, uint8 [H, W, 3], with mid-gray where ``mask`` is white: what is to be repainted."""
+    """The image, uint8 [H, W, 3], with mid-grey where ``mask`` is white and it is to be repainted."""
     return composite(mask, np.full_like(image, _BLANK), image)

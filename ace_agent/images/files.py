@@ -1,4 +1,4 @@
-"""Reading any picture safely; PNG with its recipe inside."""
+"""Safe reading of any image file, and PNGs that carry their recipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ace_agent.errors import InputError
 
 MAX_PIXELS = 100_000_000
-"""300 MB as RGB; the largest camera pictures of today have 100 megapixels."""
+"""300 MB as RGB; today's largest cameras have 100 megapixels."""
 MAX_FILE = 500_000_000
 MIN_SIDE = 16
 RECIPE_KEY = "ace-recipe"
@@ -30,18 +30,18 @@ Source = Path | str | bytes | Image.Image
 
 @dataclass(frozen=True)
 class Read:
-    """A picture as RGB or RGBA with 8 bits a channel, upright; `notices` say what was changed for that."""
+    """An upright picture, RGB or RGBA with 8 bits a channel; `notices` list the conversions that lost something."""
 
     image: Image.Image
     notices: tuple[str, ...] = ()
 
 
 def read_picture(source: Source) -> Read:
-    """A file, its bytes or a PIL picture of any mode.
+    """Read a file, its bytes or a PIL image of any mode.
 
     EXIF rotation is applied, palettes and grey become RGB, transparency becomes RGBA, 16 bits become 8 with a
-    notice. Raises InputError for a file that is missing, empty, no picture, cut off, under 16 px a side, or
-    of more than 100 megapixels (refused by its header, before decoding).
+    notice. Raises InputError for a file that is missing, empty, truncated or no image, that is under 16 px a side, or
+    that has more than 100 megapixels (by its header, before decoding).
     """
     if isinstance(source, Image.Image):
         _check_size(source, "the picture")
@@ -49,7 +49,7 @@ def read_picture(source: Source) -> Read:
     name, data = _data(source)
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large pictures from 89 megapixels on; the limit here is our own.
+            # Pillow warns from 89 megapixels on; we have a limit of our own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data)) as image:
                 _check_size(image, name)
@@ -93,7 +93,7 @@ def read_mask(source: Source) -> Image.Image:
 def encode_png(image: Image.Image, recipe: Mapping[str, Any] | None = None) -> bytes:
     """The PNG of an L, RGB or RGBA picture; the same pixels give the same bytes."""
     stream = io.BytesIO()
-    # Level 6 takes 0.1 s a megapixel here, and is Pillow's default: small files, the same everywhere.
+    # Pillow's default, level 6: small files that are the same everywhere, at 0.1 s a megapixel.
     clean = image.copy()
     clean.info.clear()
     clean.save(stream, "PNG")
@@ -102,7 +102,7 @@ def encode_png(image: Image.Image, recipe: Mapping[str, Any] | None = None) -> b
 
 
 def embed_recipe(png: bytes, recipe: Mapping[str, Any]) -> bytes:
-    """Put a recipe into a PNG as an iTXt chunk before its end, without encoding the pixels anew."""
+    """Put a recipe into a PNG as an iTXt chunk before its end, without re-encoding the pixels."""
     if not png.startswith(_SIGNATURE) or not png.endswith(_END):
         raise InputError("not a PNG, which is what a recipe goes into")
     text = json.dumps(recipe, ensure_ascii=False, separators=(",", ":")).encode()
@@ -134,7 +134,7 @@ def read_recipe(source: Path | bytes) -> dict[str, Any]:
 
 
 def side_by_side(left: Image.Image, right: Image.Image, gap: int = 8) -> Image.Image:
-    """Two pictures on white at the height of the taller one."""
+    """Two pictures beside each other on white, scaled to the height of the taller one."""
     height = max(left.height, right.height)
     scaled = [
         image.convert("RGB").resize(
@@ -184,7 +184,7 @@ def _check_size(image: Image.Image, name: str) -> None:
 
 
 def _depth(data: bytes) -> int:
-    """Bits a channel by a PNG's header; Pillow reads its 16-bit RGB as 8-bit without a word."""
+    """Bits a channel, from a PNG's header: Pillow silently reads 16-bit RGB as 8-bit."""
     return data[24] if data.startswith(_SIGNATURE) and len(data) > 24 else 8
 
 

@@ -1,4 +1,4 @@
-"""Filters of whole images: styles that a formula draws, and adjustments of tone, colour and side.
+"""Filters on whole images: styles, and adjustments of tone and colour.
 
 Every filter takes and gives uint8 [H, W, 3] of any size, and is deterministic.
 """
@@ -22,7 +22,7 @@ def pixel_art(image: Pixels) -> Pixels:
 
 
 def pencil_sketch(image: Pixels) -> Pixels:
-    """Colour dodge of the picture with its blurred negative."""
+    """Colour dodge of the image with its blurred negative."""
     plane = gray(image)
     soft = blur(255 - plane, image.shape[1] / 42).astype(np.float32)
     return to_rgb(np.clip(plane * 255.0 / np.maximum(255 - soft, 1), 0, 255).astype(np.uint8))
@@ -50,7 +50,7 @@ def neon(image: Pixels) -> Pixels:
 
 
 def comic(image: Pixels) -> Pixels:
-    """Few bright tones with inked outlines; rain and stars are too fine to be inked."""
+    """A few bright tones with inked outlines; the median keeps rain and stars from being inked."""
     ink = np.clip(edges(rank_filters.median(image))[..., :1].astype(np.int16) - 70, 0, 110) * 2
     tones = saturate((image // 52 * 52 + 34).astype(np.uint8), 1.3).astype(np.int16)
     return np.clip(tones - ink, 0, 255).astype(np.uint8)

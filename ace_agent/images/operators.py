@@ -20,15 +20,15 @@ from ace_agent.images.types import Pixels
 Floats = npt.NDArray[np.floating]
 Precipitation = Literal["rain", "snow"]
 
-_WHOLE = 1 << 20  # pixels up to which an image is worked on in one piece
-_BAND = 1 << 19  # pixels of a band of a larger one
+_WHOLE = 1 << 20  # pixels; larger images are processed in bands
+_BAND = 1 << 19  # pixels in a band
 
 
 def _in_bands(operator: Callable[[Pixels], Pixels], image: Pixels, halo: int) -> Pixels:
-    """What ``operator`` makes of a whole image, a band of rows at a time where the image is large.
+    """Apply ``operator`` to an image, one band of rows at a time if the image is large.
 
-    The floating point planes of 12 megapixels would take a gigabyte. ``halo`` is how many rows above and below a
-    pixel it depends on; the result is the same to the bit.
+    The floating-point planes of 12 megapixels would take a gigabyte. ``halo`` is how many rows above and below a
+    pixel the operator reads; the result is the same to the bit.
     """
     height, width = image.shape[:2]
     if height * width <= _WHOLE:
@@ -50,7 +50,7 @@ def gray(image: Pixels) -> Pixels:
 
 
 def to_rgb(plane: Pixels) -> Pixels:
-    """A uint8 [H, W] plane as a gray image."""
+    """A uint8 [H, W] plane as a grey image."""
     return np.repeat(plane[..., None], 3, axis=2)
 
 
@@ -59,9 +59,9 @@ def grayscale(image: Pixels) -> Pixels:
 
 
 def _gradient(image: Pixels) -> Floats:
-    """Strongest Sobel magnitude of the channels of uint8 [H, W, C] at each pixel, in gray levels."""
+    """Strongest Sobel magnitude of the channels of uint8 [H, W, C] at each pixel, in grey levels."""
     planes = [rank_filters.padded(image[..., channel], 1) for channel in range(image.shape[2])]
-    p = np.stack(planes).astype(np.int16)  # integers, so that one root does for all channels
+    p = np.stack(planes).astype(np.int16)  # integers, so that one square root serves all channels
     across, down = p[:, :, 2:] - p[:, :, :-2], p[:, 2:] - p[:, :-2]
     across = across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:]
     down = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
@@ -71,7 +71,7 @@ def _gradient(image: Pixels) -> Floats:
 
 
 def edges(image: Pixels, *, threshold: float = 10, gain: float = 6) -> Pixels:
-    """White edges on black: the strongest colour gradient at each pixel, in gray levels, less ``threshold``, times
+    """White edges on black: the strongest colour gradient at each pixel, in grey levels, less ``threshold``, times
     ``gain``."""
 
     def drawn(part: Pixels) -> Pixels:
@@ -81,11 +81,11 @@ def edges(image: Pixels, *, threshold: float = 10, gain: float = 6) -> Pixels:
 
 
 def contours(masks: Sequence[Pixels], width: int | None = None) -> Pixels:
-    """White outlines on black of uint8 [H, W] object masks, at least one.
+    """White outlines of masks on black.
 
     Args:
-        masks: what is outlined, 255 inside.
-        width: an odd number of pixels; None: 3, or 5 from 384 pixels a side on, and more in large images.
+        masks: uint8 [H, W], 255 inside; at least one.
+        width: an odd number of pixels; None for 3, or 5 from 384 pixels a side on, growing with larger images.
     """
     odd = _line_width(masks[0].shape) if width is None else width
     return to_rgb(np.maximum.reduce([_ring(mask > 127, odd) for mask in masks]))
@@ -103,10 +103,10 @@ def _ring(inside: npt.NDArray[np.bool_], width: int) -> Pixels:
 
 
 def scribble(masks: Sequence[Pixels], width: int = 5) -> Pixels:
-    """Wobbly black outlines on white, as of a hand that sees shapes only coarsely.
+    """Wobbly black outlines of masks on white, as a hand draws them from a coarse view.
 
     Args:
-        masks: what is outlined, uint8 [H, W], 255 inside, at least one.
+        masks: uint8 [H, W], 255 inside; at least one.
         width: an odd number of pixels.
     """
     high, wide = masks[0].shape
@@ -134,7 +134,7 @@ def doodle(image: Pixels, width: int = 3) -> Pixels:
 
 
 def mosaic(image: Pixels, block: int) -> Pixels:
-    """Squares of ``block`` pixels, each of one colour; those of the last row and column are as large as fit."""
+    """Squares of about ``block`` pixels, each of one colour: as many as fit whole."""
     height, width = image.shape[:2]
     small = (max(1, width // block), max(1, height // block))
     coarse = Image.fromarray(image).resize(small, Image.Resampling.BOX)
@@ -145,8 +145,8 @@ def paint_segments(masks: Sequence[Pixels], colors: Sequence[tuple[int, int, int
     """A segmentation map, uint8 [H, W, 3], on black.
 
     Args:
-        masks: uint8 [H, W], 255 inside, at least one; later ones lie over earlier ones.
-        colors: of each; None takes the next of a series of distinct hues.
+        masks: uint8 [H, W], 255 inside; at least one. Later ones lie over earlier ones.
+        colors: of each mask; None takes the next of a series of distinct hues.
     """
     index = np.zeros(masks[0].shape, np.uint16)
     for number, mask in enumerate(masks, 1):
@@ -162,21 +162,21 @@ def _distinct(number: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
-_TONES = 5  # that an image is divided into
+_TONES = 5  # tones that an image is quantized to
 _SMALLEST_SHAPE = 0.01  # of the image
 _LARGEST_SHAPE = 0.7
 
 
 def tone_shapes(image: Pixels) -> list[Pixels]:
-    """Areas of one tone, uint8 [H, W] of 0 and 255; none where nothing stands out.
+    """Masks of areas of one tone, uint8 [H, W] of 0 and 255; none if nothing stands out.
 
-    A segmentation model would follow things rather than tones; this needs none.
+    A stand-in for a segmentation model, which would follow things rather than tones.
     """
     height, width = image.shape[:2]
     scale = max(1, min(height, width) // 128)
     small = Image.fromarray(image).reduce(scale).filter(ImageFilter.MedianFilter(5))
     tones = small.quantize(_TONES, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    # A vote among neighbours removes specks.
+    # The mode of each neighbourhood removes specks.
     tones = tones.filter(ImageFilter.ModeFilter(7))
     plane = np.asarray(tones.resize((width, height), Image.Resampling.NEAREST))
     found = []
@@ -191,12 +191,12 @@ def tone_shapes(image: Pixels) -> list[Pixels]:
 
 
 def blur(image: Pixels, radius: float) -> Pixels:
-    """Gaussian, of ``radius`` pixels."""
+    """Gaussian blur with a radius in pixels."""
     return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
 
 
 def lower_resolution(image: Pixels, factor: int) -> Pixels:
-    """As if enlarged from an image whose sides are ``factor`` times shorter."""
+    """The image reduced by ``factor`` and enlarged again."""
     height, width = image.shape[:2]
     small = (max(1, width // factor), max(1, height // factor))
     reduced = Image.fromarray(image).resize(small, Image.Resampling.BOX)
@@ -204,7 +204,7 @@ def lower_resolution(image: Pixels, factor: int) -> Pixels:
 
 
 def noise(image: Pixels, seed: int, strength: float) -> Pixels:
-    """Gaussian noise of ``strength`` gray levels."""
+    """Gaussian noise of ``strength`` grey levels."""
     grain = np.random.default_rng(seed).standard_normal(image.shape, dtype=np.float32)
     return np.clip(image + grain * strength, 0, 255).astype(np.uint8)
 
@@ -240,7 +240,9 @@ _VEILS = 24  # distinct veils of rain or snow; a seed picks one
 def precipitation(image: Pixels, kind: Precipitation, seed: int) -> Pixels:
     """Rain or snow in front of an image."""
     height, width = image.shape[:2]
-    drawn = _veil if height * width <= _WHOLE else _veil.__wrapped__  # 128 large ones would fill the memory
+    drawn = (
+        _veil if height * width <= _WHOLE else _veil.__wrapped__
+    )  # a cache of 128 large ones would fill the memory
     color = (214, 226, 240) if kind == "rain" else (255, 255, 255)
     result = Image.fromarray(image)
     result.paste(color, (0, 0), drawn(kind, seed % _VEILS, width, height))

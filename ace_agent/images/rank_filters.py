@@ -1,6 +1,6 @@
-"""Rank filters of uint8 pictures, [H, W] or [H, W, C]: what Pillow's give, several times as fast.
+"""Rank filters of uint8 images, [H, W] or [H, W, C]: Pillow's results, several times as fast.
 
-Edges are repeated outwards.
+Edge pixels are repeated outwards.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from ace_agent.images.types import Pixels
 
 
 def maximum(image: Pixels, side: int) -> Pixels:
-    """The largest of the `side` x `side` pixels around each; `side` is odd."""
+    """The maximum of the `side` x `side` pixels around each; `side` is odd."""
     return _along_both(image, side, np.maximum)
 
 
 def minimum(image: Pixels, side: int) -> Pixels:
-    """The smallest of them."""
+    """The minimum of the `side` x `side` pixels around each; `side` is odd."""
     return _along_both(image, side, np.minimum)
 
 
@@ -44,7 +44,7 @@ def _middle(a: Pixels, b: Pixels, c: Pixels) -> Pixels:
 
 
 def padded(image: Pixels, margin: int) -> Pixels:
-    """With its edges repeated outwards; in a third of the time of `np.pad`."""
+    """The image with its edge pixels repeated `margin` times; takes a third of the time of `np.pad`."""
     height, width = image.shape[:2]
     result = np.empty((height + 2 * margin, width + 2 * margin, *image.shape[2:]), image.dtype)
     result[margin : margin + height, margin : margin + width] = image

@@ -1,4 +1,4 @@
-"""Skeletons of people as pose-guided models know them."""
+"""Skeletons of people, drawn as pose-guided models expect them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from ace_agent.images.types import Pixels
 
 Body = Mapping[str, tuple[float, float]]
-"""Joints of one person by the names in `BONES`, x and y in pixels; joints that are not seen are left out."""
+"""Joints of one person by the names in `BONES`, x and y in pixels; invisible joints are left out."""
 
 BONES = (
     ("head", "neck"), ("neck", "right shoulder"), ("neck", "left shoulder"),
@@ -26,11 +26,11 @@ BONE_COLORS: tuple[tuple[int, int, int], ...] = (
 )  # fmt: skip
 """The colours of OpenPose drawings."""
 
-_SUPERSAMPLED = 1_500_000  # pixels up to which lines are drawn at twice the size, for smooth rims
+_SUPERSAMPLED = 1_500_000  # pixels up to which lines are antialiased by drawing at twice the size
 
 
 def has_bone(body: Body) -> bool:
-    """Whether both ends of any bone are seen."""
+    """Whether both joints of any bone are known."""
     return any(a in body and b in body for a, b in BONES)
 
 
@@ -40,7 +40,7 @@ def draw_skeletons(
     """Coloured bones and white joints on black, uint8 [height, width, 3].
 
     Args:
-        bodies: whom to draw.
+        bodies: everybody to draw.
         height: of the image, in pixels.
         width: of the image, in pixels.
         bone: thickness of a bone, in fractions of the shorter side.

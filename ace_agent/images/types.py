@@ -1,4 +1,4 @@
-"""Types of arrays that hold pictures. Letters: H and W are a picture's height and width in pixels."""
+"""Array types of images. H and W are an image's height and width in pixels."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
-"""Usually [H, W, 3], RGB; a mask or another single plane is [H, W]."""
+"""[H, W, 3] RGB, or [H, W] for a mask or another single plane."""

@@ -1,1 +1,1 @@
-"""Reference pictures: small pictures of what an instruction names, found in a library or drawn as described."""
+"""Reference pictures of what an instruction names, from a library or drawn to its description."""

@@ -1,4 +1,4 @@
-"""Colour words, tints and textures."""
+"""Colour words, tinting and textures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TINTS = (
     "teal",
     "gray",
 )
-"""Colours that a tintable thing can take."""
+"""Colours that a thing may be tinted."""
 
 PAPERS: dict[str, tuple[int, int, int]] = {
     "white": (250, 250, 250),
@@ -54,7 +54,7 @@ PAPERS: dict[str, tuple[int, int, int]] = {
     "black": (48, 48, 56),
     "teal": (140, 210, 205),
 }
-"""Colours of plain backgrounds: softer than those of things, so that things stand out."""
+"""Colours of plain backgrounds, softer than those of things so that things stand out."""
 
 Floats = npt.NDArray[np.floating]
 
@@ -84,7 +84,7 @@ _HUE_BINS = 36
 def body_weight(pixels: npt.NDArray[np.uint8]) -> Floats:
     """How much each pixel of uint8 [H, W, 4] has the thing's main hue, 0..1 of shape [H, W].
 
-    The main hue is the one that most coloured pixels are near: an apple's red, not its leaf's green.
+    The main hue is the one nearest to most coloured pixels: an apple's red, not its leaf's green.
     """
     rgb = pixels[..., :3].astype(np.float32)
     every = hue_weight(rgb)
@@ -103,8 +103,8 @@ def body_weight(pixels: npt.NDArray[np.uint8]) -> Floats:
 
 
 def tint(sprite: Image.Image, color: str, body: Floats | None = None) -> Image.Image:
-    """Give the parts of an RGBA sprite that have its main hue another colour, keeping their shading. ``body`` is the
-    sprite's `body_weight`, if it is known."""
+    """Recolour the parts of an RGBA sprite that have its main hue, keeping their shading. ``body`` is the sprite's
+    `body_weight`, if known."""
     pixels = np.array(sprite)
     weight = (body_weight(pixels) if body is None else body).ravel()
     touched = np.flatnonzero(weight)
@@ -120,7 +120,7 @@ def tint(sprite: Image.Image, color: str, body: Floats | None = None) -> Image.I
 
 
 def tint_share(sprite: Image.Image, body: Floats | None = None) -> float:
-    """Share of an RGBA sprite's opaque pixels that a tint reaches. ``body`` as in `tint`."""
+    """Share of an RGBA sprite's opaque pixels that `tint` changes; ``body`` as there."""
     pixels = np.asarray(sprite)
     opaque = pixels[..., 3] > 128
     weight = body_weight(pixels) if body is None else body
@@ -213,22 +213,21 @@ TEXTURES = (
 
 
 def cover(sprite: Image.Image, texture: str) -> Image.Image:
-    """Cover an RGBA sprite with a texture, keeping its shading and its lines."""
+    """Cover an RGBA sprite with a texture, keeping its shading and lines."""
     pixels = np.asarray(sprite)
     rgb = pixels[..., :3].astype(np.float32)
     opaque = pixels[..., 3] > 128
     value = _lightness(rgb)
     usual = float(np.median(value[opaque])) if opaque.any() else 128.0
     tile = _texture(texture)[: pixels.shape[0], : pixels.shape[1]]
-    # The root keeps dark sprites readable: their shading shows, their blackness does not.
+    # The square root lifts dark sprites, so that their texture shows.
     light = np.sqrt(np.clip(value / max(usual, 40.0), 0.06, 1.7))
     painted = np.clip(_shade(tile, light), 0, 255)
     return Image.fromarray(np.dstack([painted.round().astype(np.uint8), pixels[..., 3]]), "RGBA")
 
 
 def dressed(sprite: Image.Image, color: str, texture: str, body: Floats | None = None) -> Image.Image:
-    """An RGBA sprite covered and tinted; "" leaves it as drawn. ``body`` is the bare sprite's `body_weight`, if it is
-    known."""
+    """An RGBA sprite with a texture and a tint, "" for none; ``body`` is the bare sprite's `body_weight`, if known."""
     if texture:
         sprite, body = cover(sprite, texture), None
     return tint(sprite, color, body) if color else sprite

@@ -1,4 +1,4 @@
-"""What the words around a name say of the thing: its style, colour and texture."""
+"""The style, colour and texture that the words around a name give the thing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AFTER = re.compile(
 
 @dataclass(frozen=True)
 class Description:
-    """A thing as words describe it; colour and texture are "" where they say nothing of it."""
+    """A thing as words describe it; "" for a colour or texture that they do not mention."""
 
     name: str
     style: str = STYLES[0]
@@ -35,12 +35,12 @@ class Description:
 
     @property
     def key(self) -> str:
-        """Of its placement."""
+        """Key of its placement."""
         return f"{self.drawing}|{self.texture}" if self.texture else self.drawing
 
 
 def describe(name: str, instruction: str, start: int, stop: int) -> Description:
-    """The look that the words around ``instruction[start:stop]`` give the name: "a glossy red car made of wood"."""
+    """What the words around ``instruction[start:stop]`` say of the thing: "a glossy red car made of wood"."""
     before, after = _BEFORE.search(instruction[:start]), _AFTER.match(instruction, stop)
     style, color = (word.lower() if word else "" for word in before.groups()) if before else ("", "")
     color = "gray" if color == "grey" else color
@@ -56,8 +56,8 @@ _NOT_OF_IT = re.compile(r"\"|\bbackground\b|\bfading\b", re.IGNORECASE)
 
 
 def describe_changed(look: Description, instruction: str, start: int, stop: int) -> Description:
-    """The look that a request for one change leaves the only thing that it names: "set the colour of the car to red",
-    "cover the car with moss". Colours of lettering, of backgrounds, of fields and of hair are not the thing's."""
+    """The only thing that an instruction names, as its change leaves it: "set the colour of the car to red", "cover the
+    car with moss". Colours of lettering, backgrounds, fields and hair are not the thing's."""
     if _NOT_OF_IT.search(instruction):
         return look
     rest = _BEFORE.sub("", instruction[:start]) + " , " + instruction[stop:]
@@ -74,6 +74,6 @@ _MOOD = re.compile(rf"\b({'|'.join(sorted(_MOODS, key=len, reverse=True))})\b(?!
 
 
 def expression(instruction: str) -> tuple[str, int, int] | None:
-    """The face that a request for an expression asks for, with where it does: "make the happy face sad"."""
+    """The face that "make the happy face sad" asks for, with the start and stop of the word."""
     moods = list(_MOOD.finditer(instruction)) if _FACE.search(instruction) else []
     return (_MOODS[moods[0][1].lower()], *moods[0].span()) if len(moods) == 1 else None

@@ -39,8 +39,8 @@ _LOOKS = ("expression", "hair", "hair_color", "garment", "garment_color", "pose"
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure as words describe it: what they leave open is as figures usually are. `start` and `stop` are those of
-    its description in the instruction, from its noun on."""
+    """A figure as words describe it, with defaults for the rest. `start` and `stop` bound its description in the
+    instruction, from its noun on."""
 
     person: Person
     glasses: str
@@ -49,13 +49,12 @@ class Figure:
 
     @property
     def thing(self) -> Object:
-        """As it stands in a scene."""
+        """The figure as an object of a scene."""
         return Object(NOUN, person=self.person, glasses=self.glasses)
 
 
 def find_figures(instruction: str) -> Iterator[Figure]:
-    """The figures that `instruction` describes, in order: new ones, of whom it says something; "the person" is one
-    that is there already."""
+    """The new figures that `instruction` describes, in order; "the person" is one that the picture shows already."""
     for noun in _NOUNS.finditer(instruction):
         before = _BEFORE.search(instruction[: noun.start()])
         if before is None:
@@ -77,7 +76,7 @@ def _person(said: Mapping[str, str]) -> Person:
 
 
 def placed(figure: Object, key: str, box: tuple[float, float, float, float], color: str = "") -> Placement:
-    """A figure's placement with those of its parts; `box` is left, top, width and height in fractions of a picture."""
+    """A figure's placement, with its parts'; `box` is left, top, width and height in fractions of the picture."""
     assert figure.person is not None
     x, y, w, h = box
     parts = []

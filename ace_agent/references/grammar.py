@@ -11,7 +11,7 @@ _VOWEL_SOUNDS = re.compile(r"^(?!uni|one|ufo|euro|used)[aeiou]|^(hour|honest)", 
 
 
 def article(phrase: str, *, plural: bool = False) -> str:
-    """``phrase`` with "a" or "an", or bare when it is plural or not counted."""
+    """``phrase`` with "a" or "an", or bare if it is plural or uncountable."""
     head = phrase.split(" with ")[0].split(" wearing ")[0].split(" made of ")[0].split(" in ")[0]
     if plural or head.split()[-1] in _UNCOUNTED:
         return phrase
@@ -27,7 +27,7 @@ _IRREGULAR = {"man": "men", "woman": "women", "mouse": "mice", "sheep": "sheep",
 
 
 def countable(noun: str) -> bool:
-    """Whether one can have two of it: not of bread, nor of jeans."""
+    """Whether the noun can be counted: not bread, nor jeans."""
     return noun not in _UNCOUNTED and not (noun in NOUNS and NOUNS[noun].plural)
 
 

@@ -1,5 +1,6 @@
-"""Words set in type: as scenes show them, and as reference pictures of what an instruction quotes (after GlyphControl,
-arXiv 2305.18259: letters that a small model sees it need not know how to spell). numpy and Pillow only.
+"""Typeset words, in scenes and as reference pictures of what an instruction quotes.
+
+After GlyphControl (arXiv 2305.18259): a small model can copy letters that it could not spell. numpy and Pillow only.
 """
 
 from __future__ import annotations
@@ -16,30 +17,30 @@ from ace_agent.references.types import Frame, NamedReference, Placement
 
 INKS = ("white", "black", "red", "yellow", "blue", "green", "orange", "pink", "purple")
 PLAIN = "white"
-"""The ink of words of which nothing else is said."""
+"""The ink where an instruction names none."""
 PLATE = 128, 32
 """Width and height of a reference picture of words: as wide as a scene, so that they are copied pixel by pixel."""
 
-_HEIGHT = 0.17  # of the type, in a picture's side
+_HEIGHT = 0.17  # of the type, in fractions of the picture
 _WIDEST = 0.94
 _SMALLEST = 7
 _BRIGHT = 135
 
 
 def drawn_as(quoted: str) -> str:
-    """What quoted text looks like: in capitals, "d r e a m" as one word."""
+    """Quoted text as it is drawn: in capitals, "d r e a m" as one word."""
     words = quoted.split()
     return ("" if all(len(word) == 1 for word in words) else " ").join(words).upper()
 
 
 def key(words: str) -> str:
-    """Of the placement of words."""
+    """Key of the placement of words."""
     return f'"{words}"|letters'
 
 
 @lru_cache(maxsize=256)
 def typeset(words: str, color: str, side: int) -> Image.Image:
-    """Words in an ink with a rim, RGBA, as large as they are in a picture of ``side`` pixels."""
+    """Words with a rim, RGBA, at their size in a picture of ``side`` pixels."""
     height, stroke = round(_HEIGHT * side), max(1, side // 64)
     pen = ImageDraw.Draw(Image.new("L", (1, 1)))
     while True:
@@ -62,7 +63,7 @@ def typeset(words: str, color: str, side: int) -> Image.Image:
 
 
 def find_lettering(instruction: str) -> list[NamedReference]:
-    """A picture of all that ``instruction`` quotes and that is no caption, in the ink that it names."""
+    """A reference picture of each quotation that is no caption, in the ink that ``instruction`` names."""
     found = []
     for match in QUOTED.finditer(instruction):
         words = drawn_as(match[1])

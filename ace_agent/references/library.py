@@ -1,9 +1,8 @@
-"""Reference pictures of what an instruction names, as it describes them.
+"""The library of reference pictures: a small picture of every noun in every drawing style.
 
-The library ships in the wheel: a small picture of every noun in every drawing style. "A glossy red car" is
-looked up as a car in that style and tinted as the words say, "a car made of wood" is covered with it, and
-people whom words describe are drawn so (`figures`). A user's own folder adds names of its own ("rex.png" is
-what "rex" means). numpy and Pillow only.
+"A glossy red car" is looked up in that style and tinted, "a car made of wood" is covered with a texture, and people
+are drawn to their description (`figures`). A user's own folder adds names ("rex.png" is what "rex" means). numpy and
+Pillow only.
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ _FILL = 56  # longest side of the thing within it
 
 
 def frame(picture: Image.Image, look: Description) -> Frame:
-    """A 64x64 reference frame: ``picture`` (RGBA, cropped) standing on white, masked where the thing is.
+    """A 64x64 reference frame: ``picture`` (RGBA, cropped) standing on white, masked by its opacity.
 
-    All things stand at one place of it, whatever their shape, as they stand at one place in scenes.
+    Things of any shape stand on the same spot, as they do in scenes.
     """
     paper, covered, box = _standing(picture)
     return Frame(paper, covered, (Placement(look.key, *box, False, look.color),))
@@ -47,14 +46,14 @@ def frame(picture: Image.Image, look: Description) -> Frame:
 
 @lru_cache(maxsize=1000)
 def figure_frame(thing: Object) -> Frame:
-    """A drawn figure, as `frame` has a thing."""
+    """A reference frame of a drawn figure; see `frame`."""
     assert thing.person is not None
     paper, covered, box = _standing(people.draw(thing.person, 2 * _FILL, thing.glasses))
     return Frame(paper, covered, (figures.placed(thing, thing.key, box),))
 
 
 def _standing(picture: Image.Image) -> tuple[Pixels, Pixels, tuple[float, float, float, float]]:
-    """The picture, its mask, and the thing's left, top, width and height in fractions."""
+    """The frame's picture and mask, and the thing's left, top, width and height in fractions."""
     scale = _FILL / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     small = picture.resize(size, Image.Resampling.LANCZOS)
@@ -70,14 +69,14 @@ def _standing(picture: Image.Image) -> tuple[Pixels, Pixels, tuple[float, float,
 def find_references(
     matcher: NameMatcher, instruction: str, drawn: Callable[[Description], Frame]
 ) -> list[NamedReference]:
-    """What ``instruction`` names, in order, each with the picture that ``drawn`` has of it as described, and drawn
-    figures as described; then what it quotes to be drawn, set in type."""
+    """References for what ``instruction`` names, in order: things by ``drawn``, and figures as described; then the
+    lettering that it quotes."""
     drawn_figures = list(figures.find_figures(instruction))
     things = [
         NamedReference(instruction[one.start : one.stop], one.start, one.stop, figure_frame(one.thing))
         for one in drawn_figures
     ]
-    # What a figure wears is no thing of its own.
+    # What a figure wears is not looked up.
     found = matcher.find(instruction, ((one.start, one.stop) for one in drawn_figures))
     for name, start, stop in found:
         look = describe(name, instruction, start, stop)
@@ -92,15 +91,15 @@ def find_references(
 
 
 FIGURE_NOUNS = frozenset((figures.NOUN, *people.GARMENTS))
-"""Nouns of drawn figures, who and in what, which are drawn as described and have no picture of their own."""
+"""Nouns of drawn figures and their garments, which have no picture in the library."""
 
 
 class ReferenceLibrary:
     """Pictures by name.
 
     Args:
-        pictures: uint8 [64, 64, 4] by the drawing of their `Description`.
-        own: folder of the user's own pictures, named by their file names; they win over ours.
+        pictures: uint8 [64, 64, 4], by `Description.drawing`.
+        own: folder of the user's own pictures, named by their file names; they take precedence.
     """
 
     def __init__(
@@ -133,7 +132,7 @@ class ReferenceLibrary:
         return [*self._own, *(name for name in self._ours if name not in self._own)]
 
     def styles(self, name: str) -> list[str]:
-        """The drawing styles that there is a picture of ``name`` in; of what is unknown or the person's own none."""
+        """The drawing styles in which the library has ``name``; none for unknown names and the user's own."""
         known = [] if name in self._own else STYLES
         return [style for style in known if Description(name, style).drawing in self._pictures]
 
@@ -148,10 +147,10 @@ class ReferenceLibrary:
     def find(
         self, instruction: str, style_of: Callable[[str], str | None] | None = None
     ) -> list[NamedReference]:
-        """A reference picture of each thing that ``instruction`` names, in order; the person's own as they are.
+        """A reference picture of each thing that ``instruction`` names, in order; the user's own are never restyled.
 
         Args:
-            style_of: the drawing style of a thing whose style words do not say, None where it does not know either.
+            style_of: the drawing style of a thing whose style the words leave open, or None.
         """
 
         def drawn(look: Description) -> Frame:
@@ -170,7 +169,7 @@ class ReferenceLibrary:
 
 
 def own_pictures(folder: str | os.PathLike[str] | None) -> dict[str, Path]:
-    """Pictures in a folder by what they show: "my_dog.png" is what "my dog" means; none without a folder.
+    """Pictures of a folder by name ("my_dog.png" is "my dog"); none without a folder.
 
     Raises:
         LibraryError: it is no folder.
@@ -185,11 +184,11 @@ def own_pictures(folder: str | os.PathLike[str] | None) -> dict[str, Path]:
 
 
 OWN_PICTURES = "ACE_REFERENCES"
-"""Environment variable: a folder of the person's own pictures, whose "rex.png" is what "rex" means."""
+"""Environment variable with the folder of the user's own pictures, whose "rex.png" is what "rex" means."""
 
 
 def own_names() -> frozenset[str]:
-    """What the person's own pictures show.
+    """Names of the user's own pictures.
 
     Raises:
         InputError: $ACE_REFERENCES is no folder.
@@ -198,7 +197,7 @@ def own_names() -> frozenset[str]:
 
 
 def default_library() -> ReferenceLibrary:
-    """The packaged library with the person's own pictures.
+    """The packaged library with the user's own pictures.
 
     Raises:
         InputError: $ACE_REFERENCES is no folder.
@@ -217,7 +216,7 @@ def _own_folder() -> str | None:
 
 
 def packaged() -> Path:
-    """Where the library that ships with the package lies."""
+    """Path of the library that ships with the package."""
     return Path(__file__).resolve().parents[1] / "weights" / "references.npz"
 
 
@@ -227,7 +226,7 @@ _BUILD = "python -m ace_agent.references.library"
 
 
 def build(out: str | os.PathLike[str], sprites: str | os.PathLike[str] | None = None) -> int:
-    """Write every noun's picture in every style, RGBA 64x64, from the sprite file; how many were written."""
+    """Write every noun's picture in every style, RGBA 64x64, from the sprite file; returns their number."""
     source = Sprites.load(sprites)
     pictures = {}
     for style in STYLES:

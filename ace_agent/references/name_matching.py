@@ -9,11 +9,11 @@ from ace_agent.references.grammar import plural
 from ace_agent.references.synonyms import lookup_synonyms
 from ace_agent.references.vocabulary import NOUNS
 
-# Words that are to be drawn as letters name no thing: 'write "PIZZA"'.
+# Lettering names no thing: 'write "PIZZA"'.
 _LETTERED = re.compile(r'\b(?:text|words?|write|print|letter|label)\b[^"]{0,24}"[^"]*"', re.IGNORECASE)
 
 
-# Nouns that also are verbs, colours or styles: "mirror the car", "make it orange", "a pencil sketch".
+# Nouns that are also verbs, colours or styles: "mirror the car", "make it orange", "a pencil sketch".
 _VERBS = frozenset(
     {"mirror", "crown", "ring", "box", "bat", "duck", "drum", "shield", "star", "cap", "book", "bear"}
 )
@@ -28,7 +28,7 @@ _PENCIL_WORK = re.compile(r"\s+(?:sketch|drawing|art)\b", re.IGNORECASE)
 
 
 def _names_a_thing(name: str, text: str, start: int, stop: int) -> bool:
-    """Whether a word that can be something else is a noun where it stands."""
+    """Whether an ambiguous word is a noun here."""
     if _FUR.match(text, stop):
         return False
     if name in _VERBS:
@@ -43,7 +43,7 @@ def _names_a_thing(name: str, text: str, start: int, stop: int) -> bool:
 
 
 def spellings(names: Iterable[str]) -> dict[str, str]:
-    """Every way to write a name, lower case, to the name: singular, plural and synonyms."""
+    """Every spelling of the names (singular, plural and synonyms, in lower case), mapped to the name."""
     known: dict[str, str] = {}
     for name in names:
         known[name.lower()] = name
@@ -63,7 +63,7 @@ class NameMatcher:
     """Finds names in instructions by whole words, longer names first.
 
     Args:
-        spellings: every way to write a name, to the name.
+        spellings: every spelling, mapped to its name.
     """
 
     def __init__(self, spellings: Mapping[str, str]) -> None:
@@ -71,8 +71,8 @@ class NameMatcher:
         self._longest = max((name.count(" ") + 1 for name in self._names), default=1)
 
     def find(self, instruction: str, beside: Iterable[tuple[int, int]] = ()) -> list[tuple[str, int, int]]:
-        """Name, start and stop of each match, in order; a name is given once. ``beside`` are the starts and stops of
-        what is left out."""
+        """Name, start and stop of each match, in order; a name is found once. ``beside`` are spans,
+        start and stop, to skip."""
         hidden = [*beside, *(match.span() for match in _LETTERED.finditer(instruction))]
         words = [match.span() for match in _WORD.finditer(instruction)]
         lowered = instruction.lower()

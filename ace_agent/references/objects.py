@@ -1,4 +1,4 @@
-"""Things that can be drawn, as frozen descriptions: objects and figures."""
+"""Frozen descriptions of what can be drawn: objects and figures."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Person:
         garment_color: colour name.
         trousers: colour name.
         pose: a name of `people.POSES`.
-        sway: degrees added to each joint, so that no two poses are the same.
-        beard: whether there is one.
+        sway: degrees added to each joint, so that poses vary.
+        beard: whether the figure has one.
         bust: drawn as a portrait, head and shoulders only.
         unworn: only the garment is drawn, as if on a hanger.
     """
@@ -49,12 +49,12 @@ class Object:
         y: its lowest point, in fractions of the height.
         size: its longest side, in fractions of the picture.
         flip: mirrored left to right.
-        color: what it is tinted; "" leaves it as drawn.
+        color: its tint; "" for none.
         texture: a name of `colors.TEXTURES`; "" for none.
         hat: a hat's noun; "" for none.
-        hat_color: what the hat is tinted.
+        hat_color: the hat's tint.
         glasses: a noun of glasses; "" for none.
-        person: how a "person" looks.
+        person: appearance of a "person".
         twin: tells apart objects that look the same; 1 for the first.
         word: size word that a caption uses ("big"); "" for none.
     """
@@ -76,7 +76,7 @@ class Object:
 
     @property
     def key(self) -> str:
-        """Names its look: equal keys are equal pixels up to an affine map and a tint."""
+        """Equal for objects with equal pixels, up to an affine map and a tint."""
         look = f"{self.name}|{self.style}"
         if self.texture:
             look += f"|{self.texture}"

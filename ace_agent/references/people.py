@@ -1,4 +1,4 @@
-"""A drawn figure with joints: its look, its poses, and its skeleton.
+"""A drawn figure with joints: its appearance, its poses and its skeleton.
 
 Noto draws people as busts in one pose; poses, clothes and expressions need a body of our own.
 """
@@ -36,13 +36,13 @@ HAIR_COLORS: dict[str, Color] = {
     "green": (84, 166, 92),
 }
 USUAL_HAIR = "brown"
-"""Colour of hair that grows where none was to be seen."""
+"""Colour of hair that replaces a bald head."""
 HAIRS = ("short", "long", "curly", "bald")
 EXPRESSIONS = ("neutral", "smiling", "laughing", "sad", "surprised", "angry", "winking", "sleeping")
 GARMENTS = ("t-shirt", "jacket", "dress", "hoodie", "striped shirt", "suit")
 HIDING_TROUSERS = ("dress", "suit")
 USUAL_TROUSERS = "blue"
-"""Colour of trousers that a change of clothes brings to light."""
+"""Colour of trousers that a change of clothes uncovers."""
 _LONG_SLEEVED = ("jacket", "hoodie", "suit", "striped shirt")
 
 # Degrees from straight down: back, then upper arm and forearm of each side, thigh and shin of each side.
@@ -129,13 +129,13 @@ def draw(person: Person, height: int, glasses: str = "") -> Image.Image:
 
 
 def head_box(person: Person) -> Box:
-    """Where the head is within the figure's box, as fractions: left, top, right, bottom."""
+    """The head within the figure's box, in fractions: left, top, right, bottom."""
     (x, y), r = ((0.0, -0.07), 0.175) if person.bust else (joints(person)["head"], _HEAD)
     return _within(person, (x - 1.15 * r, y - 1.3 * r, x + 1.15 * r, y + 1.05 * r))
 
 
 def part_boxes(person: Person, glasses: str = "") -> dict[str, Box]:
-    """Parts that look alike on all figures whose look of that part is the same, by that look, as `head_box`."""
+    """Boxes of the head and clothes, as `head_box` gives them, by a key that is equal for parts that look the same."""
     face = f"{person.skin}|{person.hair}|{person.hair_color}|{person.expression}|{person.beard}|{glasses}"
     head = f"head|{face}"
     clothes = f"clothes|{person.garment}|{person.garment_color}"
@@ -225,7 +225,7 @@ def _hung(person: Person) -> Person:
 
 
 def _draw_garment(pen: _Pen, person: Person) -> None:
-    """The garment with its sleeves spread, nobody in it."""
+    """The garment alone, with its sleeves spread."""
     cloth = RGB[person.garment_color]
     hung = joints(_hung(person))
     for side in ("left", "right"):

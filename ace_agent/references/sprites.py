@@ -1,8 +1,8 @@
-"""The pictures of single things that scenes are made of.
+"""Sprites: pictures of the single things that scenes are made of.
 
 ``python -m ace_agent.references.sprites NPM_DIR`` rasterises the vocabulary from four open emoji sets
-(Noto and its older "blob" drawing by Google, Apache-2.0; Fluent in gradients and flat by
-Microsoft, MIT) into one file; without ``NPM_DIR`` it fetches the packages with ``npm pack``.
+(Google's Noto and its older "blob" drawings, Apache-2.0; Microsoft's Fluent in gradients and
+flat, MIT) into one file; without ``NPM_DIR`` it fetches the packages with ``npm pack``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PACKAGES = {
 SIZE = 112
 """Longest side of a stored sprite, pixels; scenes of 128 px draw things at 30 to 80."""
 
-_RASTER = 448  # drawn this large, then reduced, so that thin lines are antialiased well
+_RASTER = 448  # drawn this large and then reduced, to antialias thin lines
 _BUILD = "python -m ace_agent.references.sprites"
 
 
@@ -77,7 +77,7 @@ class Sprites:
         return self._decoded[key]
 
     def body(self, name: str, style: str) -> colors.Floats:
-        """The `colors.body_weight` of a sprite, which is worked out once."""
+        """The `colors.body_weight` of a sprite, computed once."""
         key = (name, style)
         if key not in self._bodies:
             self._bodies[key] = colors.body_weight(np.asarray(self.get(name, style)))
@@ -129,7 +129,7 @@ def write(pictures: dict[tuple[str, str], Image.Image], path: Path) -> None:
 
 
 def build(npm_dir: str | os.PathLike[str] | None, out: str | os.PathLike[str]) -> int:
-    """Rasterise the vocabulary in every style that draws it; how many sprites were written.
+    """Rasterise the vocabulary in every style that has it; returns the number of sprites.
 
     Args:
         npm_dir: folder holding the unpacked packages, one folder each; None fetches them.
@@ -182,7 +182,7 @@ def _variants(noun: Noun) -> Iterator[tuple[str, str]]:
 
 
 def _draw(icons: dict[str, Any], icon: str) -> Image.Image | None:
-    """One icon on a transparent ground, cropped to its ink; None when the set lacks it."""
+    """One icon on a transparent ground, cropped to its ink; None if the set lacks it."""
     import resvg_py
 
     spellings = (icon, icon.replace("blond-", "blonde-"))
@@ -216,7 +216,7 @@ def fit(picture: Image.Image, size: int) -> Image.Image:
 
 
 def default_place() -> Path:
-    """Where sprites are written unless another file is named."""
+    """Where sprites are written by default."""
     return _places()[-2]
 
 

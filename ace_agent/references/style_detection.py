@@ -1,4 +1,4 @@
-"""The drawing style that things have in a person's pictures, for reference pictures to be drawn in it, too."""
+"""The drawing style of things in a user's pictures, which reference pictures then follow."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from ace_agent.references.library import ReferenceLibrary
 
 SURE = 0.7
-"""Cosine of edges from which a drawing counts as seen; things in another style than the drawing's have some .3 to .5.
-Of 48 validation samples .29 have the style of an earlier picture instead of .06, recolouring scores .168 instead of
-.141 and textures .201 instead of .178; from .5 on, faces were taken for other faces and lost .04, and from .8 on fewer
-styles were seen (.21)."""
+"""Cosine of edges above which a drawing counts as found; drawings in other styles score .3 to .5. With it .29 of 48
+validation samples have the style of an earlier picture instead of .06, recolouring scores .168 instead of .141 and
+textures .201 instead of .178. At .5 faces were mistaken for other faces and lost .04; at .8 fewer styles were found
+(.21)."""
 
-_SIDE = 128  # of the square whose area pictures are compared at, in pixels
+_SIDE = 128  # pixels; pictures are compared at the area of such a square
 _KEPT = re.compile(r"\bstyle\b", re.IGNORECASE)
 
 
 class EarlierTurn(Protocol):
-    """What counts of a turn of the history."""
+    """What is needed of a turn of the history."""
 
     @property
     def instruction(self) -> str: ...
@@ -45,7 +45,7 @@ class DrawnStyles:
 
     @torch.inference_mode()
     def seen(self, picture: Image.Image, names: Sequence[str]) -> str | None:
-        """The style of whichever drawing of the names is surely in a picture, the surest; None: there is none."""
+        """The style of the surest drawing of any of the names in a picture; None if none is sure."""
         looks = [(name, style) for name in names for style in self._library.styles(name)]
         if not looks:
             return None
@@ -60,10 +60,10 @@ class DrawnStyles:
     def asked(
         self, prompt: str, images: Sequence[Image.Image], history: Sequence[EarlierTurn]
     ) -> Callable[[str], str | None]:
-        """What `ReferenceLibrary.find` wants to know of styles that the words of a request do not say.
+        """The ``style_of`` that `ReferenceLibrary.find` takes, for styles that a request leaves open.
 
-        A thing in the picture that is to be edited keeps its style; a new picture has that of the earlier ones where
-        the words speak of style.
+        A thing in the edited picture keeps its style; a new picture takes that of earlier ones if the words mention
+        style.
         """
         if images:
             return lambda name: self.seen(images[0], [name])
@@ -73,7 +73,7 @@ class DrawnStyles:
         return lambda name: style
 
     def _earlier(self, history: Sequence[EarlierTurn]) -> str | None:
-        """The style of the latest picture in which what its turn names, or the turn before, is seen."""
+        """The style of the latest picture in which a thing that its turn or the one before names is found."""
         for number in range(len(history) - 1, -1, -1):
             said = " , ".join(unit.instruction for unit in history[max(0, number - 1) : number + 1])
             for picture in history[number].images:

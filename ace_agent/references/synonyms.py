@@ -1,4 +1,4 @@
-"""Words of one meaning: what `synonyms.txt` says of nouns that the vocabulary has."""
+"""Synonyms of the vocabulary's nouns, from `synonyms.txt`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Which drawing stands in a picture, by the direction of its edges.
+"""Finding a drawing in a picture by the direction of its edges.
 
-Legend: B pictures, H, W their sides, h, w = H / 2, W / 2; N looks, a look being a noun in a drawing style.
+Legend: B pictures of H x W; h, w = H / 2, W / 2; N looks, a look being a noun in a drawing style.
 
-A network of a few million weights mistakes a yellow chair for a cat and one drawing style for another; laid over the
-picture, the drawings themselves do not. What is compared are gradients with their angle doubled, so that a bright edge
-and a dark one are the same and a tint, a time of day or what stands behind changes little (after dominant orientation
-templates, Hinterstoisser et al., CVPR 2010).
+A network of a few million weights mistakes a yellow chair for a cat, and one drawing style for another; the drawings
+themselves, as templates, do not. Gradients are compared with their angles doubled, so that bright and dark edges are
+the same, and a tint, the time of day or the background changes little (after dominant orientation templates,
+Hinterstoisser et al., CVPR 2010).
 """
 
 from __future__ import annotations
@@ -21,25 +21,28 @@ from torch import Tensor
 from torch.nn import functional
 
 SIDES = tuple(9.0 * 1.13**step for step in range(13))
-"""Longest sides that drawings are tried at, in pixels of the halved picture: 18 to 78 of a picture's."""
+"""Longest sides at which drawings are tried, in pixels of the halved picture: 18 to 78 in the whole one."""
 
 WEIGHT = 30.0
-"""What a cosine of edges counts beside log-probabilities. On 800 validation scenes 15 and 60 miss more styles."""
-_CLOSELY = 4  # looks that are compared in the whole picture; six make no difference
+"""Weight of a cosine of edges against log-probabilities. On 800 validation scenes 15 and 60 miss more styles."""
+_CLOSELY = 4  # looks that are compared at full size; six make no difference
 
-_REACH = 5  # pixels of the halved picture that a thing's centre may lie beside the place
-_FAINT = 1.0  # a window with fewer edges than this much shows nothing that could be told from noise
-_EDGE = 2  # the same, of what surrounds a drawing and is compared with it
-_NEARER = (0.94, 1.0, 1.06)  # sides that are tried in the whole picture, around the best of the halved one's
-_NEAR = 3  # pixels of the picture that it is shifted by there
-_GROUNDS = ((0.45, 0.75, 0.95), (0.45, 0.65, 0.35))  # sky and meadow, on which outlines are taken
+_REACH = 5  # pixels of the halved picture by which a thing's centre may be off
+_FAINT = 1.0  # squared length of a window's edges below which they are noise
+_EDGE = 2  # pixels around a drawing that are compared too
+_NEARER = (0.94, 1.0, 1.06)  # sides tried at full size, around the best in the halved picture
+_NEAR = 3  # pixels of shift tried at full size
+_GROUNDS = (
+    (0.45, 0.75, 0.95),
+    (0.45, 0.65, 0.35),
+)  # sky and meadow, behind the drawings when their edges are taken
 _AROUND = round(SIDES[-1] / 2) + _EDGE + _REACH + 4
 _MARGIN = 2 * _AROUND
-"""Zeros around a picture, half as many around a halved one, so that no window leaves it."""
+"""Zeros around a picture, and half as many around a halved one, so that windows never leave it."""
 
 
 class Drawings(Protocol):
-    """What there is to compare with: RGBA pictures of things, cropped."""
+    """Cropped RGBA drawings of things."""
 
     def get(self, name: str, style: str) -> Image.Image: ...
 
@@ -51,17 +54,17 @@ class Edges(NamedTuple):
     halved: Tensor  # [B, 2, h + margin, w + margin]
 
     def of(self, index: int) -> Edges:
-        """Those of one picture, still with a first dimension."""
+        """One picture's edges, still with a first dimension."""
         return Edges(self.whole[index : index + 1], self.halved[index : index + 1])
 
 
 @dataclass(frozen=True)
 class _Match:
-    """Where a look fits best: the cosine of its edges with the picture's, -1..1, and how it is laid there.
+    """Where a look fits best: the cosine of its edges with the picture's, -1..1, and its place.
 
     Args:
         side: its longest side, and its centre's row and column, in pixels of the halved picture with its margin.
-        mirrored: whether it is seen from the other side.
+        mirrored: whether it is mirrored left to right.
     """
 
     cosine: float
@@ -72,7 +75,7 @@ class _Match:
 
 
 class DrawingMatcher:
-    """Compares pictures with drawings; what was made of a drawing is kept."""
+    """Compares pictures with drawings, whose templates are cached."""
 
     def __init__(self, drawings: Drawings) -> None:
         self.drawings = drawings
@@ -90,7 +93,7 @@ class DrawingMatcher:
     def sure(
         self, edges: Edges, place: tuple[float, float], looks: Sequence[tuple[str, str]], said: Tensor
     ) -> Tensor:
-        """Which look stands at a place: probabilities ``[N]``.
+        """Probabilities ``[N]`` of the looks at a place.
 
         Args:
             edges: of one picture.
@@ -106,7 +109,7 @@ class DrawingMatcher:
         return chances.softmax(0)
 
     def anywhere(self, edges: Edges, looks: Sequence[tuple[str, str]]) -> list[float]:
-        """The best cosine of each look's edges with a halved picture's, wherever in it; arguments as of `sure`."""
+        """The best cosine of each look's edges anywhere in the halved picture; arguments as in `sure`."""
         best = torch.full((len(looks),), -1.0)
         templates = [self._template(look) for look in looks]
         for step in range(len(SIDES)):
@@ -139,7 +142,7 @@ class DrawingMatcher:
         return best
 
     def _closely(self, edges: Edges, found: _Match, look: tuple[str, str]) -> float:
-        """The cosine in the whole picture, near where the halved one has it."""
+        """The cosine at full size, near the best place in the halved picture."""
         drawing = self.drawings.get(*look).convert("RGBa")
         kept = slice(1, 2) if found.mirrored else slice(0, 1)
         best = -1.0
@@ -150,7 +153,7 @@ class DrawingMatcher:
         return best
 
     def _template(self, look: tuple[str, str]) -> list[tuple[Tensor, Tensor]]:
-        """For each of `SIDES` the drawing's edges, of length one, and where it counts; seen from both sides."""
+        """For each of `SIDES` the drawing's edges, of length one, and where it counts; as drawn and mirrored."""
         if look not in self._templates:
             drawing = self.drawings.get(*look).convert("RGBa")
             self._templates[look] = [_edges_of(drawing, side) for side in SIDES]
@@ -191,7 +194,7 @@ def _edges_of(drawing: Image.Image, side: float) -> tuple[Tensor, Tensor]:
 def _doubled_directions(pictures: Tensor) -> Tensor:
     """``[B, 3, h, w]`` to ``[B, 2, h, w]``: vectors at twice the gradient's angle, as long as the root of it.
 
-    The root keeps one strong outline from outweighing all that is drawn inside.
+    The square root keeps one strong outline from outweighing everything inside it.
     """
     padded = functional.pad(pictures, (1, 1, 1, 1), mode="replicate")
     across = padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]

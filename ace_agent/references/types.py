@@ -1,6 +1,6 @@
-"""A reference picture, and where things appear in any picture. numpy only.
+"""Frames, where things are placed in them, and references that an instruction names. numpy only.
 
-Letters: H and W are a picture's height and width in pixels.
+H and W are a picture's height and width in pixels.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Placement:
         w: width of the box, in fractions of the picture's width.
         h: height of the box.
         flip: mirrored left to right.
-        color: what it is tinted; "" leaves it as drawn.
-        parts: of a drawn figure, head and clothes, which correspond where the whole does not.
+        color: its tint; "" for none.
+        parts: head and clothes of a drawn figure, which may correspond where the whole does not.
     """
 
     key: str
@@ -38,7 +38,7 @@ class Placement:
 
     @property
     def is_lettering(self) -> bool:
-        """Whether it is words over the picture and no object."""
+        """Whether it is lettering rather than an object."""
         return self.key.startswith('"')
 
 
@@ -48,8 +48,8 @@ class Frame:
 
     Args:
         image: uint8 [H, W, 3].
-        mask: uint8 [H, W], 255 where the picture is to change, in a reference picture how much of each pixel is the
-            thing; None means everywhere.
+        mask: uint8 [H, W], 255 where the picture is to change; in a reference picture, the thing's opacity. None
+            means everywhere.
         placements: what appears where.
     """
 
@@ -63,10 +63,10 @@ class NamedReference:
     """A reference picture of something the instruction names.
 
     Args:
-        name: the noun as it stands in the instruction ("pine tree"), or what is quoted, with its quotes.
+        name: the noun as the instruction has it ("pine tree"), or a quotation with its quotes.
         start: where it starts in the instruction, in characters.
         stop: where it ends.
-        frame: the thing alone on white, 64x64, or words, 128x32.
+        frame: the thing alone on white, 64x64, or lettering, 128x32.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What the scene world can draw: one row per noun, with its icon and how it behaves."""
+"""The nouns that the scene world can draw, with their icons and properties."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Noun:
 
     @property
     def rare(self) -> bool:
-        """Drawn less often, so that what people ask for is learnt first."""
+        """Drawn less often, so that frequent requests are learnt first."""
         return self.name.replace(" ", "_") in _RARE
 
 
@@ -127,7 +127,7 @@ HAIR = {
     "white": "white-hair",
     "bald": "bald",
 }
-"""Hair of the people who have it, as a word and as the end of their icon's name."""
+"""Hair that icons of people come with: its word, and the ending of the icon's name."""
 HAIRY = ("man", "woman")
 
 _SIZES = {
@@ -196,4 +196,4 @@ FACE_WORDS: dict[str, tuple[str, str]] = {
     "loving face": ("look in love", "loving"),
     "scared face": ("look scared", "scared"),
 }
-"""Expressions of faces, each a thing of its own: how one is asked for, and what it is called."""
+"""Faces by expression: how an instruction asks for one, and what it calls it."""

@@ -1,4 +1,4 @@
-"""The paper's two routes from anyone's pictures to training pairs (arXiv 2410.00086, section 3.4).
+"""Training pairs from a folder of images, in the paper's two ways (arXiv 2410.00086, section 3.4).
 
-Synthesis applies operators to one picture; clustering links two pictures of one subject.
+Synthesis applies operators to one image; clustering pairs two images of one subject.
 """

@@ -1,6 +1,6 @@
 """Depth, segments, poses and captions from transformers models whose weights are on disk.
 
-Nothing is ever downloaded: a model that is not there is left out, with the command that would fetch it.
+Nothing is downloaded: a missing model is left out, and the command that fetches it is named.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ MODELS: dict[str, str] = {
     "pose": "usyd-community/vitpose-base-simple",
     "caption": "Salesforce/blip-image-captioning-base",
 }
-"""The model of each need, unless another is named. A pose needs ``detect`` too, which finds the people."""
+"""The default model of each need. A pose needs ``detect`` too, which finds the people."""
 
 _LEAST_SEGMENT = 0.003  # of the picture
-_SURE = 0.5  # of a person
+_SURE = 0.5  # confidence of a person
 _JOINT = 0.3  # confidence of a joint that is drawn
 _COCO = (
     "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder", "left elbow",
@@ -41,7 +41,7 @@ _COCO = (
 
 @dataclass(frozen=True)
 class MissingModel:
-    """A model that is not used, and why."""
+    """A model that cannot be used, and why."""
 
     need: str
     model: str
@@ -49,10 +49,10 @@ class MissingModel:
 
 
 def available(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[MissingModel]]:
-    """Which of the models can be used here.
+    """The models that can be used here, and those that cannot.
 
     Args:
-        wanted: a model's name or folder for each need; "none" leaves it out.
+        wanted: a model's name or folder for each need; "none" for no model.
     """
     found: dict[str, str] = {}
     missing: list[MissingModel] = []
@@ -89,12 +89,12 @@ def has_weights(model: str) -> bool:
 
 @lru_cache(maxsize=1)
 def model_annotator(models: tuple[tuple[str, str], ...]) -> ModelAnnotator:
-    """The models of this process; loaded once, each when first needed."""
+    """The annotator of this process; each model is loaded on first use."""
     return ModelAnnotator(dict(models))
 
 
 class ModelAnnotator:
-    """Runs the models.
+    """Annotates images by models.
 
     Args:
         models: the name or folder of the model for each need.
@@ -142,7 +142,7 @@ class ModelAnnotator:
 
     @cached_property
     def _things(self) -> frozenset[str]:
-        """Labels of countable things: of a COCO model, those before its first kind of stuff."""
+        """Labels of countable things: in COCO models, those before the first kind of stuff."""
         labels = self._segments.model.config.id2label
         if labels.get(0) != "person" or len(labels) < 81:
             return frozenset()
@@ -218,7 +218,7 @@ class ModelAnnotator:
 
 
 def _ready(model: Any) -> Any:
-    """On the device, and without dropout."""
+    """The model on the device, in evaluation mode."""
     return model.to(_device()).eval()
 
 

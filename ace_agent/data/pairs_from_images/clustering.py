@@ -1,4 +1,4 @@
-"""The second route: pairs of pictures that show one subject (arXiv 2410.00086, section 3.4)."""
+"""Clustering: pairs of images that show one subject (arXiv 2410.00086, section 3.4)."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from ace_agent.data.shards import Record, make_turn
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame
 
-_ALIKE = 1.1  # aspect ratios within this factor are brought to one, by cropping
+_ALIKE = 1.1  # aspect ratios within this factor are matched by cropping
 
 
 def item_of(first: SourceImage, second: SourceImage, similarity: float, cluster: str) -> Item:
-    """A pair as an item; ``cluster`` is the hash of a picture that stands for it."""
+    """A pair as an item; ``cluster`` is the hash of the picture that names it."""
     return {"a": asdict(first), "b": asdict(second), "similarity": similarity, "cluster": cluster}
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """Makes a pair of two linked pictures.
+    """Makes a training pair of two linked pictures.
 
     Args:
         folder: of the pictures.
         size: longest side, in pixels.
-        seed: decides which of two pictures is the source, and the wording.
+        seed: determines which of the two is the source, and the wording.
         embedder: recorded in the provenance.
-        models: the model of the need ``caption``, if any.
-        writer: of instructions.
+        models: the model for ``caption``, if any.
+        writer: writes the instruction.
     """
 
     folder: Path
@@ -102,7 +102,7 @@ class Clustering:
 
 
 def aligned(target: Pixels, source: Pixels) -> Pixels | None:
-    """The target at the source's size, a little cropped; None when their shapes are too far apart."""
+    """The target at the source's size, slightly cropped; None if their aspect ratios are too far apart."""
     (high, wide), (height, width) = target.shape[:2], source.shape[:2]
     factor = (wide / high) / (width / height)
     if not 1 / _ALIKE <= factor <= _ALIKE:

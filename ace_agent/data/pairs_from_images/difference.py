@@ -1,4 +1,4 @@
-"""What can be measured to differ between two pictures of one subject."""
+"""Measured differences between two pictures of one subject."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ace_agent.images.types import Pixels
 
 @dataclass(frozen=True)
 class ImagePair:
-    """Two pictures of one subject; the second is to be made from the first.
+    """Two pictures of one subject, a source and a target.
 
     Args:
         source: uint8 [H, W, 3].
@@ -21,7 +21,7 @@ class ImagePair:
         source_caption: or "".
         target_caption: or "".
         similarity: cosine of their embeddings.
-        aligned: they have one size, so that the target may be asked for as an edit of the source.
+        aligned: whether they have the same size, so that the target can be an edit of the source.
     """
 
     source: Pixels
@@ -33,7 +33,7 @@ class ImagePair:
 
 
 def tones(pair: ImagePair) -> list[str]:
-    """How the target's tones differ, as keys of `ADJUST_PHRASES`, the largest difference first."""
+    """How the target's tones differ, as keys of `ADJUST_PHRASES`, largest difference first."""
     before, after = _measured(pair.source), _measured(pair.target)
     found = []
     for k, (more, less, threshold) in enumerate(_AXES):
@@ -43,8 +43,8 @@ def tones(pair: ImagePair) -> list[str]:
     return [name for _, name in sorted(found, reverse=True)]
 
 
-# Thresholds are about a quarter of the spread among the photographs of one subject that we looked at: smaller
-# differences are not what a person would name.
+# Thresholds are about a quarter of the spread among photographs of one subject: people would not mention smaller
+# differences.
 _AXES = (
     ("brighter", "darker", 28.0),
     ("more contrast", "less contrast", 18.0),

@@ -1,4 +1,4 @@
-"""Pictures as vectors whose cosine says how alike they are."""
+"""Embeddings of images, whose cosine measures similarity."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Floats = npt.NDArray[np.floating]
 
 CLASSICAL = "classical"
 LEARNED = ("facebook/dinov2-small", "facebook/dinov2-base", "openai/clip-vit-base-patch32")
-"""Tried in this order where none is named; the first whose weights are on disk is used."""
+"""Tried in this order by default; the first whose weights are on disk is used."""
 
 
 class Embedder(Protocol):
-    """Makes vectors of pictures."""
+    """Embeds images."""
 
     @property
     def name(self) -> str:
-        """What provenance records."""
+        """Its name in the provenance."""
         ...
 
     @property
     def band(self) -> tuple[float, float]:
-        """Cosines between which two pictures are taken to show one subject, and not to be copies."""
+        """Lowest and highest cosine of two pictures that show one subject and are not copies."""
         ...
 
     def __call__(self, images: Sequence[Image.Image]) -> Vectors:
@@ -42,10 +42,10 @@ class Embedder(Protocol):
 
 
 def choose(name: str = "auto") -> str:
-    """The embedder to use: the one that is named, or the best that is on disk.
+    """The named embedder, or the best on disk.
 
     Raises:
-        BadInput: the weights of the one that is named are not here.
+        BadInput: the named embedder's weights are not on disk.
     """
     if name == "auto":
         return next((model for model in LEARNED if has_weights(model)), CLASSICAL)
@@ -58,7 +58,7 @@ def choose(name: str = "auto") -> str:
 
 @lru_cache(maxsize=1)
 def embedder(name: str) -> Embedder:
-    """The embedder of a name that `choose` gave; one is kept in each process."""
+    """The embedder with a name from `choose`; each process keeps one."""
     return Classical() if name == CLASSICAL else Learned(name)
 
 
@@ -70,8 +70,8 @@ class Classical:
     """Gradients and colours on a coarse grid, after HOG (Dalal and Triggs, 2005) and GIST (Oliva and
     Torralba, 2001).
 
-    It tells what looks alike, not what means the same: much weaker than a learned model (docs/data.md has
-    figures), and there so that the route runs with nothing installed.
+    Measures likeness of appearance, not of meaning: much weaker than a learned model (docs/data.md has figures), but
+    it needs nothing installed.
     """
 
     name: str = CLASSICAL
@@ -97,7 +97,7 @@ def _described(image: Image.Image) -> Vectors:
 
 
 def _centered(histograms: Floats) -> Floats:
-    """Square roots (the Hellinger distance), less what every picture has, at length 1."""
+    """Square roots (the Hellinger distance), centred, at length 1."""
     roots = np.sqrt(histograms).ravel()
     roots = roots - roots.mean()
     return roots / max(float(np.linalg.norm(roots)), 1e-6)
@@ -175,7 +175,7 @@ class Learned:
 
 @dataclass(frozen=True)
 class EmbedJob:
-    """Some pictures to embed, and the file that keeps their vectors."""
+    """Pictures to embed, and the file for their vectors."""
 
     folder: Path
     names: tuple[str, ...]
@@ -184,7 +184,7 @@ class EmbedJob:
     file: Path
 
     def run(self) -> int:
-        """Write the vectors of the pictures that can still be read; how many pictures there were."""
+        """Write the vectors of the readable pictures; returns the number of all."""
         import io
 
         from ace_agent.data.pairs_from_images.sources import opaque
@@ -197,7 +197,7 @@ class EmbedJob:
             try:
                 images.append(opaque(read_picture(self.folder / name).image))
                 hashes.append(hashed)
-            except InputError:  # read once already: it went away since, and is no part of what follows
+            except InputError:  # it was read before, and has been deleted since
                 continue
         vectors = embedder(self.embedder)(images) if images else np.zeros((0, 1), np.float32)
         stream = io.BytesIO()
@@ -211,7 +211,7 @@ def run_job(job: EmbedJob) -> int:
 
 
 def read_vectors(folder: Path) -> dict[str, Vectors]:
-    """The vectors that are kept in a folder, float32 [D] each, by the SHA-256 of their pictures."""
+    """The vectors stored in a folder, float32 [D] each, by the SHA-256 of their pictures."""
     known: dict[str, Vectors] = {}
     for file in sorted(folder.glob("*.npz")):
         with np.load(file) as kept:

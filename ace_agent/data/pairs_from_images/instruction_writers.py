@@ -1,4 +1,4 @@
-"""Putting the difference of two pictures into an instruction: by template, or by a chat model."""
+"""Writing an instruction that leads from one picture to another: by template, or by a chat model."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class InstructionWriter(Protocol):
 
     @property
     def name(self) -> str:
-        """What provenance records."""
+        """Its name in the provenance."""
         ...
 
     def write(self, pair: ImagePair, rng: random.Random) -> str | None:
-        """An instruction with ``{image}`` that leads from source to target; None when there is nothing to say.
+        """An instruction with ``{image}`` that leads from source to target; None if there is none.
 
         Raises:
-            RouteStopped: it cannot write at all.
+            RunStopped: the model fails.
         """
         ...
 
@@ -70,12 +70,12 @@ _AGAIN = (
     "make a new picture of what {image} shows", "the same subject as {image}, once more",
     "Draw the subject of {image} again, in another way.", "give me another view of what {image} shows",
 )  # fmt: skip
-_MOST_TONES = 2  # differences that one sentence names
+_MOST_TONES = 2  # differences that one sentence mentions
 
 
 @dataclass(frozen=True)
 class TemplateWriter:
-    """Speaks of captions where there are some, and else of tones that were measured."""
+    """Mentions the target's caption if there is one, and measured tones otherwise."""
 
     name: str = "template"
 
@@ -112,8 +112,8 @@ class ModelWriter:
 
     Args:
         spec: ``provider:model``, as ``init_chat_model`` takes it.
-        sees: the two pictures, or only what is known of them in words (nothing leaves the machine but text).
-        make: opens the chat model of ``spec``.
+        sees: whether both pictures are sent, or only captions and measurements as text.
+        make: creates the chat model of ``spec``.
     """
 
     spec: str
@@ -130,7 +130,7 @@ class ModelWriter:
         for _ in range(_TRIES):
             try:
                 answer = model.invoke(messages)
-            except Exception as error:  # every provider has its own tree of errors
+            except Exception as error:  # every provider has its own exceptions
                 reason = " ".join(str(error).split())[:200] or type(error).__name__
                 raise RunStopped(
                     f"{self.spec} failed: {reason}", "finished shards are kept; run again to go on"
@@ -167,7 +167,7 @@ class ModelWriter:
 
 
 def parse(text: str) -> tuple[str | None, str | None]:
-    """The instruction in a model's answer, None if it rejects the pair; and what is wrong with the answer."""
+    """The instruction in a model's answer, None if it rejects the pair; and an error in the answer, if any."""
     found = re.search(r"\{.*\}", text, re.DOTALL)
     try:
         row = json.loads(found.group()) if found else None
@@ -199,7 +199,7 @@ def _block(pixels: Pixels) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def chat_model(spec: str) -> BaseChatModel:
-    """The chat model of ``provider:model``; one is kept in each process.
+    """The chat model of ``provider:model``; each process keeps one.
 
     Raises:
         BadInput: there is no such provider, or its package or key is missing.
@@ -215,6 +215,6 @@ def chat_model(spec: str) -> BaseChatModel:
         raise BadInput(
             f"the provider {provider!r} is not installed", f'pip install "ace-agent[{provider}]"'
         ) from error
-    except Exception as error:  # a missing key is another error with every provider
+    except Exception as error:  # every provider raises another error for a missing key
         reason = " ".join(str(error).split())[:200]
         raise BadInput(f"{spec} cannot be opened: {reason}", "see the provider's settings") from error

@@ -1,4 +1,4 @@
-"""Linking pictures of one subject: alike, and not copies (arXiv 2410.00086, section 3.4)."""
+"""Linking pictures of one subject: similar, but not copies (arXiv 2410.00086, section 3.4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCK = 1024  # rows compared at a time: 4 KB a row and thousand pictures
 
 @dataclass(frozen=True)
 class Link:
-    """Two pictures that are taken to show one subject.
+    """Two pictures that probably show one subject.
 
     Args:
         first: number of a picture.
@@ -30,15 +30,15 @@ class Link:
 
 
 def links(vectors: Vectors, band: tuple[float, float], neighbours: int = 8) -> list[Link]:
-    """Pairs of middling similarity that are among each other's nearest.
+    """Mutual nearest neighbours of medium similarity.
 
     Every picture is compared with every other, in blocks: N * N * D multiplications, N * `_BLOCK` floats.
 
     Args:
         vectors: unit rows, float32 [N, D].
         band: lowest and highest cosine; above it two pictures count as copies.
-        neighbours: each picture's nearest, within the band, that may be linked. Mutual neighbourship keeps
-            pictures that are a little like everything from linking everything.
+        neighbours: how many of each picture's nearest within the band are considered. That neighbours must be
+            mutual keeps pictures that resemble everything from linking everything.
     """
     low, high = band
     count = len(vectors)
@@ -60,7 +60,7 @@ def links(vectors: Vectors, band: tuple[float, float], neighbours: int = 8) -> l
 
 
 def clusters(count: int, linked: Iterable[Link]) -> list[int]:
-    """The cluster of each of ``count`` pictures: the lowest number it is linked to, directly or not."""
+    """The cluster of each of ``count`` pictures: the lowest number that it is connected to."""
     parent = list(range(count))
 
     def root(number: int) -> int:
@@ -85,16 +85,16 @@ def capped(
     seed: int,
     taken: Iterable[tuple[int, int]] = (),
 ) -> list[Link]:
-    """At most so many pairs of a cluster and of a picture, so that no crowded subject drowns the others.
+    """Limit the pairs of each cluster and picture, so that no large cluster dominates.
 
     Args:
         linked: all links.
         cluster: of each picture.
-        names: of the pictures; they and the seed decide which pairs are kept, whatever the order.
+        names: of the pictures; with the seed they determine which pairs are kept, whatever the order.
         per_cluster: pairs of one cluster.
         per_picture: pairs of one picture.
         seed: other seeds, other pairs.
-        taken: pairs of an earlier run: they count, and are not returned.
+        taken: pairs of an earlier run, which count but are not returned.
     """
 
     def lot(link: Link) -> str:

@@ -1,8 +1,8 @@
-"""Work done by a Ray cluster, through Ray Data.
+"""Running jobs on a Ray cluster, through Ray Data.
 
-Every node must see the folder of pictures and the folder of shards under the same path (a shared file
-system). Each value is one task: when a worker dies, Ray gives its task to another, and as a shard appears
-whole or not at all under its one name, none is lost or made twice.
+Every node must see the folders of pictures and shards under the same paths (a shared file system). Each value is one
+task: if a worker dies, Ray gives its task to another, and since shards appear atomically under fixed names, none is
+lost or made twice.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _T = TypeVar("_T")
 def on_ray(address: str) -> Iterator[UnorderedMap]:
     """The cluster at ``address`` ("auto", "host:6379", or "local" to start one on this machine).
 
-    A connection that exists already is used as it is.
+    An existing connection is reused.
 
     Raises:
-        RouteStopped: Ray is not installed, the cluster is not there, or it gave up.
+        RunStopped: Ray is not installed, or the cluster is unreachable or fails.
     """
     try:
         import ray
@@ -63,14 +63,14 @@ def _each(function: Callable[[_S], _T], values: Sequence[_S]) -> Iterator[_T]:
     def apply(row: dict[str, Any]) -> dict[str, Any]:
         return {"result": function(row["value"])}
 
-    # A block a value, so that each is a task of its own that can be given to another worker.
+    # One block per value, so that each is a task that another worker can take over.
     rows = ray.data.from_items([{"value": value} for value in values], override_num_blocks=len(values))
     for row in rows.map(apply).iter_rows():
         yield row["result"]
 
 
 def _stopped(error: BaseException) -> RunStopped:
-    """The failure inside a task, out of the layers that Ray puts around it."""
+    """The error inside a task, unwrapped from Ray's own."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, RunStopped):
@@ -78,4 +78,4 @@ def _stopped(error: BaseException) -> RunStopped:
         cause = getattr(cause, "cause", None) or cause.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     last = lines[-1] if lines else type(error).__name__
-    return RunStopped(f"the Ray cluster gave up: {last}", "what is finished is kept; run it again")
+    return RunStopped(f"the Ray cluster failed: {last}", "finished shards are kept; run it again")

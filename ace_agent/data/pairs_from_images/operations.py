@@ -1,7 +1,7 @@
-"""Synthesis: what can be made of one picture, one row an operation.
+"""The operations of synthesis: pairs that can be made of one image.
 
-Operators and wordings are the scene world's, so that pairs from photographs and from scenes ask for the same
-things in the same words.
+Operators and wordings are shared with the scene world, so that pairs from photographs and from scenes make the same
+requests in the same words.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from ace_agent.references.types import Frame
 
 Need = Literal["caption", "depth", "segment", "pose"]
 
-_MASKED = 0.15  # share of analyses and filters that happen within a mask, as in the scene world
-_MOSAIC = (8,)  # pixels a side of the tiles that a mosaic is asked for in, in a scene
-_LEAST_CHANGE = 0.003  # share of pixels; less is no edit
+_MASKED = 0.15  # share of analyses and filters that are masked, as in the scene world
+_MOSAIC = (8,)  # sides of a mosaic's tiles in a scene, in pixels
+_LEAST_CHANGE = 0.003  # share of pixels below which a pair shows no change
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Operation:
 
     Args:
         task: of the catalogue.
-        make: the pair of a picture; raises Unfit where the picture does not lend itself.
-        needs: what must be known of the picture.
-        weight: how often it is drawn, against the others.
+        make: makes the pair; raises Unfit or MissingAnnotation if the image is unsuitable.
+        needs: annotations that it cannot do without.
+        weight: relative frequency.
     """
 
     task: str
@@ -57,12 +57,12 @@ class Operation:
 
 
 def _scale(image: AnnotatedImage) -> float:
-    """How many times larger the image is than a scene."""
+    """The image's size in scenes of 128 pixels."""
     return min(image.width, image.height) / 128
 
 
 def _mosaic(image: AnnotatedImage, rng: random.Random, sides: tuple[int, ...]) -> Pixels:
-    """In tiles as large, against the image, as those of one of ``sides`` in a scene."""
+    """A mosaic whose tiles are as large, relative to the image, as tiles of one of ``sides`` in a scene."""
     block = max(2, rng.choice(sides) * min(image.width, image.height) // 128)
     return operators.mosaic(image.pixels, block)
 
@@ -87,24 +87,24 @@ def _edited(
     before: Pixels | None = None,
     mask_at: float = _MASKED,
 ) -> TrainingTurn:
-    """A turn on the whole picture, or now and then only within a mask."""
-    shown = image.pixels if before is None else before
+    """A turn on the whole image, or sometimes only within a mask."""
+    source = image.pixels if before is None else before
     mask = None
     if rng.random() < mask_at:
         mask = masks.hole(rng, image.width, image.height)
-        answer = composite(mask, answer, shown)
+        answer = composite(mask, answer, source)
     instruction = compose(rng, "train", kind, slots, masked=mask is not None)
-    return make_turn(task, instruction, (Frame(shown, mask),), answer, 0, {"exact": exact})
+    return make_turn(task, instruction, (Frame(source, mask),), answer, 0, {"exact": exact})
 
 
 # ---- degradation and repair
 
-# Haze comes last because it may lack a depth. A seed draws from this order: another would make other pairs.
+# Haze comes last because it may lack a depth. Seeds depend on the order: another would give other pairs.
 _FLAWS = [*(name for name in FLAWS if name != "haze"), "haze"]
 
 
 def _flaw(image: AnnotatedImage, rng: random.Random) -> tuple[str, str, Pixels]:
-    """A way to degrade the image: its name, a word for it, and the degraded image."""
+    """A random flaw: its name, a word for it, and the degraded image."""
     names = list(_FLAWS)
     while True:
         name = rng.choice(names)
@@ -123,14 +123,14 @@ def _degrade(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
 
 def _restore(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
     _, word, degraded = _flaw(image, rng)
-    return _mended(image, rng, "restore", {"flaw": word}, degraded)
+    return _repaired(image, rng, "restore", {"flaw": word}, degraded)
 
 
 def _demosaic(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
-    return _mended(image, rng, "demosaic", {}, _mosaic(image, rng, (4, 6, 8)))
+    return _repaired(image, rng, "demosaic", {}, _mosaic(image, rng, (4, 6, 8)))
 
 
-def _mended(
+def _repaired(
     image: AnnotatedImage, rng: random.Random, task: str, slots: dict[str, str], degraded: Pixels
 ) -> TrainingTurn:
     mask = None
@@ -214,13 +214,13 @@ def _adjust(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
     name = rng.choice(list(ADJUST_PHRASES))
     slots = {"how": rng.choice(ADJUST_PHRASES[name])}
     answer = filters.ADJUSTMENTS[name](image.pixels)
-    # A mirrored or upturned part would show another part of the picture.
+    # Mirrored or turned over, a masked part would show another part of the image.
     mask_at = 0.0 if name in ("mirrored", "upside down") else _MASKED
     return _edited(image, rng, "edit_general", "general_adjust", slots, answer, exact=True, mask_at=mask_at)
 
 
-def _lettered(image: AnnotatedImage, rng: random.Random) -> tuple[Pixels, dict[str, str]]:
-    """The picture with words on it, and how they are spoken of."""
+def _with_lettering(image: AnnotatedImage, rng: random.Random) -> tuple[Pixels, dict[str, str]]:
+    """The image with lettering, and the slots that describe it."""
     words = rng.choice(WORDS["train"]).upper()
     where, line = rng.choice((("top", 0.13), ("bottom", 0.87), ("center", 0.5)))
     ink = rng.choice(INKS)
@@ -232,14 +232,14 @@ def _lettered(image: AnnotatedImage, rng: random.Random) -> tuple[Pixels, dict[s
 
 
 def _write(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
-    answer, slots = _lettered(image, rng)
+    answer, slots = _with_lettering(image, rng)
     if rng.random() < 0.3:
         slots["words"] = slots["words"].lower()
     return _local(image, rng, "render_text", "render_text_color", slots, image.pixels, answer, exact=False)
 
 
 def _unwrite(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
-    shown, slots = _lettered(image, rng)
+    shown, slots = _with_lettering(image, rng)
     return _local(image, rng, "remove_text", "remove_text", slots, shown, image.pixels, exact=True)
 
 
@@ -279,7 +279,7 @@ def _inpaint(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
 
 
 def _outpaint(image: AnnotatedImage, rng: random.Random) -> TrainingTurn:
-    """A part of the picture on a larger canvas: what was cropped away is the answer."""
+    """A part of the image on the whole canvas; the rest is to be painted."""
     mask = np.full((image.height, image.width), 255, np.uint8)
     ends = []
     for side in (image.height, image.width):
@@ -343,5 +343,5 @@ OPERATIONS: tuple[Operation, ...] = (
 
 
 def changes(turn: TrainingTurn) -> bool:
-    """Whether a turn asks for something: its answer differs from its base picture."""
+    """Whether a turn's target differs visibly from its base."""
     return turn.region is None or float((turn.region > 0).mean()) >= _LEAST_CHANGE

@@ -1,4 +1,4 @@
-"""The two routes from a folder of pictures to a folder of shards."""
+"""From a folder of pictures to a folder of shards, by synthesis or clustering."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SHEET = "contact-sheet.html"
 _EMBED_AT_ONCE = 64
 
 RunProgress = Callable[[str, int, int], None]
-"""Told of the stage ("looking", "embedding", "making"), how much of it is done, and of how much."""
+"""Called with the stage ("looking", "embedding", "making"), how much of it is done, and of how much."""
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What both routes need to know.
+    """Settings of a run, by either route.
 
     Args:
         folder: of the pictures.
@@ -41,8 +41,8 @@ class RunSettings:
         seed: other seeds, other pairs.
         per_shard: pictures (or pairs of them) that make one shard.
         encoding: of pictures.
-        limits: which pictures are fit.
-        models: which model answers each need, as `specialists.available` found them.
+        limits: which pictures are used.
+        models: the model for each need, from `annotators.available`.
         workers: processes.
         ray: address of a Ray cluster, or None.
     """
@@ -59,7 +59,7 @@ class RunSettings:
     ray: str | None = None
 
     def settings(self, route: str) -> dict[str, Any]:
-        """What decides the content of the shards."""
+        """Everything that the content of the shards depends on."""
         return {
             "route": route,
             "size": self.size,
@@ -76,20 +76,20 @@ def _silent(stage: str, done: int, total: int) -> None: ...
 def synthesize(
     run: RunSettings, *, per_picture: int = 8, tasks: tuple[str, ...] = (), progress: RunProgress = _silent
 ) -> dict[str, Any]:
-    """Make pairs of each picture by operators; resumes what was stopped.
+    """Make pairs of each picture by operators. Resumes a stopped run.
 
     Args:
         run: folders and settings.
         per_picture: pairs of one picture at most.
         tasks: only these; () for all.
-        progress: told how far it is.
+        progress: called as the run advances.
 
     Returns:
         the manifest.
 
     Raises:
         BadInput: the folder, the tasks or the settings cannot be used.
-        RouteStopped: it cannot go on; finished shards are kept.
+        RunStopped: the run cannot go on; finished shards are kept.
     """
     synthesis.operations(tasks)
     run = _absolute(run)
@@ -114,7 +114,7 @@ def cluster(
     writer: InstructionWriter | None = None,
     progress: RunProgress = _silent,
 ) -> dict[str, Any]:
-    """Link pictures of one subject into pairs; resumes what was stopped.
+    """Link pictures of one subject into pairs. Resumes a stopped run.
 
     Args:
         run: folders and settings.
@@ -122,15 +122,15 @@ def cluster(
         band: lowest and highest similarity of a pair; None for the embedder's own.
         per_cluster: pairs of one cluster at most.
         per_picture: pairs that one picture is in at most.
-        writer: of instructions; None for templates.
-        progress: told how far it is.
+        writer: writes instructions; None for templates.
+        progress: called as the run advances.
 
     Returns:
         the manifest.
 
     Raises:
         BadInput: the folder or the settings cannot be used.
-        RouteStopped: it cannot go on; finished shards are kept.
+        RunStopped: the run cannot go on; finished shards are kept.
     """
     run = _absolute(run)
     writer = writer or TemplateWriter()
@@ -157,7 +157,7 @@ def cluster(
 
 
 def _absolute(run: RunSettings) -> RunSettings:
-    """Workers may stand in other folders."""
+    """Absolute paths: workers may run in other folders."""
     folder, out = run.folder.resolve(), run.out.resolve()
     if folder == out:
         raise BadInput("the shards would lie among the pictures", "choose another --out")
@@ -177,7 +177,7 @@ def _both(item: Item) -> tuple[SourceImage, SourceImage]:
 def _embedded(
     run: RunSettings, pictures: list[SourceImage], name: str, each: UnorderedMap, progress: RunProgress
 ) -> dict[str, embedding.Vectors]:
-    """The vectors of the pictures, those of an earlier run read back."""
+    """The vectors of the pictures, including those of an earlier run."""
     kept = run.out / "vectors"
     kept.mkdir(exist_ok=True)
     known = embedding.read_vectors(kept)
@@ -206,7 +206,7 @@ def _pairs(
     per_picture: int,
     seed: int,
 ) -> list[Item]:
-    """The pairs that are not in the plan yet."""
+    """Pairs that the plan does not have yet."""
     embedded = [picture for picture in pictures if picture.sha256 in vectors]
     if len(embedded) < 2:
         return []
@@ -257,7 +257,7 @@ def _finish(
     try:
         make_shards(plan, maker, run.encoding, each, report)
     except BaseException:
-        # What is there can be counted all the same; on a full disk there may be no room even for that.
+        # Finished shards can be counted all the same, unless a full disk leaves no room even for the manifest.
         with suppress(OSError):
             write_manifest(plan, route, left_out)
         raise

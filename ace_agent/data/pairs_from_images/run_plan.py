@@ -1,8 +1,7 @@
-"""What a run is to do, written down before it begins: which items make which shard.
+"""The plan of a run, written before it begins: which items make which shard.
 
-``plan.jsonl`` has one header line with the settings, then a line per shard. Work is done shard by shard, and
-a shard appears whole or not at all, so a run that was killed goes on with the shards that are missing:
-nothing is lost and nothing made twice. New pictures only ever add shards.
+``plan.jsonl`` has a header line with the settings, then a line per shard. Shards appear atomically, so a killed run
+continues with the missing ones: nothing is lost or made twice. New pictures only add shards.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class RunPlan:
 
     Args:
         folder: of the shards.
-        settings: JSON values; everything that decides what a shard holds.
+        settings: JSON values that the content of the shards depends on.
         shards: the items of each shard, by its number.
     """
 
@@ -79,7 +78,7 @@ class RunPlan:
             yield from shard
 
     def extend(self, items: Sequence[Item], per_shard: int) -> None:
-        """Add shards for new items, and write the plan down."""
+        """Add shards for new items, and save the plan."""
         self.shards += [list(items[at : at + per_shard]) for at in range(0, len(items), per_shard)]
         header = {"format": FORMAT, "settings": self.settings}
         rows = [header, *({"shard": n, "items": shard} for n, shard in enumerate(self.shards))]
@@ -87,16 +86,16 @@ class RunPlan:
         write_atomic(self.folder / _PLAN, text, durable=True)
 
     def missing(self) -> list[int]:
-        """Numbers of the shards that are not there yet."""
+        """Numbers of the shards that do not exist yet."""
         return [n for n in range(len(self.shards)) if not shard_path(self.folder, n).exists()]
 
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Keep a second run out of a folder, and clear away what a killed one left half written.
+    """Lock a folder against other runs, and delete what a killed one left unfinished.
 
     Raises:
-        BadInput: another run is writing there, or the folder cannot be made.
+        BadInput: another run is writing there, or the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

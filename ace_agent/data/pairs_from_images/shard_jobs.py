@@ -1,4 +1,4 @@
-"""Carrying out a plan, shard by shard, and counting what came of it."""
+"""Making the shards of a plan, and the manifest that counts them."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Dropped:
-    """A sample that was made and not kept, and why: ``no change``, ``blank`` or ``unsaid``."""
+    """A sample that is not kept, and why: ``no change``, ``unfit`` or ``unsaid``."""
 
     why: str
 
 
 class PairMaker(Protocol):
-    """Turns one item into samples. It is sent to other processes: heavy parts load when first used."""
+    """Turns one item into samples. It is pickled to other processes, so it loads heavy parts on first use."""
 
     def __call__(self, item: Item) -> Iterable[Record | Dropped | Skipped]: ...
 
 
 @dataclass(frozen=True)
 class ShardJob:
-    """One shard to be made."""
+    """One shard to make."""
 
     folder: Path
     number: int
@@ -54,7 +54,7 @@ class ShardJob:
         """Make the shard.
 
         Raises:
-            RouteStopped: it cannot be written; nothing of it stays behind.
+            RunStopped: it cannot be written; no part of it is left.
         """
         dropped: Counter[str] = Counter()
         skipped: list[Skipped] = []
@@ -82,7 +82,7 @@ class ShardJob:
 
 @dataclass(frozen=True)
 class ShardDone:
-    """A shard that is there now, how many items it took and how many samples it holds."""
+    """A finished shard, with the number of its items and samples."""
 
     number: int
     items: int
@@ -90,10 +90,7 @@ class ShardDone:
 
 
 def run_job(job: ShardJob) -> ShardDone:
-    """Make one shard; one that is there already is not made again.
-
-    On a cluster a worker may die between finishing a shard and saying so.
-    """
+    """Make one shard, unless it exists: on a cluster a worker may die between finishing a shard and reporting it."""
     path = shard_path(job.folder, job.number)
     if path.exists():
         return ShardDone(job.number, len(job.items), len(read_index(path).entries))
@@ -107,17 +104,17 @@ def make_shards(
     each: UnorderedMap,
     report: Callable[[ShardDone], None],
 ) -> None:
-    """Make the shards of a plan that are missing.
+    """Make the missing shards of a plan.
 
     Args:
         plan: what to make.
-        maker: how.
+        maker: makes samples of items.
         encoding: of pictures.
-        each: who does it.
-        report: told of each shard.
+        each: runs the jobs.
+        report: called with each finished shard.
 
     Raises:
-        RouteStopped: a shard could not be made. All that were finished are kept.
+        RunStopped: a shard could not be made; finished ones are kept.
     """
     jobs = [ShardJob(plan.folder, n, plan.shards[n], maker, encoding) for n in plan.missing()]
     if jobs:
@@ -129,12 +126,12 @@ def make_shards(
 
 
 def write_manifest(plan: RunPlan, route: str, left_out: list[Skipped]) -> dict[str, Any]:
-    """Count what the folder holds now, and write it down.
+    """Count the content of the folder, and write the manifest.
 
     Args:
         plan: of the folder.
         route: ``synthesize`` or ``cluster``.
-        left_out: files that never came into the plan.
+        left_out: files that are not in the plan.
     """
     from ace_agent import __version__
 

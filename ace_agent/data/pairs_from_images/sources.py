@@ -1,7 +1,6 @@
-"""The pictures of a folder: found, looked at once, and told apart.
+"""The pictures of a folder: found, inspected once, and deduplicated.
 
-What was seen of each file is kept in ``scan.jsonl`` of the output folder, so that a run that was stopped
-does not look again; files that changed since are looked at anew.
+The output folder's ``scan.jsonl`` keeps the findings, so that a resumed run inspects only files that have changed.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ STEP = 16
 
 _SCAN = "scan.jsonl"
 _LONGEST_CAPTION = 300
-_BATCH = 16  # files looked at in one job
+_BATCH = 16  # files inspected in one job
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class SourceImage:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was left out.
+    """A file that is left out.
 
     Args:
         path: within the folder.
@@ -73,12 +72,12 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Limits:
-    """Which pictures are fit to train on.
+    """Limits on pictures to train on.
 
     Args:
         smallest: shortest side, in pixels.
         narrowest: longest side by shortest.
-        blank: standard deviation of the grey levels below which a picture shows nothing.
+        blank: standard deviation of grey levels below which a picture counts as blank.
     """
 
     smallest: int = 64
@@ -90,7 +89,7 @@ def find(folder: Path, without: Path | None = None) -> list[Path]:
     """The picture files under ``folder`` in a fixed order, hidden ones and those under ``without`` left out.
 
     Raises:
-        BadInput: ``folder`` is none, or holds no pictures.
+        BadInput: ``folder`` does not exist, or holds no pictures.
     """
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a folder", "give a folder of pictures")
@@ -109,7 +108,7 @@ def find(folder: Path, without: Path | None = None) -> list[Path]:
 
 
 def inspect_file(folder: Path, path: Path, limits: Limits) -> SourceImage | Skipped:
-    """Read one file and say what it is worth."""
+    """Read one file and check it against the limits."""
     name = path.relative_to(folder).as_posix()
     try:
         data = path.read_bytes()
@@ -153,17 +152,17 @@ def scan(
     each: UnorderedMap = map_in_process,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[SourceImage], list[Skipped]]:
-    """Look at every picture of a folder that has not been looked at yet.
+    """Inspect every new or changed picture of a folder.
 
     Args:
         folder: of the pictures.
         out: where ``scan.jsonl`` is kept.
-        limits: what is fit.
-        each: who does it.
-        progress: told how many of how many files were looked at.
+        limits: which pictures are used.
+        each: runs the jobs.
+        progress: called with the number of files inspected and their total.
 
     Returns:
-        what can be used and what cannot, each in the order of `find`.
+        usable and skipped files, each in the order of `find`.
 
     Raises:
         BadInput: ``folder`` holds no pictures.
@@ -176,7 +175,7 @@ def scan(
     progress(done, len(paths))
     batches = [fresh[at : at + _BATCH] for at in range(0, len(fresh), _BATCH)]
     with (out / _SCAN).open("a", encoding="utf-8") as stream:
-        # The last line may have been cut by a kill; a line of its own keeps what follows readable.
+        # A kill may have truncated the last line; a new line keeps what follows readable.
         stream.write("\n")
         for batch in each(partial(_inspect_batch, folder, limits), batches):
             for seen in batch:
@@ -198,7 +197,7 @@ def _inspect_batch(folder: Path, limits: Limits, names: list[str]) -> list[Sourc
 
 
 def _stamp(path: Path) -> list[int]:
-    """Length, time of change, and the time of the caption's change."""
+    """Size and modification time of the file, and modification time of its caption."""
     beside = path.with_suffix(".txt")
     try:
         status = path.stat()
@@ -216,7 +215,7 @@ def _read_scan(path: Path, limits: Limits) -> Iterator[tuple[str, tuple[list[int
         for line in stream:
             try:
                 row: dict[str, Any] = json.loads(line)
-            except ValueError:  # cut by a kill: that file is looked at again
+            except ValueError:  # truncated by a kill: the file is inspected again
                 continue
             if row["limits"] == asdict(limits):
                 seen = kinds[row["kind"]](**row["seen"])
@@ -226,7 +225,7 @@ def _read_scan(path: Path, limits: Limits) -> Iterator[tuple[str, tuple[list[int
 def distinct(
     pictures: Iterable[SourceImage], earlier: Iterable[SourceImage] = ()
 ) -> tuple[list[SourceImage], list[Skipped]]:
-    """Leave out copies: the same bytes, or the same looks (`NEAR`). ``earlier`` pictures win over later ones."""
+    """Leave out duplicates: equal bytes, or perceptual hashes within `NEAR`. ``earlier`` pictures take precedence."""
     known: list[SourceImage] = []
     by_bytes: dict[str, SourceImage] = {}
     near = NearDuplicates()
@@ -254,9 +253,9 @@ def counted(skipped: Iterable[Skipped]) -> dict[str, int]:
 
 
 def load(folder: Path, picture: SourceImage, size: int) -> Pixels | Skipped:
-    """A picture prepared for training: upright RGB, at most ``size`` pixels a side, on white where transparent.
+    """A picture prepared for training: upright RGB, at most ``size`` pixels a side, on white if transparent.
 
-    It is never enlarged. Up to 15 px are cropped from each axis, so that sides are multiples of `STEP`.
+    Never enlarged. Up to 15 px are cropped from each axis, so that sides are multiples of `STEP`.
     """
     try:
         data = (folder / picture.path).read_bytes()
@@ -271,7 +270,7 @@ def load(folder: Path, picture: SourceImage, size: int) -> Pixels | Skipped:
 
 
 def fitted(image: Image.Image, size: int) -> Pixels:
-    """An RGB picture with sides of multiples of `STEP`, at most ``size``."""
+    """An RGB picture whose sides are multiples of `STEP`, at most ``size``."""
     scale = min(1.0, size / max(image.size))
     width, height = (max(STEP, round(side * scale)) for side in image.size)
     if scale < 1:
@@ -282,7 +281,7 @@ def fitted(image: Image.Image, size: int) -> Pixels:
 
 
 def opaque(image: Image.Image) -> Image.Image:
-    """RGB; what was transparent becomes white."""
+    """The picture as RGB, transparent parts on white."""
     if image.mode != "RGBA":
         return image.convert("RGB")
     ground = Image.new("RGB", image.size, "white")

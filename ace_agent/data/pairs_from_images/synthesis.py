@@ -1,4 +1,4 @@
-"""The first route: pairs made of one picture by operators (arXiv 2410.00086, section 3.4)."""
+"""Synthesis: pairs made of one image by operators (arXiv 2410.00086, section 3.4)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def operations(tasks: tuple[str, ...] = ()) -> tuple[Operation, ...]:
     """The operations of some tasks, or all.
 
     Raises:
-        BadInput: a task that synthesis cannot make.
+        BadInput: synthesis cannot make one of the tasks.
     """
     known = list(dict.fromkeys(operation.task for operation in OPERATIONS))
     for task in tasks:
@@ -39,7 +39,7 @@ def operations(tasks: tuple[str, ...] = ()) -> tuple[Operation, ...]:
 
 @dataclass(frozen=True)
 class Synthesis:
-    """Makes several pairs of each picture, the same ones at every run.
+    """Makes several pairs of each picture, the same ones in every run.
 
     Args:
         folder: of the pictures.
@@ -47,7 +47,7 @@ class Synthesis:
         per_picture: pairs of one picture at most.
         seed: other seeds, other pairs.
         tasks: only these; () for all.
-        models: which model answers each need (``depth``, ``segment``, ``pose``, ``detect``, ``caption``).
+        models: the model for each need (``depth``, ``segment``, ``pose``, ``detect``, ``caption``).
     """
 
     folder: Path
@@ -70,7 +70,7 @@ class Synthesis:
         for operation in self._order(picture, had):
             if made == self.per_picture:
                 return
-            # A generator of its own: the pair does not depend on what was tried before it.
+            # A generator per operation: a pair does not depend on what was tried before it.
             rng = random.Random(f"{self.seed}-{picture.sha256}-{operation.task}")
             try:
                 turn = operation.make(image, rng)
@@ -86,7 +86,7 @@ class Synthesis:
             )
 
     def _order(self, picture: SourceImage, had: set[str]) -> list[Operation]:
-        """The operations that are possible, weighted at random."""
+        """The possible operations, in a weighted random order."""
         rng = random.Random(f"{self.seed}-{picture.sha256}")
         drawn = [(rng.random() ** (1 / operation.weight), operation) for operation in operations(self.tasks)]
         possible = [(key, operation) for key, operation in drawn if operation.needs <= had]
@@ -106,7 +106,7 @@ class Synthesis:
 
 
 def source_row(picture: SourceImage) -> dict[str, Any]:
-    """What provenance keeps of a picture."""
+    """A picture's row in the provenance."""
     return {
         "path": picture.path,
         "sha256": picture.sha256,

@@ -1,4 +1,4 @@
-"""Who does the work: this process, several, or a Ray cluster; all by one interface."""
+"""Where jobs run: this process, a pool of processes, or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 class UnorderedMap(Protocol):
-    """Applies a function to values, and yields the results as they come, in any order.
+    """Maps a function over values, and yields results as they come, in any order.
 
     Function, values and results must be picklable.
     """
@@ -27,20 +27,20 @@ class UnorderedMap(Protocol):
 
 
 def map_in_process(function: Callable[[_S], _T], values: Sequence[_S]) -> Iterator[_T]:
-    """All in this process."""
+    """Map in this process."""
     return map(function, values)
 
 
 @contextmanager
 def worker_pool(workers: int, ray: str | None = None) -> Iterator[UnorderedMap]:
-    """Workers for several stages of a run.
+    """Workers for all stages of a run.
 
     Args:
-        workers: processes of this machine; with one, the work is done in this process.
+        workers: processes on this machine; 1 for this process.
         ray: address of a Ray cluster, "local" to start one on this machine, None for no Ray.
 
     Raises:
-        RouteStopped: a worker died, or the cluster is not there.
+        RunStopped: a worker died, or the cluster is unreachable.
     """
     if ray is not None:
         from ace_agent.data.pairs_from_images.on_ray import on_ray
@@ -48,7 +48,7 @@ def worker_pool(workers: int, ray: str | None = None) -> Iterator[UnorderedMap]:
         with on_ray(ray) as each:
             yield each
     elif workers > 1:
-        # Spawned, not forked: torch's threads do not survive a fork.
+        # Spawned, because torch's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread)
         try:
@@ -72,7 +72,7 @@ class _Pooled:
         running: set[Future[_T]] = set()
         try:
             while True:
-                # Two jobs a worker wait at a time, so that a failure does not sit behind thousands.
+                # Two jobs per worker are queued, so that a failure does not wait behind thousands.
                 room = 2 * self._workers - len(running)
                 running |= {self._pool.submit(function, value) for value in islice(waiting, room)}
                 if not running:
@@ -83,7 +83,7 @@ class _Pooled:
         except BrokenProcessPool as error:
             raise RunStopped(
                 "a worker process died (out of memory?)",
-                "what is finished is kept; run the same command again, with fewer --workers",
+                "finished shards are kept; run the same command again with fewer --workers",
             ) from error
         finally:
             for future in running:
@@ -91,6 +91,6 @@ class _Pooled:
 
 
 def _one_thread() -> None:
-    """Several processes that each use all cores are many times slower than one."""
+    """Processes that each use all cores would be many times slower than one."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"

@@ -1,4 +1,4 @@
-"""Landscapes and rooms as pictures, with label and depth maps from the class and depth of their shapes."""
+"""Rendering of landscapes and rooms, with maps of their classes and depth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ace_agent.images.types import Pixels
 
 
 def draw(background: Background, size: int) -> Image.Image:
-    """Render the background, RGB of ``size`` x ``size``, antialiased by drawing it twice as large."""
+    """Render the background, RGB of ``size`` x ``size``; drawn at twice the size for antialiasing."""
     double = 2 * size
     picture = Image.new("RGB", (double, double))
     pen = ImageDraw.Draw(picture)

@@ -1,4 +1,4 @@
-"""Words for scenes: how captions and instructions speak of what is in them."""
+"""Captions of scenes, and phrases for what is in them."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def the(rng: random.Random, obj: Object, scene: Scene) -> str:
 
 
 def setting(rng: random.Random, background: Background) -> str:
-    """Where, when and in what weather: " on a beach at night in the rain"; "" on paper."""
+    """Place, time and weather: " on a beach at night in the rain"; sometimes "" for a plain background."""
     if background.place in ("plain", "gradient"):
         if background.place == "plain" and rng.random() < 0.6:
             return f" on {article(background.colors[0])} background"
@@ -137,7 +137,7 @@ def setting(rng: random.Random, background: Background) -> str:
 
 
 def subjects(rng: random.Random, objects: Sequence[Object], *, positions: bool = False) -> str:
-    """The objects with their articles, in a list; two of one look are counted."""
+    """The objects with their articles, as a list; two that look the same are counted."""
     if len(objects) == 2 and noun_of(objects[0]) == noun_of(objects[1]) and not objects[0].person:
         noun = noun_of(objects[0])
         if objects[0].color == objects[1].color:
@@ -151,7 +151,7 @@ def subjects(rng: random.Random, objects: Sequence[Object], *, positions: bool =
 
 
 def caption(rng: random.Random, scene: Scene, *, positions: bool = False) -> str:
-    """A caption that names everything in ``scene`` that is not as usual."""
+    """A caption that names everything in ``scene`` that is not a default."""
     background = scene.background
     if scene.objects:
         text = subjects(rng, scene.objects, positions=positions) + setting(rng, background)

@@ -1,4 +1,4 @@
-"""Conversations of several turns: each continues from the picture before, or leans on earlier ones."""
+"""Conversations of several turns, which edit the picture before or refer to earlier ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STEPS = (
 
 
 class _Chain:
-    """A conversation while it is being made."""
+    """A conversation under construction."""
 
     def __init__(self, sampler: SceneSampler) -> None:
         self.sampler = sampler
@@ -39,7 +39,7 @@ class _Chain:
         return self.pictures[-1].scene
 
     def open(self, scene: Scene) -> None:
-        """Begin with a generated picture, or half of the time with one that is brought along."""
+        """Begin with a generated picture or, half of the time, with an attached one."""
         picture = self.sampler.render(scene)
         if self.sampler.chance(0.5):
             self.turns.append(picture_turn(self.sampler, scene, caption(self.sampler.rng, scene)))
@@ -50,7 +50,7 @@ class _Chain:
         self.pictures.append(self.sampler.render(change.after))
 
     def step(self) -> None:
-        """Any edit that suits the scene as it is."""
+        """Apply a random edit that the scene allows."""
         for _ in range(30):
             try:
                 self.apply(self.sampler.pick(_STEPS)(self.sampler, self.scene), masked=0.05)
@@ -69,19 +69,21 @@ class _Chain:
 
 
 def _recalled(sampler: SceneSampler) -> bool:
-    """Whether a last turn leaves the earlier picture that it speaks of to the history, as it always does where it is
-    measured, or shows it again among its own frames, as an assistant may that looked it up."""
+    """Whether the last turn leaves the earlier picture that it refers to in the history only.
+
+    It always does outside training; in training the picture may also be one of its frames, as an assistant that looks
+    it up would pass it."""
     return sampler.split != "train" or sampler.chance(0.5)
 
 
 def _from_memory(sampler: SceneSampler, kind: str, scene: Scene, words: str) -> TrainingTurn:
-    """A new picture that shares something with an earlier one, which only the history shows."""
+    """A new picture that shares something with an earlier one, found only in the history."""
     turn = picture_turn(sampler, scene, words)
     return replace(turn, instruction=sampler.instruction(kind, {"caption": words}))
 
 
 def plain(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
-    """Two to eight turns of edits, short ones more often."""
+    """Two to eight turns of edits, short conversations more often."""
     chain = _Chain(sampler)
     chain.open(sampler.scene())
     length = sampler.rng.choices(range(2, 9), (30, 25, 15, 10, 8, 6, 6))[0]
@@ -91,7 +93,7 @@ def plain(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
 
 
 def bring_back(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
-    """Something is removed, perhaps more happens, and it comes back as it was."""
+    """An object is removed, perhaps another edit follows, and the object is restored."""
     chain = _Chain(sampler)
     chain.open(sampler.scene(sampler.rng.choices((1, 2), (0.4, 0.6))[0]))
     obj = sampler.pick(chain.scene.objects)
@@ -109,7 +111,7 @@ def bring_back(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
 
 
 def undo(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
-    """The last change is taken back."""
+    """The last edit is undone."""
     chain = _Chain(sampler)
     chain.open(sampler.scene())
     chain.steps(1, 3)
@@ -118,7 +120,7 @@ def undo(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
 
 
 def same_style(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
-    """A picture in some style, then another thing "in the same style"."""
+    """A picture in some style, then another object "in the same style"."""
     style = sampler.pick(
         ("fluent", "flat", "blob", "pixel art", "pencil sketch", "watercolor", "comic", "sepia")
     )
@@ -161,7 +163,7 @@ def same_style(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
 
 
 def same_place(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
-    """Another thing in the place of the picture before."""
+    """Another object in the place of the picture before."""
     chain = _Chain(sampler)
     background = sampler.background(plain=0, simple=0.6)
     chain.open(sampler.scene(1, background=background))
@@ -181,7 +183,7 @@ def same_place(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
 
 
 def object_of_first(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
-    """The thing of the first picture comes into the third, which is of something else."""
+    """The object of the first picture is added to a later one."""
     first = sampler.scene(1)
     (obj,) = first.objects
     second = sampler.scene(1, background=sampler.background(plain=0.1))
@@ -190,7 +192,7 @@ def object_of_first(sampler: SceneSampler) -> tuple[TrainingTurn, ...]:
     source = sampler.render(first)
     chain = _Chain(sampler)
     recalled = _recalled(sampler)
-    if recalled:  # both pictures were brought along and changed, so that the history shows them
+    if recalled:  # both pictures are attached and edited, so that the history shows them
         chain.pictures.append(source)
         chain.step()
         if obj not in chain.scene.objects:

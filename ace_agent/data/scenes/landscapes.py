@@ -1,7 +1,7 @@
-"""The shapes of procedural landscapes and rooms, drawn from a seed.
+"""Procedural landscapes and rooms: their shapes, from a seed.
 
-Everything solid is drawn from one random stream and the sky's ornaments from another, so another
-time of day or weather changes colours and the sky but never moves the land.
+Solid shapes and the sky have random streams of their own, so the time of day and the weather change colours and the sky
+but never move the land.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _sea(s: Sketch) -> None:
 
 
 def _city(s: Sketch) -> None:
-    # The towers' stream is their own: their number varies, and the street must not depend on it.
+    # The towers have a random stream of their own, because their number varies and must not move the street.
     towers = random.Random(s.background.seed + 1)
     window = (255, 228, 140) if s.background.time != "day" else light((206, 226, 240), s.background)
     x = -0.03

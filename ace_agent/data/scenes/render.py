@@ -1,4 +1,4 @@
-"""Scene descriptions to pictures, with what appears where."""
+"""Rendering of scenes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _GLOW: dict[str, tuple[float, float, float]] = {
     "sunset": (1.0, 0.90, 0.82),
     "night": (0.66, 0.70, 0.88),
 }
-"""What a time of day leaves of an object's colours: less than of the land's, so it stays readable."""
+"""How a time of day scales an object's colours: less than the land's, so that it stays readable."""
 _GLOW_TABLES = {
     time: [*(round(level * share) for share in shares for level in range(256)), *range(256)]
     for time, shares in _GLOW.items()
@@ -39,11 +39,11 @@ _GLOW_TABLES = {
 
 
 _SOLID = [0] * 128 + [255] * 128
-"""A table: what is more than half opaque is."""
+"""A lookup table that thresholds opacity at one half."""
 
 
 class _Recent:
-    """Keeps the most recently used results."""
+    """A cache of the most recently used results."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -61,10 +61,10 @@ class _Recent:
 
 
 class Renderer:
-    """Renders scenes at one size, keeping recent sprites and backgrounds.
+    """Renders scenes at one size, with caches of sprites and backgrounds.
 
     Args:
-        sprites: what things look like.
+        sprites: pictures of the objects.
         size: side of the square pictures, in pixels.
     """
 
@@ -103,7 +103,7 @@ class Renderer:
     # ---- objects
 
     def sprite(self, obj: Object) -> Image.Image:
-        """The object as drawn, before it is placed: its own resolution, tinted and covered."""
+        """The object's sprite at its own resolution, tinted and textured."""
 
         def make() -> Image.Image:
             look = obj.name, obj.style
@@ -113,7 +113,7 @@ class Renderer:
         return self._patches.get((obj.name, obj.style, obj.color, obj.texture), make)
 
     def _premultiplied(self, obj: Object) -> Image.Image:
-        """The same as Pillow resizes it, which would convert an RGBA picture every time."""
+        """The same, premultiplied: Pillow would convert an RGBA image at every resize."""
         key = ("premultiplied", obj.name, obj.style, obj.color, obj.texture)
         return self._patches.get(key, lambda: self.sprite(obj).convert("RGBa"))
 
@@ -181,7 +181,7 @@ class Renderer:
             return body.left + (left + right) / 2 * w, body.top + brim * h, (right - left) * w * 1.02
         if NOUNS[obj.name.split("+")[0]].category in ("face", "person"):
             return body.left + w / 2, body.top + h * (0.24 if hat else 0.47), w * (0.74 if hat else 0.66)
-        # Others: the head is whatever reaches highest.
+        # Other objects: the head is the topmost part.
         opaque = np.asarray(body.image.getchannel("A"))[: max(2, round(0.22 * h))] > 128
         columns = np.flatnonzero(opaque.any(0))
         center = float(columns.mean()) if len(columns) else w / 2
@@ -200,13 +200,13 @@ class Renderer:
     # ---- words
 
     def _letters(self, asked: Lettering) -> tuple[Image.Image, tuple[int, int]]:
-        """Words as they are drawn, RGBA, and where: left and top."""
+        """The lettering, RGBA, and its left and top."""
         words = lettering.typeset(asked.words, asked.color, self.size)
         middle = {"top": 0.13, "middle": 0.5, "bottom": 0.88}[asked.where] * self.size
         return words, ((self.size - words.width) // 2, round(middle - words.height / 2))
 
     def written(self, scene: Scene) -> tuple[Placement, ...]:
-        """Where the words over a scene are; nothing without."""
+        """The placement of a scene's lettering, if any."""
         if not scene.lettering:
             return ()
         words, at = self._letters(scene.lettering)
@@ -217,12 +217,12 @@ class Renderer:
 
     def _background(self, background: Background) -> Image.Image:
         if background.weather != "clear":
-            # All dull weathers share one look; what falls or veils comes on top.
+            # All dull weathers share one background; rain, snow and fog come on top.
             background = replace(background, weather="fog")
         return self._backgrounds.get(background, lambda: backgrounds.draw(background, self.size))
 
     def background(self, background: Background) -> Pixels:
-        """The bare background, uint8 [H, W, 3], without what falls or veils."""
+        """The bare background, uint8 [H, W, 3], without rain, snow or fog."""
         return np.asarray(self._background(background))
 
     def _background_maps(self, background: Background) -> tuple[Pixels, Pixels]:

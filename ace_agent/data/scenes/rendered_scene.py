@@ -1,4 +1,4 @@
-"""A rendered scene: its pixels, and what its description says of them."""
+"""A rendered scene: its pixels, and the annotations that its description gives."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from ace_agent.data.scenes.render import Renderer
 
 _BONE, _JOINT = 0.028, 0.018
-"""Thickness of a bone and radius of a joint, in fractions of the picture: twice those of photographs, whose people
-are more."""
+"""Thickness of a bone and radius of a joint, in fractions of the picture: twice those in photographs, which show more
+people."""
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A drawn piece of an object and where its upper left corner goes, in pixels."""
+    """A drawn part of an object, and its upper left corner in pixels."""
 
     image: Image.Image
     left: int
@@ -60,7 +60,7 @@ class RenderedScene(AnnotatedImage):
     @cached_property
     def placements(self) -> tuple[Placement, ...]:
         if "upside down" in self.scene.adjust or "mirrored" in self.scene.adjust:
-            return ()  # a placement has no word for a picture turned over
+            return ()  # a placement cannot describe a picture that is turned over
         things = (self._renderer.placement(patch, obj) for obj, patches in self._pieces for patch in patches)
         return (*things, *self._renderer.written(self.scene))
 
@@ -69,7 +69,7 @@ class RenderedScene(AnnotatedImage):
         return self.height
 
     def mask(self, obj: Object, *, worn: bool = True) -> Pixels:
-        """Opacity of ``obj``, hidden parts included, uint8 [H, W]; ``worn``: with hat and glasses."""
+        """Opacity of ``obj`` with its hidden parts, uint8 [H, W]; ``worn`` includes hat and glasses."""
         for candidate, patches in self._pieces:
             if candidate == obj:
                 plane = Image.new("L", (self.size, self.size))
@@ -78,8 +78,8 @@ class RenderedScene(AnnotatedImage):
                 return np.asarray(plane)
         raise KeyError(obj)
 
-    def shown(self) -> list[tuple[Object, Pixels]]:
-        """Objects, farthest first, each with the opacity of what nearer ones leave of it."""
+    def visible(self) -> list[tuple[Object, Pixels]]:
+        """Objects, farthest first, with the opacity of what nearer ones leave visible."""
         covered = np.zeros((self.size, self.size), np.uint8)
         result = []
         for obj, _ in reversed(self._pieces):
@@ -112,13 +112,13 @@ class RenderedScene(AnnotatedImage):
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
-        """The classes of the background, then the objects, farthest first."""
+        """Segments of the background's classes, then of the objects, farthest first."""
         return self._renderer.segments(self.scene, self._pieces)
 
     @cached_property
     def shapes(self) -> list[Pixels]:
-        """Opacities of the objects, less what nearer ones cover."""
-        shapes = [mask for _, mask in self.shown()]
+        """Opacities of the visible parts of the objects."""
+        shapes = [mask for _, mask in self.visible()]
         if not shapes:
             raise Unfit("no shapes to draw")
         return shapes

@@ -1,4 +1,4 @@
-"""Scenes as frozen descriptions: an edit makes another description, and both are rendered."""
+"""Scenes as frozen descriptions. An edit makes another description, and both are rendered."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ PLACES = ("meadow", "beach", "desert", "snow", "sea", "city", "room", "mountains
 TIMES = ("day", "sunset", "night")
 WEATHERS = ("clear", "rain", "snow", "fog")
 INDOORS = ("plain", "gradient", "room", "space")
-"""Backgrounds without a sky of their own: time or weather does not change them."""
+"""Backgrounds that time and weather do not change."""
 
 
 @dataclass(frozen=True)
 class Background:
-    """What lies behind the objects.
+    """The background of a scene.
 
     Args:
         place: one of `PLACES`, or "plain" or "gradient" with ``colors``.
         colors: names of the plain colour, or of the gradient's top and bottom.
-        seed: fixes the landscape's shapes; time and weather never move them.
+        seed: determines the landscape's shapes, whatever the time and weather.
         time: one of `TIMES`.
         weather: one of `WEATHERS`.
     """
@@ -38,10 +38,10 @@ class Background:
 
 @dataclass(frozen=True)
 class Lettering:
-    """Words drawn over a picture.
+    """Lettering over a picture.
 
     Args:
-        words: what they say.
+        words: the text.
         color: colour name.
         where: "top", "middle" or "bottom".
     """
@@ -53,12 +53,12 @@ class Lettering:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything in a picture.
+    """The description of a picture.
 
     Args:
-        background: what lies behind.
-        objects: what stands in it, in the order they were added.
-        lettering: words over it.
+        background: behind the objects.
+        objects: in the order they were added.
+        lettering: over everything.
         filter: a name of `filters.FILTERS` applied last; "" for none.
         adjust: names of `filters.ADJUSTMENTS`, in order, applied before the filter.
     """

@@ -1,4 +1,4 @@
-"""Random draws of scenes, one sample at a time, within one split."""
+"""Random scenes, within one split."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ from ace_agent.references.vocabulary import HAIR, HAIRY, NOUNS, STYLES
 
 _T = TypeVar("_T")
 
-# How often a kind of thing is drawn; animals and vehicles are what people ask for most.
+# Weights of categories; people ask for animals and vehicles most.
 _CATEGORY_WEIGHTS = {
     "animal": 5.0, "vehicle": 2.6, "food": 1.8, "plant": 1.3, "building": 1.3, "sky": 0.5, "thing": 2.6,
     "garment": 0.5, "hat": 0.25, "person": 1.5, "face": 0.8,
 }  # fmt: skip
-_RARE_SHARE = 0.2  # of draws that may be a rare noun
+_RARE_SHARE = 0.2  # of draws that may give a rare noun
 _FIGURES = 0.06  # share of objects that are drawn figures
 _STYLE_WEIGHTS = {"noto": 0.7, "fluent": 0.12, "flat": 0.10, "blob": 0.08}
 _MIRRORED = 0.15
-"""Share of things that face the other way than they are drawn, and than their reference pictures do."""
+"""Share of objects that are mirrored, unlike their reference pictures."""
 _LANDSCAPES = {"train": (0, 40), "validation": (1000, 12), "held-out": (2000, 12)}
-"""First seed and count of each split's landscapes: few enough that rendered ones are met again."""
+"""First seed and number of each split's landscapes: few enough for the renderer's cache."""
 
 
 def canonical_size(thing: Object) -> float:
-    """Longest side of a lone thing that no word and no other thing gives a size, as a fraction of the picture.
+    """Longest side of a single object whose size the words leave open, as a fraction of the picture.
 
-    All things share it: with a size for each kind, the pointer's scale was wrong by a quarter and its place by seven
-    pixels after 196,000 samples.
+    All objects share it: with a size per category, the pointer was off by a quarter in scale and by seven pixels in
+    place after 196,000 samples.
     """
     return 0.59 if thing.person else 0.5
 
 
-SPLIT_BUCKETS = 12  # a pair of words falls in one; bucket 0 validates, bucket 1 is held out
+SPLIT_BUCKETS = 12  # pairs of words are hashed into them; bucket 0 validates, bucket 1 is held out
 
-COLORFUL = 0.45  # share of a sprite's pixels that must take a tint before it may be recoloured
+COLORFUL = 0.45  # share of a sprite's pixels that a tint must change for it to be recoloured
 
 
 def split_of(*words: str) -> Split:
-    """The split that a combination of words belongs to, whatever their order."""
+    """The split of a set of words, whatever their order."""
     bucket = hash_text("+".join(sorted(words))) % SPLIT_BUCKETS
     return "validation" if bucket == 0 else "held-out" if bucket == 1 else "train"
 
 
 class Catalogue:
-    """What the sprites can show: computed once for a world."""
+    """The nouns and styles that the sprites cover."""
 
     def __init__(self, renderer: Renderer) -> None:
         sprites = renderer.sprites
@@ -76,7 +76,7 @@ class Catalogue:
         self._tints: dict[tuple[str, str], bool] = {}
 
     def tintable(self, name: str, style: str) -> bool:
-        """Whether a tint shows on most of a thing: flagged so, and measured so."""
+        """Whether a tint changes most of an object, by its flag and by measurement."""
         key = (name, style)
         if key not in self._tints:
             sprites, flagged = self._sprites, name in NOUNS and NOUNS[name].tintable
@@ -88,7 +88,7 @@ class SceneSampler:
     """Draws scenes at random for one sample.
 
     Args:
-        renderer: makes pictures of them.
+        renderer: renders them.
         catalogue: what can be drawn.
         rng: the only source of randomness.
         split: which wordings, pairs and landscapes may be used.
@@ -100,7 +100,7 @@ class SceneSampler:
     # ---- words
 
     def instruction(self, kind: str, slots: Mapping[str, str] | None = None, *, masked: bool = False) -> str:
-        """An instruction of a kind of request, its slots filled."""
+        """An instruction of a kind of request, with its slots filled."""
         return wordings.compose(self.rng, self.split, kind, slots or {}, masked=masked)
 
     def chance(self, share: float) -> bool:
@@ -132,7 +132,7 @@ class SceneSampler:
         return first + self.rng.randrange(count)
 
     def background(self, *, plain: float = 0.15, simple: float = 0.55) -> Background:
-        """A background: ``plain`` of them without a place, ``simple`` of the rest by day, clear."""
+        """A background: a share ``plain`` without a place, a share ``simple`` of the rest by day in clear weather."""
         if self.chance(plain):
             return self.plain_background()
         place = self.rng.choice(PLACES)
@@ -165,7 +165,7 @@ class SceneSampler:
         )
 
     def thing(self, name: str = "", *, style: str = "", color: float = 0.3) -> Object:
-        """An object, not yet placed: a noun or a figure in a style that draws it."""
+        """An object that is not placed yet: a noun, or a figure, in a style that has it."""
         if name == "person" or (not name and self.chance(_FIGURES)):
             return Object("person", size=self.rng.uniform(0.52, 0.66), person=self.person())
         name = name or self.noun()
@@ -183,7 +183,7 @@ class SceneSampler:
     def place(
         self, things: Sequence[Object], background: Background, *, still: bool = False
     ) -> tuple[Object, ...]:
-        """Stand the things side by side on the ground, or in the air where they fly; ``still``: nothing by chance."""
+        """Place the objects side by side, on the ground or in the air; ``still`` leaves nothing to chance."""
 
         def between(low: float, high: float) -> float:
             return (low + high) / 2 if still else self.rng.uniform(low, high)
@@ -231,33 +231,32 @@ class SceneSampler:
         raise Unfit("no pair of this split")
 
     def canonical_background(self, background: Background) -> Background:
-        """The one landscape that words alone ask for."""
+        """The background with the split's first landscape."""
         first, _ = _LANDSCAPES[self.split]
         return replace(background, seed=first)
 
     def canonical(self, scene: Scene) -> Scene:
-        """The scene as its caption alone asks for it: size, place and side of things and the landscape, which no word
-        names, are always the same.
+        """The one scene for a caption: sizes, places, directions and the landscape, which no word names, are fixed.
 
-        What the words leave open a model this small can only average: with everything left to chance, "a red car in
-        a meadow" was a meadow with a red haze.
+        A model this small averages over what words leave open: with random sizes and places, "a red car in a meadow"
+        became a meadow with a red haze.
         """
         return self.arranged(self.in_canonical_landscape(scene))
 
     def in_canonical_landscape(self, scene: Scene) -> Scene:
-        """The scene in the one landscape of its place."""
+        """The scene in the fixed landscape of its place."""
         return replace(scene, background=self.canonical_background(scene.background))
 
     def arranged(self, scene: Scene) -> Scene:
-        """The scene with its things as in a settled one, in the landscape that it has."""
+        """The scene in its own landscape, with its objects as in `canonical`."""
         things = [replace(thing, flip=False, size=canonical_size(thing)) for thing in scene.objects]
         return replace(scene, objects=self.place(things, scene.background, still=True) if things else ())
 
     def fits(self, *words: str) -> bool:
         """Whether the words' pairs belong to this split.
 
-        A training sample has only training pairs; the others have at least one of their own and
-        none of the other's.
+        A training sample has training pairs only; a sample of another split has at least one of its own and none of the
+        third split's.
         """
         own = self.split == "train" or any(
             split_of(a, b) == self.split for a, b in itertools.combinations(words, 2)
@@ -274,7 +273,7 @@ class SceneSampler:
         return self.renderer.render(scene)
 
     def first_fit(self, make: Callable[[], _T | None], tries: int = 40) -> _T:
-        """The first result of ``make`` that is not None.
+        """The first result of ``make`` other than None.
 
         Raises:
             Unfit: after ``tries`` Nones.
@@ -287,5 +286,5 @@ class SceneSampler:
 
 
 def noun_of(obj: Object) -> str:
-    """The noun that instructions call an object by."""
+    """An object's noun in instructions."""
     return "person" if obj.person else obj.name.split("+")[0]

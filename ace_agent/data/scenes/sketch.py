@@ -1,4 +1,4 @@
-"""What landscapes are drawn with: shapes with a class and a depth, colours of the light, and skies."""
+"""Drawing landscapes: shapes with a class and a depth, light, and skies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LABELS: dict[str, Color] = {
     "garment": (0, 200, 200),
     "person": (255, 105, 180),
 }
-"""Colours of a segmentation, by class."""
+"""Colours of classes in a segmentation map."""
 
 _SKIES: dict[tuple[str, str], tuple[Color, ...]] = {
     ("day", "clear"): ((92, 168, 238), (156, 208, 248), (218, 238, 250)),
@@ -41,10 +41,10 @@ _LIGHT: dict[str, tuple[float, float, float]] = {
     "sunset": (1.0, 0.80, 0.68),
     "night": (0.34, 0.40, 0.62),
 }
-"""What the light of a time of day leaves of the land's red, green and blue."""
+"""How the light of a time of day scales red, green and blue of the land."""
 
 FLAT = -1
-"""Depth of markings: that of what they lie on."""
+"""Depth of markings, which take that of the surface below."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Shape:
         points: the band's (top, bottom), the polygon's corners, or the ellipse's two corners.
         colors: one colour, or a band's colours from top to bottom.
         label: its class, a key of `LABELS`.
-        depth: nearness 0..255 (255 is nearest), or a band's at its top and bottom; `FLAT` for what is
-            painted on a surface and takes its depth.
-        lit: its colour already is what the time of day makes of it.
+        depth: nearness 0..255 (255 is nearest), or a band's at its top and bottom; `FLAT` for
+            markings.
+        lit: whether its colour includes the light already.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class Shape:
 
 @dataclass
 class Sketch:
-    """A landscape while it is being drawn."""
+    """A landscape under construction."""
 
     background: Background
     land: random.Random
@@ -131,7 +131,7 @@ def shade(color: Color, share: float) -> Color:
 
 
 def light(color: Color, background: Background) -> Color:
-    """``color`` of something solid under the background's time of day and weather."""
+    """``color`` of a solid object in the background's light and weather."""
     red, green, blue = (c * f for c, f in zip(color, _LIGHT[background.time], strict=True))
     if background.weather == "clear":
         return clip(red, green, blue)

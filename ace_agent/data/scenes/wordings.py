@@ -1,4 +1,4 @@
-"""Instructions as people write them: wordings for every kind of request, kept apart by split.
+"""Instructions as people write them: wordings of every kind of request, separated by split.
 
 The wordings are in ``wording_tables/``, whose README describes their format.
 """
@@ -22,10 +22,10 @@ FAMILIES = (
 )  # fmt: skip
 """Names of the tables."""
 
-_APART = 3  # wordings kept for validation, and as many held out
+_APART = 3  # wordings for validation, and as many held out
 
-# "%" is the request. A tuple of its own for each split, so that whole sentences never cross over.
-_MANNERS: dict[Split, tuple[str, ...]] = {
+# "%" is the request. Splits have their own, so that no whole sentence is in two splits.
+_PHRASINGS: dict[Split, tuple[str, ...]] = {
     "train": (
         "%", "%", "%", "%", "%", "%.", "%.", "%!", "please %", "please %.", "%, please", "%, please.",
         "can you %?", "could you %", "could you please %?", "now %", "i want you to %", "try to %",
@@ -81,9 +81,9 @@ _OTHERS: ContextVar[Mapping[str, tuple[str, ...]] | None] = ContextVar("others",
 
 @contextmanager
 def using(instructions: Mapping[str, tuple[str, ...]]) -> Iterator[None]:
-    """Ask with someone else's whole instructions, by kind of request, while the context lasts.
+    """Within the context, use other whole instructions for some kinds of request.
 
-    They hold ``{image}``, ``{image1}`` ... and ``<slot>``; kinds without any keep the wordings of here.
+    They contain ``{image}``, ``{image1}`` ... and ``<slot>``; other kinds keep their wordings.
     """
     token = _OTHERS.set(instructions)
     try:
@@ -102,13 +102,13 @@ def compose(
         split: which wordings may be used.
         kind: key of the wording tables.
         slots: what fills ``<slot>``.
-        masked: say that the change belongs to the marked region.
+        masked: mention that the change belongs in the mask.
     """
     others = (_OTHERS.get() or {}).get(kind)
     if others:
         return _filled(rng.choice(others), slots)
     core = rng.choice(wordings(kind).of(split))
-    # A whole sentence takes no manners: "please given the map" is nobody's wording.
+    # A whole sentence takes no "please": nobody writes "please given the map".
     bare = bool(_SENTENCE.match(core))
     core = core.removeprefix("=")
     prefix = ""
@@ -122,7 +122,7 @@ def compose(
         core += rng.choice(
             (" in the masked area", " within the mask", " inside the mask", " in the marked region")
         )
-    sentence = core if bare else rng.choice(_MANNERS[split]).replace("%", core)
+    sentence = core if bare else rng.choice(_PHRASINGS[split]).replace("%", core)
     return prefix + _typed(rng, sentence, starts=not prefix)
 
 
@@ -152,7 +152,7 @@ def _mention(rng: random.Random, core: str, named: bool, prefixed: bool) -> str:
 
 
 def _typed(rng: random.Random, sentence: str, *, starts: bool) -> str:
-    """As a person types it: often with a capital, often not."""
+    """Capitalised now and then, as people type."""
     sentence = re.sub(r"\s+", " ", sentence).strip()
     if starts and not sentence.startswith(("{", '"')) and rng.random() < 0.4:
         return sentence[0].upper() + sentence[1:]

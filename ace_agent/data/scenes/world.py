@@ -1,4 +1,4 @@
-"""The scene world: samples of every task, drawn from a random generator alone."""
+"""The scene world: samples of every task from a random generator."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ace_agent.references.vocabulary import NOUNS, STYLES
 CHAINS: tuple[str, ...] = tuple(_CHAINS)
 
 TASK_WEIGHTS: dict[str, float] = {
-    # Pictures from words, which are asked for first and whose grounds were hazes longest, come most; then tasks with
-    # one exact answer, which are measured without a reader, and among them those that read words (docs/training.md).
+    # Text-to-image comes most, because people ask for it first and its backgrounds were learnt last; then tasks with
+    # one exact answer, which are measured without a reader, above all those that depend on words (docs/training.md).
     "text_to_image": 16.0,
     "segment": 8.0, "depth": 2.0,
     "edge": 0.7, "contour": 2.0, "pose": 0.7, "scribble": 1.0, "doodle": 1.2,
@@ -44,7 +44,7 @@ TASK_WEIGHTS: dict[str, float] = {
     "chain": 2.5, "chain:bring_back": 3.0, "chain:undo": 3.0,
     "chain:same_style": 6.0, "chain:same_place": 5.0, "chain:object_of_first": 6.0,
 }  # fmt: skip
-"""How often each task is drawn when none is named."""
+"""Weights of the tasks if none is named."""
 
 _TRIES = 200
 
@@ -53,7 +53,7 @@ class World:
     """Makes samples.
 
     Args:
-        sprites: what things look like; None looks for the sprite file.
+        sprites: pictures of the objects; None for those of the sprite file.
         size: side of the square pictures, in pixels.
 
     Raises:
@@ -72,7 +72,7 @@ class World:
         Args:
             rng: the only source of randomness: equal states give equal samples.
             task: an id of the task catalogue or a name of `CHAINS`; None draws one.
-            split: wordings, pairs of things and landscapes of one split never occur in another.
+            split: its wordings, pairs of nouns and landscapes occur in no other split.
 
         Raises:
             UnknownTask: ``task`` is neither.
@@ -81,7 +81,7 @@ class World:
         if name not in GENERATORS and name not in _CHAINS:
             raise UnknownTask(f"No task {name!r}; there are: {', '.join([*GENERATORS, *CHAINS])}")
         for _ in range(_TRIES):
-            # A stream of its own for each try: what a rejected draw consumed never matters.
+            # A generator per try, so that rejected draws do not change the next sample.
             sampler = SceneSampler(self._renderer, self._catalogue, random.Random(rng.getrandbits(64)), split)
             try:
                 turns = _CHAINS[name](sampler) if name in _CHAINS else (GENERATORS[name](sampler),)

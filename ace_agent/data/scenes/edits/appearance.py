@@ -1,4 +1,4 @@
-"""Edits of what one thing looks like: its colour, its material, its face."""
+"""Edits of an object's appearance: its colour, its material, its face."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ace_agent.references.grammar import article
 from ace_agent.references.objects import Object
 from ace_agent.references.vocabulary import FACE_WORDS, HAIR, HAIRY
 
-_SHIFT = 36.0  # how far a thing's mean colour must move to count as another colour, grey levels
+_SHIFT = 36.0  # grey levels by which the mean colour must change to be noticed
 _OPAQUE = [255 if alpha > 128 else 0 for alpha in range(256)]
 
 
 def visibly_differs(sampler: SceneSampler, before: Object, after: Object) -> bool:
-    """Whether two looks of one thing differ at a glance: by their mean colours."""
+    """Whether the mean colours of an object before and after an edit differ noticeably."""
     means = []
     for look in (before, after):
         sprite = sampler.renderer.sprite(look)
@@ -46,7 +46,7 @@ def recolor(sampler: SceneSampler, scene: Scene) -> Change:
         after = replace(obj, color=color)
         words = the(sampler.rng, obj, scene)
         if not visibly_differs(sampler, obj, after):
-            raise Unfit("the new colour would not be seen")
+            raise Unfit("the new colour is hardly different")
     return Change(
         "edit_color",
         "edit_color",
@@ -105,7 +105,7 @@ def change_hair(sampler: SceneSampler, scene: Scene) -> Change:
             restyled, hair = replace(person, hair_color=color), f"{color} hair"
         else:
             kind = sampler.other(people.HAIRS, person.hair)
-            # Of what colour it was, nobody can see where there is none.
+            # A bald head does not show the colour that its hair had.
             color = person.hair_color if person.hair != "bald" or person.beard else people.USUAL_HAIR
             restyled = replace(person, hair=kind, hair_color=color)
             hair = "no hair" if kind == "bald" else f"{kind} hair"

@@ -1,4 +1,4 @@
-"""What an edit is: another scene, and the words that ask for it."""
+"""An edit: the scene after it, and the words that ask for it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Change:
 
     Args:
         task: id of the task catalogue.
-        kind: its wordings, a key of the wording tables.
-        slots: what fills them.
+        kind: its section in the wording tables.
+        slots: values of the wording's slots.
         after: the edited scene.
-        local: only what is touched may change.
-        exact: whether ``after`` is the one right answer.
+        local: whether only the edited object's pixels may change.
+        exact: whether ``after`` is the only right answer.
     """
 
     task: str
@@ -34,7 +34,7 @@ class Change:
 
 
 def swap(scene: Scene, old: Object, *new: Object) -> Scene:
-    """``scene`` with ``old`` exchanged for ``new`` (none: taken away)."""
+    """``scene`` with ``old`` replaced by ``new``, or removed."""
     index = scene.objects.index(old)
     return replace(scene, objects=(*scene.objects[:index], *new, *scene.objects[index + 1 :]))
 
@@ -55,7 +55,7 @@ def flies(obj: Object) -> bool:
 
 
 def keep_clear(sampler: SceneSampler, scene: Scene, obj: Object) -> None:
-    """Refuse an object that would cover most of another."""
+    """Raise Unfit if an object would cover most of another."""
     for other in scene.objects:
         if other is not obj and abs(other.x - obj.x) < 0.42 * (other.size + obj.size) * 0.9:
             top, bottom = obj.y - obj.size, obj.y

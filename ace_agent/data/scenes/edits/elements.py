@@ -1,4 +1,4 @@
-"""Edits of what is in the scene: adding, removing, replacing, and lettering."""
+"""Edits of the scene's elements: adding, removing and replacing objects and lettering."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ace_agent.references.lettering import INKS, PLAIN
 from ace_agent.references.objects import Object
 
 ADDED_SIZE = 0.34
-"""Longest side of a thing that is put beside others, as a fraction of the picture."""
+"""Longest side of an object that is added beside others, as a fraction of the picture."""
 
 
 def add(sampler: SceneSampler, scene: Scene) -> Change:
-    """Add something on a side that words name, or where there is most room."""
+    """Add an object on a named side, or where there is most room."""
     if len(scene.objects) >= 3:
         raise Unfit("full")
     new = sampler.thing(color=0.35)
@@ -28,8 +28,8 @@ def add(sampler: SceneSampler, scene: Scene) -> Change:
     words = [noun_of(obj) for obj in scene.objects]
     if not sampler.allows(noun_of(new), *words, scene.background.place):
         raise Unfit("another split's pair")
-    # Nobody says how large, or which way it faces: as things of settled scenes, and as its reference picture. Its
-    # drawing style is what the words say and not that of the others, which no reference picture could follow.
+    # Its size and direction, which the words leave open, are those of canonical scenes and of its reference picture.
+    # Its style is the one that the words name, not that of the other objects, which no reference picture could follow.
     if scene.objects:
         size = 0.5 if new.person else ADDED_SIZE
     else:
@@ -41,7 +41,7 @@ def add(sampler: SceneSampler, scene: Scene) -> Change:
     if named:
         side = sampler.pick(tuple(sides))
         named = (sides[side] < scene.objects[0].x) == (side == "left")
-    if not named:  # of two places that words leave open, a model of one step would paint both
+    if not named:  # given two possible places, a model would paint faintly in both
         side = max(sides, key=lambda one: min((abs(sides[one] - o.x) for o in scene.objects), default=0))
     if scene.objects:
         new = replace(new, x=round(sides[side], 3))
@@ -57,9 +57,9 @@ HEADED = (
     "dog", "bear", "panda", "koala", "fox", "frog", "penguin", "owl", "monkey", "rabbit", "snowman", "ghost",
     "robot", "pig", "teddy bear", "lion", "wolf", "chick", "pumpkin", "sheep", "elephant",
 )  # fmt: skip
-"""Things whose head is on top and can wear a hat."""
+"""Objects with the head on top, which can wear a hat."""
 HATS = ("crown", "top hat", "cap", "sun hat", "graduation cap")
-_TAIL_ABOVE_HEAD = {("dog", "fluent"), ("dog", "flat"), ("koala", "blob")}  # a hat would sit on the wrong end
+_TAIL_ABOVE_HEAD = {("dog", "fluent"), ("dog", "flat"), ("koala", "blob")}  # the hat would sit on the tail
 
 
 def put_on_hat(sampler: SceneSampler, scene: Scene) -> Change:

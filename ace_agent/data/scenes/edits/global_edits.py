@@ -1,4 +1,4 @@
-"""Edits of the picture as a whole: its style, its tones, and several edits at once."""
+"""Edits of the whole picture: its style, its tones, and several edits at once."""
 
 from __future__ import annotations
 

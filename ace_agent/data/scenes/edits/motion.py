@@ -1,4 +1,4 @@
-"""Edits of where one thing is, how large it is and what pose it takes."""
+"""Edits of an object's place, size, direction and pose."""
 
 from __future__ import annotations
 

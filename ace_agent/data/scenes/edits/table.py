@@ -1,4 +1,4 @@
-"""Which edits each task makes, and the scenes they start from."""
+"""The edits of each task, and the scenes that they start from."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def figure_scene(sampler: SceneSampler) -> Scene:
 
 
 def portrait(sampler: SceneSampler) -> Object:
-    """Somebody's head and shoulders."""
+    """A figure's head and shoulders."""
     drawn = sampler.person(bust=True)
     return Object("person", size=sampler.rng.uniform(0.62, 0.74), person=drawn)
 
@@ -91,7 +91,7 @@ def written_scene(sampler: SceneSampler) -> Scene:
 
 @dataclass(frozen=True)
 class Edit:
-    """A kind of edit: what it does, where it starts, and how often its task uses it."""
+    """An edit, the scenes that it starts from, and its weight within its task."""
 
     apply: Callable[[SceneSampler, Scene], Change]
     start: Callable[[SceneSampler], Scene] = any_scene
@@ -130,4 +130,4 @@ EDITS: dict[str, tuple[Edit, ...]] = {
     "render_text": (Edit(elements.write),),
     "remove_text": (Edit(elements.unwrite, written_scene),),
 }
-"""Every task that edits a scene, with the ways it does."""
+"""Every editing task, with its edits."""

@@ -1,4 +1,4 @@
-"""Low-level visual analysis, and controllable generation, its inverse."""
+"""Low-level visual analysis, and its inverse, controllable generation."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame
 
 _MOSAIC_BLOCK = 8
-"""Pixels a side; one size, because no wording names any."""
+"""Pixels a side: one size, because no wording mentions any."""
 _BLUR = 2.1
-"""Radius in pixels of a blur that is asked for, likewise."""
+"""Radius of a requested blur in pixels, likewise."""
 
 
 def _source(sampler: SceneSampler, task: str, *, landless: bool = False) -> RenderedScene:
-    """A picture that shows what the map of `task` is about; `landless`: in the one landscape of its place."""
+    """A picture that suits the map of `task`; `landless` ones have the fixed landscape of their place."""
     scene = figure_scene(sampler) if task == "pose" else sampler.scene()
     if scene.background.weather in ("rain", "snow"):
-        # Drops and flakes hide the shapes that the maps are about, and nobody could guess them back.
+        # Rain and snow would hide shapes in the maps, and could not be guessed from them.
         scene = replace(scene, background=replace(scene.background, weather="clear"))
     return sampler.render(sampler.in_canonical_landscape(scene) if landless else scene)
 
@@ -68,23 +68,23 @@ def finish(
     kind: str,
     slots: dict[str, str],
     picture: RenderedScene,
-    shown: Pixels,
+    source: Pixels,
     answer: Pixels,
     *,
     exact: bool,
 ) -> TrainingTurn:
-    """A turn from ``shown`` to ``answer``, sometimes only within a mask."""
+    """A turn from ``source`` to ``answer``, sometimes only within a mask."""
     mask = None
     if sampler.chance(0.15):
         mask = masks.anywhere(sampler.rng, picture.size)
-        answer = composite(mask, answer, shown)
-    region = changed_mask(shown, answer)
+        answer = composite(mask, answer, source)
+    region = changed_mask(source, answer)
     if (region > 0).mean() < 0.003:
         raise Unfit("nothing to see")
     return TrainingTurn(
         task=task,
         instruction=sampler.instruction(kind, slots, masked=mask is not None),
-        frames=(Frame(shown, mask, picture.placements),),
+        frames=(Frame(source, mask, picture.placements),),
         target=answer,
         base=0,
         region=region,
@@ -94,7 +94,7 @@ def finish(
 
 
 _LANDLESS = ("pose", "contour", "scribble")
-"""Maps that show nothing of the land, which words alone ask for then."""
+"""Maps that do not show the landscape, of which only the words then speak."""
 
 
 INVERSES = {
@@ -107,7 +107,7 @@ INVERSES = {
     "doodle_to_image": "doodle",
     "colorize": "grayscale",
 }
-"""Controllable generation, and the analysis it inverts."""
+"""Tasks of controllable generation, with the analysis that each inverts."""
 
 
 def invert(task: str) -> Callable[[SceneSampler], TrainingTurn]:
@@ -124,8 +124,8 @@ def invert(task: str) -> Callable[[SceneSampler], TrainingTurn]:
 
 def demosaic(sampler: SceneSampler) -> TrainingTurn:
     picture = _source(sampler, "mosaic")
-    spoilt = operators.mosaic(picture.pixels, sampler.pick((4, 6, 8)))
-    return _repair(sampler, "demosaic", {}, picture, spoilt)
+    degraded = operators.mosaic(picture.pixels, sampler.pick((4, 6, 8)))
+    return _repair(sampler, "demosaic", {}, picture, degraded)
 
 
 def restore(sampler: SceneSampler) -> TrainingTurn:
@@ -136,19 +136,19 @@ def restore(sampler: SceneSampler) -> TrainingTurn:
 
 
 def _repair(
-    sampler: SceneSampler, task: str, slots: dict[str, str], picture: RenderedScene, spoilt: Pixels
+    sampler: SceneSampler, task: str, slots: dict[str, str], picture: RenderedScene, degraded: Pixels
 ) -> TrainingTurn:
     mask = None
     if sampler.chance(0.25):
         mask = masks.anywhere(sampler.rng, picture.size)
-        spoilt = composite(mask, spoilt, picture.pixels)
-    region = changed_mask(spoilt, picture.pixels)
+        degraded = composite(mask, degraded, picture.pixels)
+    region = changed_mask(degraded, picture.pixels)
     if (region > 0).mean() < 0.003:
         raise Unfit("nothing to repair")
     return TrainingTurn(
         task=task,
         instruction=sampler.instruction(task, slots, masked=mask is not None and sampler.chance(0.7)),
-        frames=(Frame(spoilt, mask, picture.placements),),
+        frames=(Frame(degraded, mask, picture.placements),),
         target=picture.pixels,
         base=0,
         region=region,

@@ -16,9 +16,9 @@ from ace_agent.images.compositing import changed_mask, composite
 from ace_agent.references.types import Frame
 
 _MASKED = 0.2  # share of local edits that come with a mask
-_PARTLY = 0.15  # share of edits of the whole picture that are asked of a marked part
-_TURNED = frozenset({"mirrored", "upside down"})  # what would stand in a part of it is elsewhere now
-_LEAST = 0.003  # share of pixels that an edit must change; less is a no-op to the eye
+_PARTLY = 0.15  # share of global edits that are restricted to a mask
+_TURNED = frozenset({"mirrored", "upside down"})  # inside a mask, another part of the picture would appear
+_LEAST = 0.003  # share of pixels below which an edit is invisible
 
 
 def edit(task: str) -> Callable[[SceneSampler], TrainingTurn]:
@@ -51,12 +51,12 @@ def edit_turn(
     Args:
         sampler: draws the scene.
         before: the picture that is edited.
-        change: what becomes of it.
-        masked: how often it comes with a mask.
-        partly: a change of the whole picture may be asked of a marked part, the rest staying.
+        change: the edit.
+        masked: probability of a mask.
+        partly: whether a global edit may be restricted to a mask.
 
     Raises:
-        Unfit: the edit changes nothing that can be seen.
+        Unfit: the edit changes nothing visible.
     """
     after = sampler.render(change.after)
     target, mask = after.pixels, None
@@ -83,6 +83,6 @@ def edit_turn(
 
 
 def _gone(before: Scene, after: Scene) -> list[str]:
-    """Nouns of what an edit takes out of the scene."""
+    """Nouns of the objects that an edit removes."""
     left = {noun_of(thing) for thing in after.objects}
     return sorted({noun_of(thing) for thing in before.objects} - left)

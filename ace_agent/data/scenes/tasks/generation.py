@@ -47,19 +47,19 @@ def picture_turn(sampler: SceneSampler, scene: Scene, words: str) -> TrainingTur
 
 
 def _terse(sampler: SceneSampler) -> TrainingTurn:
-    """ "red car": no article, and no place half of the time."""
+    """ "red car": a bare caption, half of the time without a place."""
     scene = sampler.scene(1)
     words = phrase(scene.objects[0])
     if sampler.chance(0.5):
         words += setting(sampler.rng, scene.background)
     elif scene.background.place != "plain":
         scene = sampler.scene(things=scene.objects, background=sampler.plain_background())
-    # Bare, whatever the split: "please draw red car" is nobody's wording.
+    # Bare in all splits: nobody writes "please draw red car".
     return replace(picture_turn(sampler, sampler.canonical(scene), words), instruction=words)
 
 
 def _pair(sampler: SceneSampler) -> TrainingTurn:
-    """Two of one kind, or a plural."""
+    """Two objects of one kind, or a plural."""
     first = sampler.thing()
     if first.person or not countable(noun_of(first)):
         return _terse(sampler)

@@ -1,4 +1,4 @@
-"""Layer editing: taking pictures apart and putting them together."""
+"""Layer editing: separating and combining foreground and background."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ WHITE = Background("plain", ("white",))
 
 
 def on_white(picture: RenderedScene, alpha: Pixels) -> Pixels:
-    """What ``alpha`` covers of a picture, on white."""
+    """The part of a picture that ``alpha`` covers, on white."""
     share = alpha[..., None].astype(np.float32) / 255
     return (picture.pixels * share + 255 * (1 - share)).round().astype(np.uint8)
 
 
 def extract_foreground(sampler: SceneSampler) -> TrainingTurn:
-    """One object, or everything that stands in the scene, alone on white."""
+    """One object, or all of them, alone on white."""
     picture = sampler.render(sampler.scene())
-    shown = picture.shown()
-    if len(shown) > 1 and sampler.chance(0.25):
+    visible = picture.visible()
+    if len(visible) > 1 and sampler.chance(0.25):
         words = sampler.pick(("the objects", "everything in front", "the foreground"))
-        kept, alpha = picture.scene.objects, np.maximum.reduce([mask for _, mask in shown])
+        kept, alpha = picture.scene.objects, np.maximum.reduce([mask for _, mask in visible])
     else:
-        obj, alpha = sampler.pick(shown)
+        obj, alpha = sampler.pick(visible)
         kept, words = (obj,), the(sampler.rng, obj, picture.scene)
-        if len(shown) == 1 and sampler.chance(0.2):
+        if len(visible) == 1 and sampler.chance(0.2):
             words = sampler.pick(("the foreground", "the object"))
     target = on_white(picture, alpha)
     keys = {obj.key for obj in kept}
@@ -67,7 +67,7 @@ def extract_background(sampler: SceneSampler) -> TrainingTurn:
 
 
 def fuse_layers(sampler: SceneSampler) -> TrainingTurn:
-    """A background and a cut-out at its place, put together."""
+    """A background and a cutout in place, combined."""
     scene = sampler.scene()
     if scene.background.weather != "clear":
         scene = replace(scene, background=replace(scene.background, weather="clear"))

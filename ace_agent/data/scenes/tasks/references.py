@@ -1,4 +1,4 @@
-"""Reference generation: the same thing, person or style in another picture."""
+"""Reference generation: the same object, person or style in another picture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _frame(picture: RenderedScene) -> Frame:
 
 
 def subject_reference(sampler: SceneSampler) -> TrainingTurn:
-    """The thing of one or two pictures, in another scene."""
+    """The object of one or two pictures, in another scene."""
     thing = sampler.first_fit(lambda: _subject(sampler))
     scene = sampler.canonical(sampler.scene(things=[thing]))
     many = sampler.chance(0.3)
@@ -58,7 +58,7 @@ def _subject(sampler: SceneSampler) -> Object | None:
 
 
 def _shot(sampler: SceneSampler, thing: Object) -> RenderedScene:
-    """A picture that shows what a thing looks like: on paper, or in some scene."""
+    """A picture of an object, on a plain background or in a scene."""
     if sampler.chance(0.5):
         (placed,) = sampler.place([replace(thing, size=0.62)], WHITE)
         return sampler.render(Scene(WHITE, (replace(placed, x=0.5),)))
@@ -80,7 +80,7 @@ def _paper(background: Background) -> str:
 
 
 def face_reference(sampler: SceneSampler) -> TrainingTurn:
-    """A portrait in, the same person's whole figure in a scene out."""
+    """From a portrait to the same person's full figure in a scene."""
     portrayed = portrait(sampler)
     assert portrayed.person is not None
     person = replace(
@@ -124,7 +124,7 @@ def dressed_as(person: Person, other: Person) -> Person:
 
 
 def try_on(sampler: SceneSampler) -> TrainingTurn:
-    """A figure, and a picture of a garment, or of someone who wears one."""
+    """A figure in the clothes of another picture, worn or unworn."""
     scene = figure_scene(sampler)
     (wearer,) = scene.objects
     assert wearer.person is not None
@@ -141,7 +141,7 @@ def try_on(sampler: SceneSampler) -> TrainingTurn:
 
 
 def face_swap(sampler: SceneSampler) -> TrainingTurn:
-    """A person, and the portrait of another whose face they get."""
+    """A person with the face of another portrait."""
     wearer = portrait(sampler) if sampler.chance(0.6) else sampler.thing("person")
     donor = portrait(sampler)
     assert wearer.person is not None and donor.person is not None
@@ -195,7 +195,7 @@ _LOOKS = tuple(STYLE_PHRASES)
 
 
 def style_reference(sampler: SceneSampler) -> TrainingTurn:
-    """A picture or a caption, in the style of another picture."""
+    """A picture or a caption in the style of another picture."""
     name = sampler.pick(_LOOKS) if sampler.chance(0.8) else sampler.pick(("fluent", "flat", "blob"))
     example = sampler.render(_in_style(sampler, _plain_things(sampler), name))
     scene = _plain_things(sampler)
@@ -252,7 +252,7 @@ _KIND_WORDS = {
 
 
 def multi_control(sampler: SceneSampler) -> TrainingTurn:
-    """Two maps of one picture and its caption."""
+    """From two maps of a picture and its caption to the picture."""
     posed = sampler.chance(0.4)
     scene = figure_scene(sampler) if posed else sampler.scene()
     picture = sampler.render(sampler.in_canonical_landscape(scene))

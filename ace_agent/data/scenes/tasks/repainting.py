@@ -17,7 +17,7 @@ from ace_agent.references.types import Frame, Placement
 
 
 def inpaint(sampler: SceneSampler) -> TrainingTurn:
-    """A hole, over an object or anywhere, to fill; half of the time with a caption."""
+    """A hole to fill, over an object or anywhere, half of the time with a caption."""
     picture = sampler.render(sampler.scene())
     if sampler.chance(0.5):
         obj = sampler.pick(picture.scene.objects)
@@ -25,7 +25,7 @@ def inpaint(sampler: SceneSampler) -> TrainingTurn:
         kind = "inpaint_caption"
     else:
         mask = masks.anywhere(sampler.rng, picture.size)
-        # Without words only what still shows can be completed.
+        # Without a caption only objects that still show can be completed.
         guessable = _guessable(picture, mask)
         kind = sampler.pick(("inpaint", "inpaint_caption")) if guessable else "inpaint_caption"
     slots = {"caption": caption(sampler.rng, picture.scene)} if kind == "inpaint_caption" else {}
@@ -33,7 +33,7 @@ def inpaint(sampler: SceneSampler) -> TrainingTurn:
 
 
 def outpaint(sampler: SceneSampler) -> TrainingTurn:
-    """The picture on a larger canvas whose surroundings are to be painted."""
+    """A part of the picture whose surroundings are to be painted."""
     picture = sampler.render(sampler.scene())
     side = picture.size
     mask = np.full((side, side), 255, np.uint8)
@@ -68,12 +68,12 @@ def _repaint(
 
 
 def _guessable(picture: RenderedScene, mask: Pixels) -> bool:
-    """Whether every object shows enough of itself beside the hole."""
+    """Whether enough of every object shows beside the hole."""
     return len(visible(picture.placements, mask)) == len(picture.placements)
 
 
 def visible(placements: tuple[Placement, ...], mask: Pixels) -> tuple[Placement, ...]:
-    """Placements that a hole leaves mostly in sight."""
+    """Placements that a hole leaves mostly visible."""
     share = Image.fromarray(mask)
     kept = []
     for placement in placements:

@@ -1,4 +1,4 @@
-"""Which generator makes which task, by family."""
+"""The generator of each task, by family."""
 
 from __future__ import annotations
 
