@@ -16,7 +16,7 @@ from ace_agent.engines.presets import MINI, PRESETS
 from ace_agent.engines.registry import load_pipeline
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import AceError, Cancelled, InputError, PlanError, StoreRefused
-from ace_agent.execution.executor import Executor, Progress, Report, bind, check_known_masks
+from ace_agent.execution.executor import Executor, PlanProgress, ProgressCallback, bind, check_known_masks
 from ace_agent.execution.inputs import (
     Handed,
     Inputs,
@@ -52,7 +52,7 @@ __all__ = [
     "Agent",
     "ConversationSummary",
     "Picture",
-    "Progress",
+    "PlanProgress",
     "Rerun",
     "Turn",
     "conversations",
@@ -113,7 +113,7 @@ class Agent:
         confirm: Confirm | None = None,
         ask: Ask | None = None,
         note: Callable[[str], None] | None = None,
-        progress: Report | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Turn:
         """Plan a request and carry it out.
 
@@ -145,7 +145,7 @@ class Agent:
         allow: Iterable[Path] = (),
         mask: MaskInput | None = None,
         confirm: Confirm | None = None,
-        progress: Report | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Turn:
         """Carry out a plan. Files that it names must lie in `folder` (default: the current one) or `allow`."""
         plan = plan.with_variables()
@@ -179,7 +179,7 @@ class Agent:
         work = sum((step.steps or self._default_steps()) * step.variations for step in plan.steps)
         return self.timing.seconds(self._model_name(), work)
 
-    def resume(self, turn: int | None = None, *, progress: Report | None = None) -> Turn:
+    def resume(self, turn: int | None = None, *, progress: ProgressCallback | None = None) -> Turn:
         """Go on with a turn at its first step that is not done (default: the newest unfinished one)."""
         rows = self.memory.unfinished_rows() if turn is None else [self.store.turn(turn)]
         if not rows:
@@ -194,7 +194,7 @@ class Agent:
             self.store.set_status(row.id, "running", owner=owner_now())
         return self._execute(row, pipeline, self.memory.tip, [], progress)
 
-    def rerun(self, recipe: str | Path | dict[str, Any], *, progress: Report | None = None) -> Rerun:
+    def rerun(self, recipe: str | Path | dict[str, Any], *, progress: ProgressCallback | None = None) -> Rerun:
         """Make a picture again and compare: a recipe, a PNG with one, or `@3`.
 
         Raises InputError where the pictures that it was made from are not stored here.
@@ -305,7 +305,7 @@ class Agent:
         request: str,
         notes: list[str],
         confirm: Confirm | None,
-        progress: Report | None,
+        progress: ProgressCallback | None,
         files: bool = True,
     ) -> Turn:
         """Everything that can be refused is refused here, before the turn is stored; then the work."""
@@ -334,7 +334,7 @@ class Agent:
         if plan.goto is not None and "@last" in known:
             known["@last"] = self.memory.image_row(plan.goto)
         if progress is not None and self._pipeline is None:
-            progress(Progress(1, len(plan.steps), 0.0, None, "loading the model"))
+            progress(PlanProgress(1, len(plan.steps), 0.0, None, "loading the model"))
         check_known_masks(
             plan, {**{text: Picture(row, self.store).image for text, row in known.items()}, **inputs.pictures}
         )
@@ -355,7 +355,7 @@ class Agent:
         return self._execute(self.store.turn(row.id), pipeline, tip, notes, progress)
 
     def _execute(
-        self, row: TurnRow, pipeline: Pipeline, tip: int | None, notes: list[str], progress: Report | None
+        self, row: TurnRow, pipeline: Pipeline, tip: int | None, notes: list[str], progress: ProgressCallback | None
     ) -> Turn:
         executor = Executor(self.store, pipeline, self.timing)
         try:
@@ -400,7 +400,7 @@ class Agent:
         mask: bool,
         ask: Ask | None,
         notes: list[str],
-        progress: Report | None = None,
+        progress: ProgressCallback | None = None,
         note: Callable[[str], None] | None = None,
         on: Sequence[str] | None = None,
     ) -> Plan:
@@ -413,7 +413,7 @@ class Agent:
         context = self.context(inputs, mask, tell, known_nouns(self._model_name()))
         if progress is not None:
             context = replace(
-                context, progress=lambda said, share: progress(Progress(1, 1, share, None, said))
+                context, progress=lambda said, share: progress(PlanProgress(1, 1, share, None, said))
             )
         try:
             if on is None:

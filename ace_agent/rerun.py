@@ -10,9 +10,9 @@ from PIL import Image
 
 from ace_agent.engines.interface import Pipeline
 from ace_agent.errors import InputError
-from ace_agent.execution.executor import Progress, Report
-from ace_agent.execution.recipes import call_of, recorded_threads, surroundings
-from ace_agent.execution.task_runner import differing_pixels, make
+from ace_agent.execution.executor import PlanProgress, ProgressCallback
+from ace_agent.execution.recipes import call_of, recorded_threads, runtime_facts
+from ace_agent.execution.task_runner import differing_pixels, run_task
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def make_again(
     wanted: Callable[[], Image.Image],
     stored: Callable[[str], Image.Image],
     pipeline: Callable[[], Pipeline],
-    report: Report | None = None,
+    report: ProgressCallback | None = None,
 ) -> Rerun:
     """Make a recipe's picture again and compare it with `wanted`.
 
@@ -48,7 +48,7 @@ def make_again(
 
     def tick(share: float) -> None:
         if report is not None:
-            report(Progress(1, 1, share, None, "painting"))
+            report(PlanProgress(1, 1, share, None, "painting"))
 
     with recorded_threads(recipe):
         notes = _differences(recipe, model)
@@ -65,7 +65,7 @@ def make_again(
 
 def _differences(recipe: Mapping[str, Any], pipeline: Pipeline) -> list[str]:
     """Settings that differ from the recipe's, for which the bits may differ."""
-    now = {"weights_sha256": pipeline.weights_sha256, **surroundings(pipeline)}
+    now = {"weights_sha256": pipeline.weights_sha256, **runtime_facts(pipeline)}
     return [
         f"{key} was {recipe.get(key)}, now {value}" for key, value in now.items() if recipe.get(key) != value
     ]

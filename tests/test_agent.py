@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ace_agent.agent import Agent, Progress, conversations, import_conversation, workspace_folder
+from ace_agent.agent import Agent, PlanProgress, conversations, import_conversation, workspace_folder
 from ace_agent.engines.interface import PipelineOutput
 from ace_agent.errors import Cancelled, InputError, ModelError, PlanError, StoreRefused
 from ace_agent.images.files import read_recipe
@@ -184,7 +184,7 @@ def test_files_of_a_plan_stay_in_its_folder(agent: Agent, tmp_path: Path) -> Non
 
 
 def test_a_plan_of_several_steps(agent: Agent) -> None:
-    seen: list[Progress] = []
+    seen: list[PlanProgress] = []
     turn = agent.run(
         plan(
             step("edit_scene", "base", name="night"),

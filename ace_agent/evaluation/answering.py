@@ -46,6 +46,7 @@ def condition_unit(turn: TrainingTurn, references: Sequence[ReferenceImage] = ()
         tuple(Image.fromarray(frame.image) for frame in turn.frames),
         tuple(mask_image(frame) for frame in turn.frames),
         tuple(references),
+        turn.task,
     )
 
 

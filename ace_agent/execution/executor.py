@@ -9,20 +9,22 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from PIL import Image
 
-from ace_agent.engines.ace.condition_unit import PICTURE_TOKENS, history_cost
+from ace_agent.engines.ace.condition_unit import PICTURE_TOKENS, ConditionUnit, history_cost
 from ace_agent.engines.interface import Pipeline
 from ace_agent.errors import InputError, PlanError
-from ace_agent.execution.fidelity import draw_region, widened
+from ace_agent.execution.fidelity import draw_region, expand_canvas
 from ace_agent.execution.recipes import Hashes, recipe_of
-from ace_agent.execution.task_runner import Call, Earlier, Made, check_mask, make
+from ace_agent.execution.task_runner import TaskCall, TaskResult, check_mask, run_task, stored_unit
 from ace_agent.execution.timing import Timing
 from ace_agent.images.files import encode_png
 from ace_agent.plan import Plan, Region, Step, parse_reference
-from ace_memory import Image as Row
+from ace_memory import Image as ImageRow
 from ace_memory import NewImage, Store
+from ace_memory import Step as StepRow
 from ace_memory import Turn as TurnRow
 
 READ_PICTURES = 16
@@ -30,7 +32,7 @@ READ_PICTURES = 16
 
 
 @dataclass(frozen=True)
-class Progress:
+class PlanProgress:
     """How far a plan is: `step` of `steps` (from 1), the share of the whole plan that is done, seconds left."""
 
     step: int
@@ -40,21 +42,20 @@ class Progress:
     message: str
 
 
-Report = Callable[[Progress], None]
+ProgressCallback = Callable[[PlanProgress], None]
 
 
-@dataclass
-class _Past:
-    """A step as history: what it was told and took."""
+class _StoredStep(NamedTuple):
+    """A step of the history as the store has it; its pictures are decoded once it is known that the model reads it."""
 
-    task: str
-    instruction: str
-    images: list[Row] = field(default_factory=list)
-    mask: Row | None = None
+    row: StepRow
+    images: list[ImageRow]
+    mask: ImageRow | None
 
     @property
-    def tokens(self) -> int:
-        return history_cost(len(self.images))
+    def is_forgotten(self) -> bool:
+        """Whether one of its pictures is gone for good."""
+        return any(row.sha256 is None for row in (*self.images, *([self.mask] if self.mask else [])))
 
 
 class Executor:
@@ -65,7 +66,7 @@ class Executor:
         self.pipeline = pipeline
         self.timing = timing
 
-    def run(self, turn: TurnRow, report: Report | None = None) -> list[str]:
+    def run(self, turn: TurnRow, report: ProgressCallback | None = None) -> list[str]:
         """Carry out what is not done yet of a turn's bound plan; returns lines for the user.
 
         Every completed step is committed with its pictures before the next begins. Raises InputError for a
@@ -83,40 +84,38 @@ class Executor:
             if index not in done:
                 clock = _Clock(len(order), count, finished, own, self._seconds(plan, order[count:]), report)
                 clock.tick(0.0)
-                rows, made = self._step(turn, plan, index, done, before, order[:count], clock)
+                rows, result = self._step(turn, plan, index, done, before, order[:count], clock)
                 done[index] = rows
-                notes += [note for note in made.notes if note not in notes]
+                notes += [note for note in result.notes if note not in notes]
         if report is not None:
-            report(Progress(len(order), len(order), 1.0, 0.0, "done"))
+            report(PlanProgress(len(order), len(order), 1.0, 0.0, "done"))
         return notes
 
     def cost(self, turn: TurnRow) -> int:
-        """What a finished turn costs as history."""
-        return sum(
-            self._past(step.id, step.task, step.instruction).tokens for step in self.store.steps(turn.id)
-        )
+        """Tokens that a finished turn costs as history."""
+        return sum(history_cost(len(stored.images)) for stored in self._stored_steps(turn.id))
 
     def _step(
         self,
         turn: TurnRow,
         plan: Plan,
         index: int,
-        done: dict[int, list[Row]],
-        before: list[list[_Past]],
+        done: dict[int, list[ImageRow]],
+        before: list[list[_StoredStep]],
         earlier: Sequence[int],
         clock: _Clock,
-    ) -> tuple[list[Row], Made]:
+    ) -> tuple[list[ImageRow], TaskResult]:
         step = plan.steps[index]
         images = [self._resolve(turn, plan, text, done) for text in step.images]
         pictures = tuple(self.picture(row) for row in images)
         mask_row, mask = self._mask(turn, plan, step, pictures, done)
-        past = [] if step.history == "none" else self._history(turn, step, before, earlier)
-        call = Call(
+        history = [] if step.history == "none" else self._history(turn, step, before, earlier)
+        call = TaskCall(
             task=step.task,
             instruction=step.instruction,
             images=pictures,
             mask=mask,
-            history=tuple(self._shown(item) for item in past),
+            history=tuple(self._unit(stored) for stored in history),
             size=step.size,
             seed=step.seed or 0,
             steps=step.steps or self.pipeline.default_steps,
@@ -124,23 +123,25 @@ class Executor:
             variations=step.variations,
         )
         start = time.perf_counter()
-        made = make(self.pipeline, call, clock.tick)
+        result = run_task(self.pipeline, call, clock.tick)
         self.timing.record(self.pipeline.name, time.perf_counter() - start, call.steps * call.variations)
         new_mask = None
         if mask is not None and mask_row is None:
-            new_mask = NewImage(encode_png(mask), *mask.size, kind="mask", caption=_told(step.mask))
+            new_mask = NewImage(encode_png(mask), *mask.size, kind="mask", caption=_caption(step.mask))
         hashes = Hashes(
-            tuple(_kept(row) for row in images),
-            _kept(mask_row) if mask_row is not None else None if new_mask is None else new_mask.sha256,
-            tuple((tuple(map(_kept, p.images)), None if p.mask is None else _kept(p.mask)) for p in past),
+            tuple(_digest(row) for row in images),
+            _digest(mask_row) if mask_row is not None else None if new_mask is None else new_mask.sha256,
+            tuple(
+                (tuple(map(_digest, s.images)), None if s.mask is None else _digest(s.mask)) for s in history
+            ),
         )
-        recipe = recipe_of(self.pipeline, call, hashes, made.images[0].size, made.composite)
+        recipe = recipe_of(self.pipeline, call, hashes, result.images[0].size, result.composite)
         inputs: list[tuple[str, int | NewImage]] = [("image", row.id) for row in images]
         if mask_row is not None or new_mask is not None:
             inputs.append(("mask", mask_row.id if mask_row is not None else new_mask))  # type: ignore[arg-type]
         results = [
             NewImage(encode_png(image), *image.size, variation=number, caption=step.instruction)
-            for number, image in enumerate(made.images, 1)
+            for number, image in enumerate(result.images, 1)
         ]
         rows = self.store.add_step(
             turn.id,
@@ -151,9 +152,9 @@ class Executor:
             inputs,
             results,
         )
-        return rows, made
+        return rows, result
 
-    def _resolve(self, turn: TurnRow, plan: Plan, text: str, done: dict[int, list[Row]]) -> Row:
+    def _resolve(self, turn: TurnRow, plan: Plan, text: str, done: dict[int, list[ImageRow]]) -> ImageRow:
         """A bound reference: an image of the conversation or the result of a step that is done."""
         ref = parse_reference(text)
         if ref.kind == "image":
@@ -166,8 +167,8 @@ class Executor:
         plan: Plan,
         step: Step,
         pictures: Sequence[Image.Image],
-        done: dict[int, list[Row]],
-    ) -> tuple[Row | None, Image.Image | None]:
+        done: dict[int, list[ImageRow]],
+    ) -> tuple[ImageRow | None, Image.Image | None]:
         """The mask and its row; a region in words is drawn here and has no row yet."""
         if isinstance(step.mask, str):
             row = self._resolve(turn, plan, step.mask, done)
@@ -178,56 +179,54 @@ class Executor:
         if step.task == "outpaint":
             side = step.mask.side if step.mask is not None else None
             try:
-                return None, widened(pictures[0], side, step.size, None)[1]
+                return None, expand_canvas(pictures[0], side, step.size, None)[1]
             except ValueError as error:
                 raise InputError(str(error)) from None
         if step.mask is None or not pictures:
             return None, None
         return None, draw_region(step.mask, pictures[0].size)
 
-    def _before(self, turn: TurnRow, plan: Plan) -> list[list[_Past]]:
-        """The steps of each earlier turn that the model may read, oldest first."""
+    def _before(self, turn: TurnRow, plan: Plan) -> list[list[_StoredStep]]:
+        """The steps of each earlier turn that the model may read, oldest turn first."""
         if all(step.history == "none" for step in plan.steps):
             return []
         pictures = max(READ_PICTURES, self.pipeline.history_budget)
         turns = self.store.history(turn.parent, PICTURE_TOKENS * pictures)
-        return [
-            [self._past(step.id, step.task, step.instruction) for step in self.store.steps(earlier.id)]
-            for earlier in turns
-        ]
+        return [self._stored_steps(earlier.id) for earlier in turns]
 
     def _history(
-        self, turn: TurnRow, step: Step, before: list[list[_Past]], earlier: Sequence[int]
-    ) -> list[_Past]:
-        """Earlier turns by the step's policy, then the steps of this plan that came before it."""
+        self, turn: TurnRow, step: Step, before: list[list[_StoredStep]], earlier: Sequence[int]
+    ) -> list[_StoredStep]:
+        """The earlier steps that the model reads, oldest first: those of earlier turns by the step's policy, then those
+        of this plan that came before it, cut to what the pipeline has room for."""
         kept = before
         if isinstance(step.history, int):
             kept = before[len(before) - step.history :] if step.history < len(before) else before
-        rows = {row.position: row for row in self.store.steps(turn.id)}
-        own = [self._past(rows[i].id, rows[i].task, rows[i].instruction) for i in earlier]
-        past = [item for steps in kept for item in steps] + own
-        past = past[self.pipeline.fit_history([len(item.images) for item in past], len(step.images)) :]
+        of_position = {stored.row.position: stored for stored in self._stored_steps(turn.id)}
+        history = [stored for steps in kept for stored in steps] + [of_position[i] for i in earlier]
+        first = self.pipeline.fit_history([len(stored.images) for stored in history], len(step.images))
+        history = history[first:]
         # A forgotten picture leaves a hole in the run; what came before it is not contiguous any more.
-        for position in range(len(past) - 1, -1, -1):
-            item = past[position]
-            if any(row.sha256 is None for row in (*item.images, *([item.mask] if item.mask else []))):
-                return past[position + 1 :]
-        return past
+        for position in range(len(history) - 1, -1, -1):
+            if history[position].is_forgotten:
+                return history[position + 1 :]
+        return history
 
-    def _past(self, step: int, task: str, instruction: str) -> _Past:
-        past = _Past(task, instruction)
-        for role, row in self.store.step_inputs(step):
-            if role == "image":
-                past.images.append(row)
-            else:
-                past.mask = row
-        return past
+    def _stored_steps(self, turn: int) -> list[_StoredStep]:
+        found = []
+        for row in self.store.steps(turn):
+            inputs = self.store.step_inputs(row.id)
+            masks = [image for role, image in inputs if role == "mask"]
+            images = [image for role, image in inputs if role == "image"]
+            found.append(_StoredStep(row, images, masks[-1] if masks else None))
+        return found
 
-    def _shown(self, past: _Past) -> Earlier:
-        mask = None if past.mask is None else self.picture(past.mask).convert("L")
-        return Earlier(past.task, past.instruction, tuple(self.picture(row) for row in past.images), mask)
+    def _unit(self, stored: _StoredStep) -> ConditionUnit:
+        mask = None if stored.mask is None else self.picture(stored.mask).convert("L")
+        images = tuple(self.picture(row) for row in stored.images)
+        return stored_unit(stored.row.task, stored.row.instruction, images, mask)
 
-    def picture(self, row: Row) -> Image.Image:
+    def picture(self, row: ImageRow) -> Image.Image:
         """A stored picture, decoded."""
         image = Image.open(io.BytesIO(self.store.data(row)))
         image.load()
@@ -283,7 +282,7 @@ class _Clock:
     finished: float
     own: float
     expected: float | None
-    report: Report | None
+    report: ProgressCallback | None
     started: float = field(default_factory=time.perf_counter)
     shown: float = 0.0
 
@@ -301,7 +300,7 @@ class _Clock:
         elif left is not None:
             left = max(0.0, left - elapsed)
         message = f"step {self.index + 1} of {self.steps}" if self.steps > 1 else "painting"
-        self.report(Progress(self.index + 1, self.steps, fraction, left, message))
+        self.report(PlanProgress(self.index + 1, self.steps, fraction, left, message))
 
 
 def _work(step: Step, default_steps: int) -> int:
@@ -309,12 +308,12 @@ def _work(step: Step, default_steps: int) -> int:
     return (step.steps or default_steps) * step.variations
 
 
-def _kept(row: Row) -> str:
+def _digest(row: ImageRow) -> str:
     if row.sha256 is None:
         raise PlanError(f"@{row.number} was forgotten", "its picture is gone for good; name another")
     return row.sha256
 
 
-def _told(mask: str | Region | None) -> str:
+def _caption(mask: str | Region | None) -> str:
     """A drawn mask's caption."""
     return json.dumps(mask.model_dump(exclude_none=True)) if isinstance(mask, Region) else ""

@@ -55,7 +55,7 @@ def view_of(box: Box, side: int) -> View:
     return View(box, (left, top, left + inner_width, top + inner_height), side)
 
 
-def look(image: Image.Image, view: View) -> Image.Image:
+def to_model_view(image: Image.Image, view: View) -> Image.Image:
     """RGB [side, side]: what the model sees. Transparent parts are shown on white."""
     part = on_white(image.crop(view.box))
     width, height = view.inner[2] - view.inner[0], view.inner[3] - view.inner[1]
@@ -66,7 +66,7 @@ def look(image: Image.Image, view: View) -> Image.Image:
     return Image.fromarray(np.pad(pixels, rest, mode="edge"))
 
 
-def look_mask(mask: Image.Image, view: View) -> Image.Image:
+def mask_to_model_view(mask: Image.Image, view: View) -> Image.Image:
     """L [side, side]: a mask as the model sees it; nothing changes beyond the picture's border."""
     width, height = view.inner[2] - view.inner[0], view.inner[3] - view.inner[1]
     part = mask.convert("L").crop(view.box).resize((width, height), Image.Resampling.BOX)
@@ -77,13 +77,13 @@ def look_mask(mask: Image.Image, view: View) -> Image.Image:
     return shown
 
 
-def back(result: Image.Image, view: View) -> Image.Image:
+def from_model_view(result: Image.Image, view: View) -> Image.Image:
     """RGB of `view.box`'s size: the model's square result without its border, brought back to size."""
     size = (view.box[2] - view.box[0], view.box[3] - view.box[1])
     return resized(result.convert("RGB").crop(view.inner), size)
 
 
-def back_region(region: Array, view: View) -> Array:
+def region_from_model_view(region: Array, view: View) -> Array:
     """float32 of `view.box`'s size from float32 [side, side]."""
     size = (view.box[2] - view.box[0], view.box[3] - view.box[1])
     left, top, right, bottom = view.inner
@@ -91,7 +91,7 @@ def back_region(region: Array, view: View) -> Array:
     return np.asarray(part.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
 
 
-def hidden(image: Image.Image, mask: Image.Image) -> Image.Image:
+def blank_masked(image: Image.Image, mask: Image.Image) -> Image.Image:
     """The picture with blank grey under the mask: what repainting starts from."""
     return Image.composite(Image.new("RGB", image.size, BLANK), image.convert("RGB"), clean_mask(mask))
 
@@ -187,7 +187,7 @@ def crop_around(mask: Image.Image, at_least: int) -> Box | None:
     )
 
 
-def seam(mask: Image.Image) -> Array:
+def feather_weights(mask: Image.Image) -> Array:
     """Weights float32 [H, W] of the new picture: 0 outside the mask, rising to 1 inside it."""
     weights = np.zeros((mask.height, mask.width), np.float32)
     found = mask.getbbox()
@@ -222,7 +222,7 @@ def composite(
 
     All three have one size; `base` is RGB or RGBA and gives the mode of the result.
     """
-    weights = (seam(mask) if feathered else np.asarray(mask, dtype=np.float32) / 255)[..., None]
+    weights = (feather_weights(mask) if feathered else np.asarray(mask, dtype=np.float32) / 255)[..., None]
     old = np.asarray(base.convert("RGB"), dtype=np.float32)
     mixed = old + weights * (np.asarray(new.convert("RGB"), dtype=np.float32) - old)
     pixels = np.asarray(base).copy()
@@ -260,7 +260,7 @@ def add_difference(base: Image.Image, seen: Image.Image, result: Image.Image, vi
     return with_alpha_of(Image.fromarray(mixed), base)
 
 
-def widened(
+def expand_canvas(
     base: Image.Image, side: str | None, size: tuple[int, int] | None, mask: Image.Image | None
 ) -> tuple[Image.Image, Image.Image]:
     """For outpainting: the base picture on its larger canvas, and the mask of what is new, both of one size.

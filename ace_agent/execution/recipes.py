@@ -10,9 +10,10 @@ from typing import Any
 from PIL import Image
 
 import ace_agent
+from ace_agent.engines.ace.condition_unit import ConditionUnit
 from ace_agent.engines.interface import Pipeline
 from ace_agent.errors import InputError
-from ace_agent.execution.task_runner import Call, Composite, Earlier
+from ace_agent.execution.task_runner import Composite, TaskCall, stored_unit
 from ace_agent.plan import MAX_SEED
 from ace_agent.plan.tasks import TASKS
 
@@ -27,7 +28,7 @@ class Hashes:
 
 
 def recipe_of(
-    pipeline: Pipeline, call: Call, hashes: Hashes, size: tuple[int, int], composite: Composite
+    pipeline: Pipeline, call: TaskCall, hashes: Hashes, size: tuple[int, int], composite: Composite
 ) -> dict[str, Any]:
     """The recipe of a call's pictures, without the `variation` that each adds to it."""
     return {
@@ -40,12 +41,12 @@ def recipe_of(
         "mask": hashes.mask,
         "history": [
             {
-                "task": earlier.task,
-                "instruction": earlier.instruction,
+                "task": unit.task,
+                "instruction": unit.instruction,
                 "images": list(images),
                 "masks": [mask],
             }
-            for earlier, (images, mask) in zip(call.history, hashes.history, strict=True)
+            for unit, (images, mask) in zip(call.history, hashes.history, strict=True)
         ],
         "size": list(size),
         "asked_size": None if call.size is None else list(call.size),
@@ -53,14 +54,13 @@ def recipe_of(
         "steps": call.steps,
         "guidance": call.guidance,
         "batch": {"variations": call.variations},
-        **surroundings(pipeline),
+        **runtime_facts(pipeline),
         "composite": composite,
     }
 
 
-def surroundings(pipeline: Pipeline) -> dict[str, Any]:
-    """What else the bits depend on: threads, device, dtype, versions, and whether the released model's first stage
-    draws in tiles."""
+def runtime_facts(pipeline: Pipeline) -> dict[str, Any]:
+    """What else the bits depend on: threads, device, dtype, versions, and whether the first stage decodes in tiles."""
     import torch
 
     inner = getattr(pipeline, "transformer", None)
@@ -74,19 +74,19 @@ def surroundings(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def call_of(recipe: Mapping[str, Any], picture: Callable[[str], Image.Image]) -> tuple[Call, int]:
+def call_of(recipe: Mapping[str, Any], picture: Callable[[str], Image.Image]) -> tuple[TaskCall, int]:
     """The call that a recipe records, and which of its variations (from 1) the recipe's picture is.
 
     `picture` finds a stored picture by its hash. Raises InputError for a recipe that is no recipe.
     """
     try:
         asked = recipe.get("asked_size")
-        call = Call(
+        call = TaskCall(
             task=str(recipe["task"]),
             instruction=str(recipe["instruction"]),
             images=tuple(picture(str(digest)) for digest in recipe["images"]),
             mask=None if recipe["mask"] is None else picture(str(recipe["mask"])).convert("L"),
-            history=tuple(_earlier(unit, picture) for unit in recipe["history"]),
+            history=tuple(_history_unit(unit, picture) for unit in recipe["history"]),
             size=None if asked is None else (int(asked[0]), int(asked[1])),
             seed=int(recipe["seed"]),
             steps=int(recipe["steps"]),
@@ -115,14 +115,14 @@ def call_of(recipe: Mapping[str, Any], picture: Callable[[str], Image.Image]) ->
     return call, variation
 
 
-def _earlier(unit: Mapping[str, Any], picture: Callable[[str], Image.Image]) -> Earlier:
+def _history_unit(unit: Mapping[str, Any], picture: Callable[[str], Image.Image]) -> ConditionUnit:
     masks: Sequence[Any] = unit["masks"]
     mask = masks[0] if masks else None
-    return Earlier(
-        task=str(unit.get("task", "")),
-        instruction=str(unit["instruction"]),
-        images=tuple(picture(str(digest)) for digest in unit["images"]),
-        mask=None if mask is None else picture(str(mask)).convert("L"),
+    return stored_unit(
+        str(unit.get("task", "")),
+        str(unit["instruction"]),
+        tuple(picture(str(digest)) for digest in unit["images"]),
+        None if mask is None else picture(str(mask)).convert("L"),
     )
 
 

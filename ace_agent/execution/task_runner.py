@@ -1,10 +1,10 @@
-"""One task call, from the user's pictures to the pictures the user keeps: what the model is shown, and how
-its result is brought back to size. Deterministic: the same call on the same machine gives the same pixels."""
+"""Runs one task: fits the user's pictures to the model's square, calls the pipeline, and brings its results back to
+size. The same call on the same machine gives the same pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,33 +18,27 @@ from ace_agent.execution import fidelity
 from ace_agent.plan.tasks import TASKS
 
 Composite = Literal["none", "mask", "region", "crop", "difference"]
-Tick = Callable[[float], None]
-HIDING = ("inpaint", "outpaint")
+OnFraction = Callable[[float], None]
+"""Called with the fraction that is done."""
+BLANKED_TASKS = ("inpaint", "outpaint")
 """Tasks whose masked area the model must not see."""
-SHARPER = 1.25
-"""A second look at a found region pays from this many times more pixels on."""
+MIN_ZOOM = 1.25
+"""A found region is edited again in a crop if that shows it at least this much larger."""
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """A step of the history: its instruction, pictures, and the mask of the first one."""
+class TaskCall:
+    """Everything that decides the pixels of a step's result but the model.
+
+    `mask` has the first image's size, or for outpaint its canvas's. `history` holds the users' pictures at their own
+    sizes, as `stored_unit` makes them.
+    """
 
     task: str
     instruction: str
     images: tuple[Image.Image, ...] = ()
     mask: Image.Image | None = None
-
-
-@dataclass(frozen=True)
-class Call:
-    """Everything that decides the pixels of a step's result but the model. `mask` has the first image's size,
-    or for outpaint its canvas's."""
-
-    task: str
-    instruction: str
-    images: tuple[Image.Image, ...] = ()
-    mask: Image.Image | None = None
-    history: tuple[Earlier, ...] = ()
+    history: tuple[ConditionUnit, ...] = ()
     size: tuple[int, int] | None = None
     seed: int = 0
     steps: int = 16
@@ -53,12 +47,26 @@ class Call:
 
 
 @dataclass
-class Made:
-    """The pictures, how they were put together, and lines for the user."""
+class TaskResult:
+    """The pictures, how they were composed, and notes for the user."""
 
     images: list[Image.Image] = field(default_factory=list)
     composite: Composite = "none"
     notes: list[str] = field(default_factory=list)
+
+
+def stored_unit(
+    task: str, instruction: str, images: tuple[Image.Image, ...], mask: Image.Image | None
+) -> ConditionUnit:
+    """An earlier step as a condition unit at the pictures' own sizes; `mask` belongs to the first one.
+
+    An outpaint's picture goes onto its canvas. A mask that does not fit its picture is left out.
+    """
+    images, mask = _on_canvas(task, images, mask)
+    masks: list[Image.Image | None] = [None] * len(images)
+    if mask is not None and images and mask.size == images[0].size:
+        masks[0] = mask
+    return ConditionUnit(instruction, images, tuple(masks), task=task)
 
 
 def check_mask(task: str, base: Image.Image, mask: Image.Image) -> None:
@@ -72,180 +80,184 @@ def check_mask(task: str, base: Image.Image, mask: Image.Image) -> None:
         raise InputError("the mask is all black, so nothing may change", "paint white what should change")
 
 
-def make(pipeline: Pipeline, call: Call, tick: Tick | None = None) -> Made:
-    """Run one call. `tick` is told the share that is done. Raises InputError for a mask that does not fit."""
-    return _Maker(pipeline, call, tick).run()
+def run_task(pipeline: Pipeline, call: TaskCall, on_fraction: OnFraction | None = None) -> TaskResult:
+    """Run one call. Raises InputError for a mask that does not fit its picture."""
+    return _TaskRunner(pipeline, call, on_fraction).run()
 
 
-class _Maker:
-    """One call's pictures, views and passes."""
+class _TaskRunner:
+    """One call: its views and its passes of the model."""
 
-    def __init__(self, pipeline: Pipeline, call: Call, tick: Tick | None) -> None:
+    def __init__(self, pipeline: Pipeline, call: TaskCall, on_fraction: OnFraction | None) -> None:
         self.pipeline = pipeline
         self.call = call
         self.row = TASKS[call.task]
         self.side = pipeline.native_size
         self.passes = 1
         self.passed = 0
-        self.tick = tick
-        self.history = tuple(self._unit(earlier) for earlier in call.history)
+        self.on_fraction = on_fraction
+        self.history = tuple(self._history_view(unit) for unit in call.history)
 
-    def run(self) -> Made:
+    def run(self) -> TaskResult:
         images, mask = _on_canvas(self.call.task, self.call.images, self.call.mask)
         if not self.row.has_base_with(len(images)):
-            made = self._create(images, mask)
+            result = self._create(images, mask)
         elif mask is not None:
             check_mask(self.call.task, images[0], mask)
-            made = self._masked(images, mask)
+            result = self._masked(images, mask)
         elif self.row.local:
-            made = self._local(images)
+            result = self._local(images)
         else:
-            made = self._whole(images)
-        return self._sized(made, images)
+            result = self._whole(images)
+        return self._at_asked_size(result, images)
 
-    def _create(self, images: Sequence[Image.Image], mask: Image.Image | None) -> Made:
-        """No base picture: made at the model's size, enlarged and cropped to another."""
+    def _create(self, images: Sequence[Image.Image], mask: Image.Image | None) -> TaskResult:
+        """Without a base picture: made at the model's size, then enlarged and cropped to another."""
         view = None if mask is None else fidelity.view_of((0, 0, *images[0].size), self.side)
-        shown = None if mask is None or view is None else fidelity.look_mask(mask, view)
-        output = self._ask([self._seen(image) for image in images], shown)
+        small = None if mask is None or view is None else fidelity.mask_to_model_view(mask, view)
+        output = self._run_model([self._whole_view(image) for image in images], small)
         size = self.call.size or (self.side, self.side)
-        made = Made([_covering(image, size) for image in output.images])
+        result = TaskResult([_fill(image, size) for image in output.images])
         if max(size) > self.side:
-            made.notes.append(f"made at {self.side} px and enlarged to {size[0]} x {size[1]}")
-        return made
+            result.notes.append(f"made at {self.side} px and enlarged to {size[0]} x {size[1]}")
+        return result
 
-    def _masked(self, images: Sequence[Image.Image], mask: Image.Image) -> Made:
-        """Only the mask may change: a crop around it is edited where the picture is larger than the model's."""
+    def _masked(self, images: Sequence[Image.Image], mask: Image.Image) -> TaskResult:
+        """Only the masked area may change; a picture larger than the model's is edited in a crop around it."""
         base, mask = images[0], fidelity.clean_mask(mask)
         view = self._view(base, mask)
-        shown = fidelity.look(base, view)
-        small = fidelity.look_mask(mask, view)
-        if self.call.task in HIDING:
-            shown = fidelity.hidden(shown, small)
-        output = self._ask([shown, *map(self._seen, images[1:])], small)
-        made = Made(composite="mask" if view.box == (0, 0, *base.size) else "crop")
-        for result in output.images:
-            new = self._filled(base, shown, result, view)
+        model_view = fidelity.to_model_view(base, view)
+        small = fidelity.mask_to_model_view(mask, view)
+        if self.call.task in BLANKED_TASKS:
+            model_view = fidelity.blank_masked(model_view, small)
+        output = self._run_model([model_view, *map(self._whole_view, images[1:])], small)
+        result = TaskResult(composite="mask" if view.box == (0, 0, *base.size) else "crop")
+        for square in output.images:
+            new = self._filled(base, model_view, square, view)
             feathered = self.call.task != "outpaint"
-            made.images.append(fidelity.composite(base, new, mask, feathered=feathered))
-        return self._honest(made, view)
+            result.images.append(fidelity.composite(base, new, mask, feathered=feathered))
+        return self._with_detail_note(result, view)
 
-    def _local(self, images: Sequence[Image.Image]) -> Made:
-        """The model finds the region; where that gains detail, it is edited again in a crop around it."""
+    def _local(self, images: Sequence[Image.Image]) -> TaskResult:
+        """The model finds the region, which is edited again in a crop where that gains detail."""
         base = images[0]
         whole = fidelity.view_of((0, 0, *base.size), self.side)
-        shown = fidelity.look(base, whole)
-        others = [self._seen(image) for image in images[1:]]
-        self.passes = 2 if whole.scale * SHARPER < 1 else 1
-        output = self._ask([shown, *others], None)
-        made = Made(composite="region")
+        model_view = fidelity.to_model_view(base, whole)
+        others = [self._whole_view(image) for image in images[1:]]
+        self.passes = 2 if whole.scale * MIN_ZOOM < 1 else 1
+        output = self._run_model([model_view, *others], None)
+        result = TaskResult(composite="region")
         crops = []
-        for number, result in enumerate(output.images):
-            mask = self._region(output.regions[number], base, shown, result, whole)
+        for number, square in enumerate(output.images):
+            mask = self._region(output.regions[number], base, model_view, square, whole)
             if mask.getbbox() is None:
-                made.images.append(base.copy())
-                made.notes.append(
+                result.images.append(base.copy())
+                result.notes.append(
                     "the model changed nothing; say it in other words, or mark the place with a mask"
                 )
                 continue
             view = self._view(base, mask) if fidelity.coverage(mask) < fidelity.WHOLE else whole
-            if view.scale > whole.scale * SHARPER:
+            if view.scale > whole.scale * MIN_ZOOM:
                 crops.append((number, mask, view))
-            made.images.append(fidelity.composite(base, self._filled(base, shown, result, whole), mask))
+            result.images.append(
+                fidelity.composite(base, self._filled(base, model_view, square, whole), mask)
+            )
         used = whole
         self.passes = 1 + len(crops)
         for number, mask, view in crops:
-            shown, small = fidelity.look(base, view), fidelity.look_mask(mask, view)
-            again = self._ask([shown, *others], small, seed=self.call.seed + number, variations=1)
-            new = self._filled(base, shown, again.images[0], view)
-            made.images[number] = fidelity.composite(base, new, mask)
-            made.composite, used = "crop", view
-        return self._honest(made, used)
+            model_view, small = fidelity.to_model_view(base, view), fidelity.mask_to_model_view(mask, view)
+            again = self._run_model([model_view, *others], small, seed=self.call.seed + number, variations=1)
+            new = self._filled(base, model_view, again.images[0], view)
+            result.images[number] = fidelity.composite(base, new, mask)
+            result.composite, used = "crop", view
+        return self._with_detail_note(result, used)
 
-    def _whole(self, images: Sequence[Image.Image]) -> Made:
+    def _whole(self, images: Sequence[Image.Image]) -> TaskResult:
         """All of the picture may change."""
         base = images[0]
         view = fidelity.view_of((0, 0, *base.size), self.side)
-        shown = fidelity.look(base, view)
-        output = self._ask([shown, *map(self._seen, images[1:])], None)
-        made = Made()
-        for number, result in enumerate(output.images):
-            new = self._filled(base, shown, result, view)
+        model_view = fidelity.to_model_view(base, view)
+        output = self._run_model([model_view, *map(self._whole_view, images[1:])], None)
+        result = TaskResult()
+        for number, square in enumerate(output.images):
+            new = self._filled(base, model_view, square, view)
             if self.row.detail == "region":
-                made.composite = "region"
-                mask = self._region(output.regions[number], base, shown, result, view)
+                result.composite = "region"
+                mask = self._region(output.regions[number], base, model_view, square, view)
                 new = fidelity.composite(base, new, mask)
             elif self.row.detail == "difference" and view.scale != 1:
-                made.composite = "difference"
-            made.images.append(fidelity.with_alpha_of(new, base))
+                result.composite = "difference"
+            result.images.append(fidelity.with_alpha_of(new, base))
         if view.scale < 1 and self.row.detail == "difference":
-            made.notes.append(
+            result.notes.append(
                 f"edited at {self.side} px; its change was enlarged, the picture's own detail kept"
             )
-            return made
-        return self._honest(made, view)
+            return result
+        return self._with_detail_note(result, view)
 
     def _filled(
-        self, base: Image.Image, shown: Image.Image, result: Image.Image, view: fidelity.View
+        self, base: Image.Image, model_view: Image.Image, square: Image.Image, view: fidelity.View
     ) -> Image.Image:
-        """The whole picture with the view's box as the model made it."""
+        """The whole picture, with the model's square in the view's box."""
         if self.row.detail == "difference" and view.scale != 1:
             moved = fidelity.View((0, 0, *_size(view.box)), view.inner, view.side)
-            part = fidelity.add_difference(base.crop(view.box), shown, result, moved)
+            part = fidelity.add_difference(base.crop(view.box), model_view, square, moved)
         else:
-            part = fidelity.back(result, view)
+            part = fidelity.from_model_view(square, view)
         return fidelity.paste_part(base, part, view.box)
 
     def _region(
         self,
         changed: npt.NDArray[np.float32] | None,
         base: Image.Image,
-        shown: Image.Image,
-        result: Image.Image,
+        model_view: Image.Image,
+        square: Image.Image,
         view: fidelity.View,
     ) -> Image.Image:
-        """The found region as a mask of the picture's size."""
+        """The region that the model changed, as a mask of the view's size."""
         if changed is None:
             changed = np.ones((self.side, self.side), np.float32)
-        small = np.asarray(fidelity.found_region(changed, shown, result)).astype(np.float32) / np.float32(255)
-        return Image.fromarray((fidelity.back_region(small, view) >= 0.5).astype(np.uint8) * 255)
+        small = np.asarray(fidelity.found_region(changed, model_view, square)).astype(
+            np.float32
+        ) / np.float32(255)
+        return Image.fromarray((fidelity.region_from_model_view(small, view) >= 0.5).astype(np.uint8) * 255)
 
     def _view(self, base: Image.Image, mask: Image.Image) -> fidelity.View:
-        """Of the picture, or of a crop around the mask where the picture is larger than the model's size."""
+        """The whole picture, or a crop around the mask of a picture larger than the model's."""
         whole = (0, 0, *base.size)
         box = fidelity.crop_around(mask, self.side) if max(base.size) > self.side else None
         return fidelity.view_of(box or whole, self.side)
 
-    def _honest(self, made: Made, view: fidelity.View) -> Made:
-        if view.scale * SHARPER < 1:
-            made.notes.append(f"edited at {self.side} px and enlarged, so its detail is coarse")
-        return made
+    def _with_detail_note(self, result: TaskResult, view: fidelity.View) -> TaskResult:
+        if view.scale * MIN_ZOOM < 1:
+            result.notes.append(f"edited at {self.side} px and enlarged, so its detail is coarse")
+        return result
 
-    def _sized(self, made: Made, images: Sequence[Image.Image]) -> Made:
-        """A size that was asked for, other than the base picture's."""
+    def _at_asked_size(self, result: TaskResult, images: Sequence[Image.Image]) -> TaskResult:
+        """Resizes the pictures where another size was asked for than the base picture's."""
         size = self.call.size
-        if size is None or self.call.task == "outpaint" or made.images[0].size == size:
-            return made
-        made.images = [_covering(image, size) for image in made.images]
-        made.notes.append(f"resized from {images[0].width} x {images[0].height} to {size[0]} x {size[1]}")
-        return made
+        if size is None or self.call.task == "outpaint" or result.images[0].size == size:
+            return result
+        result.images = [_fill(image, size) for image in result.images]
+        result.notes.append(f"resized from {images[0].width} x {images[0].height} to {size[0]} x {size[1]}")
+        return result
 
-    def _seen(self, image: Image.Image) -> Image.Image:
-        return fidelity.look(image, fidelity.view_of((0, 0, *image.size), self.side))
+    def _whole_view(self, image: Image.Image) -> Image.Image:
+        """All of a picture in the model's square."""
+        return fidelity.to_model_view(image, fidelity.view_of((0, 0, *image.size), self.side))
 
-    def _unit(self, earlier: Earlier) -> ConditionUnit:
-        """A step of the history as the model would see it: whole pictures at its own size."""
-        images, mask = _on_canvas(earlier.task, earlier.images, earlier.mask)
-        seen = [self._seen(image) for image in images]
-        masks: list[Image.Image | None] = [None] * len(seen)
-        if mask is not None and seen and mask.size == images[0].size:
-            small = fidelity.look_mask(mask, fidelity.view_of((0, 0, *mask.size), self.side))
-            masks[0] = small
-            if earlier.task in HIDING:
-                seen[0] = fidelity.hidden(seen[0], small)
-        return ConditionUnit(earlier.instruction, tuple(seen), tuple(masks))
+    def _history_view(self, unit: ConditionUnit) -> ConditionUnit:
+        """An earlier step as the model saw it, but for crops: whole pictures."""
+        images = [self._whole_view(image) for image in unit.images]
+        masks = list(unit.masks)
+        if masks and masks[0] is not None:
+            view = fidelity.view_of((0, 0, *masks[0].size), self.side)
+            masks[0] = fidelity.mask_to_model_view(masks[0], view)
+            if unit.task in BLANKED_TASKS:
+                images[0] = fidelity.blank_masked(images[0], masks[0])
+        return replace(unit, images=tuple(images), masks=tuple(masks))
 
-    def _ask(
+    def _run_model(
         self,
         images: Sequence[Image.Image],
         mask: Image.Image | None,
@@ -257,8 +269,8 @@ class _Maker:
         call = self.call
 
         def report(_pipeline: Any, step: int, _of: int, _tensors: dict[str, Any]) -> None:
-            if self.tick is not None:
-                self.tick(min(1.0, (self.passed + step / call.steps) / self.passes))
+            if self.on_fraction is not None:
+                self.on_fraction(min(1.0, (self.passed + step / call.steps) / self.passes))
 
         output = self.pipeline(
             call.instruction,
@@ -285,14 +297,14 @@ def _on_canvas(
     if task != "outpaint" or mask is None or not images:
         return images, mask
     try:
-        canvas, mask = fidelity.widened(images[0], None, None, mask)
+        canvas, mask = fidelity.expand_canvas(images[0], None, None, mask)
     except ValueError as error:
         raise InputError(str(error)) from None
     return (canvas, *images[1:]), mask
 
 
-def _covering(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """`size` filled at the picture's own aspect ratio; what sticks out is cut off on both sides."""
+def _fill(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Resized to cover `size` at the picture's own aspect ratio, and cropped to it evenly on both sides."""
     if image.size == size:
         return image
     scale = max(size[0] / image.width, size[1] / image.height)
@@ -306,7 +318,7 @@ def _size(box: fidelity.Box) -> tuple[int, int]:
 
 
 def differing_pixels(one: Image.Image, other: Image.Image) -> int:
-    """How many pixels are not the same; all of them where the sizes differ."""
+    """The number of pixels that differ; all of them where the sizes or modes differ."""
     if one.size != other.size or one.mode != other.mode:
         return max(one.width * one.height, other.width * other.height)
     return int(

@@ -8,16 +8,16 @@ from PIL import Image
 
 from ace_agent.execution.fidelity import (
     add_difference,
-    back,
     composite,
     crop_around,
     draw_region,
+    expand_canvas,
+    feather_weights,
     found_region,
-    look,
-    look_mask,
-    seam,
+    from_model_view,
+    mask_to_model_view,
+    to_model_view,
     view_of,
-    widened,
     with_alpha_of,
 )
 from ace_agent.plan import Region
@@ -46,41 +46,41 @@ def test_a_composite_keeps_everything_outside_bit_for_bit() -> None:
     assert tuple(pixels(result)[38, 40, :3]) == (1, 2, 3)
 
 
-def test_the_seam_lies_inside() -> None:
+def test_weights_rise_inside_the_mask() -> None:
     mask = Image.new("L", (400, 400), 0)
     mask.paste(255, (100, 100, 300, 300))
-    weights = seam(mask)
+    weights = feather_weights(mask)
     assert np.array_equal(weights > 0, pixels(mask) > 0)
     row = weights[200]
     assert 0 < row[100] < row[101] < row[102] == 1
     assert weights[200, 200] == 1
 
 
-def test_there_is_no_seam_at_the_pictures_own_border() -> None:
+def test_nothing_is_feathered_at_the_pictures_own_border() -> None:
     mask = Image.new("L", (400, 300), 0)
     mask.paste(255, (0, 0, 200, 300))
-    weights = seam(mask)
+    weights = feather_weights(mask)
     assert np.all(weights[:, 0] == 1)
     assert np.all(weights[0, :190] == 1) and np.all(weights[-1, :190] == 1)
     assert np.all(weights[:, 199] < 1)
-    assert np.all(seam(Image.new("L", (50, 50), 255)) == 1)
+    assert np.all(feather_weights(Image.new("L", (50, 50), 255)) == 1)
 
 
 def test_a_thin_region_still_changes() -> None:
     mask = Image.new("L", (2000, 2000), 0)
     mask.paste(255, (100, 1000, 1900, 1003))
-    assert seam(mask).max() == 1
-    assert pixels(look_mask(mask, view_of((0, 900, 2000, 1100), 256))).any()
+    assert feather_weights(mask).max() == 1
+    assert pixels(mask_to_model_view(mask, view_of((0, 900, 2000, 1100), 256))).any()
 
 
 @pytest.mark.parametrize("size", [(128, 128), (128, 64), (50, 128), (1000, 700), (37, 411)])
 def test_what_the_model_sees_comes_back(size: tuple[int, int]) -> None:
-    """Shown and brought back, an unchanged picture is the same up to resampling; at the model's size exactly."""
+    """To the model and back, an unchanged picture is the same up to resampling; at the model's size exactly."""
     image = picture(*size)
     view = view_of((0, 0, *size), 128)
-    seen = look(image, view)
+    seen = to_model_view(image, view)
     assert seen.size == (128, 128)
-    again = back(seen, view)
+    again = from_model_view(seen, view)
     assert again.size == size
     if max(size) == 128:
         assert np.array_equal(pixels(again), pixels(image))
@@ -90,7 +90,7 @@ def test_what_the_model_sees_comes_back(size: tuple[int, int]) -> None:
 def test_a_global_edit_keeps_the_pictures_detail() -> None:
     image = Image.fromarray(rng.integers(100, 150, (512, 512, 3), dtype=np.uint8))
     view = view_of((0, 0, 512, 512), 128)
-    seen = look(image, view)
+    seen = to_model_view(image, view)
     darker = Image.fromarray(pixels(seen) - 40)
     result = add_difference(image, seen, darker, view)
     assert np.array_equal(pixels(result), pixels(image) - 40)
@@ -98,7 +98,7 @@ def test_a_global_edit_keeps_the_pictures_detail() -> None:
 
 def test_transparent_parts_are_seen_white_and_kept() -> None:
     image = Image.new("RGBA", (64, 64), (10, 20, 30, 0))
-    assert look(image, view_of((0, 0, 64, 64), 64)).getpixel((5, 5)) == (255, 255, 255)
+    assert to_model_view(image, view_of((0, 0, 64, 64), 64)).getpixel((5, 5)) == (255, 255, 255)
     kept = with_alpha_of(Image.new("RGB", (64, 64), "red"), image)
     assert kept.getpixel((5, 5)) == (255, 0, 0, 0)
 
@@ -157,19 +157,19 @@ def test_widening_keeps_the_picture_where_it_says() -> None:
         ("middle", (150, 90), (25, 15)),
         (None, (150, 90), (25, 15)),
     ):
-        canvas, mask = widened(image, side, None, None)
+        canvas, mask = expand_canvas(image, side, None, None)
         assert canvas.size == mask.size == size
         box = (*at, at[0] + 100, at[1] + 60)
         assert np.array_equal(pixels(canvas.crop(box)), pixels(image))
         assert mask.crop(box).getextrema() == (0, 0)
         assert (pixels(mask) == 255).sum() == size[0] * size[1] - 6000
-    canvas, mask = widened(image, None, (120, 100), None)
+    canvas, mask = expand_canvas(image, None, (120, 100), None)
     assert canvas.size == (120, 100)
     drawn = Image.new("L", (130, 80), 255)
     drawn.paste(0, (30, 20, 130, 80))
-    canvas, mask = widened(image, None, None, drawn)
+    canvas, mask = expand_canvas(image, None, None, drawn)
     assert np.array_equal(pixels(canvas.crop((30, 20, 130, 80))), pixels(image))
     with pytest.raises(ValueError, match="black part"):
-        widened(image, None, None, Image.new("L", (130, 80), 255))
+        expand_canvas(image, None, None, Image.new("L", (130, 80), 255))
     with pytest.raises(ValueError, match="cannot be smaller"):
-        widened(image, None, (80, 80), None)
+        expand_canvas(image, None, (80, 80), None)

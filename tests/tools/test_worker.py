@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ace_agent.engines.runtime import Runtime
-from ace_agent.execution.executor import Progress
+from ace_agent.execution.executor import PlanProgress
 from ace_memory.housekeeping import check
 from ace_tools.langchain.toolkit import AceToolkit
 from ace_tools.sessions import KEPT_OPEN, SessionPool
@@ -108,7 +108,7 @@ def test_an_interrupt_of_the_waiting_thread_stops_the_job() -> None:
         entered.set()
         try:
             for number in range(10_000):
-                tick(Progress(1, 1, 0.0, None, ""))
+                tick(PlanProgress(1, 1, 0.0, None, ""))
                 ticks.append(number)
                 time.sleep(0.005)
         finally:

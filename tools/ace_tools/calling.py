@@ -8,7 +8,7 @@ import contextvars
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from ace_agent.execution.executor import Progress, Report
+from ace_agent.execution.executor import PlanProgress, ProgressCallback
 from ace_tools.operations import Operation
 from ace_tools.results import Result
 from ace_tools.sessions import SessionPool
@@ -19,7 +19,7 @@ def call(
     conversation: str,
     operation: Operation,
     arguments: Mapping[str, Any],
-    report: Report | None = None,
+    report: ProgressCallback | None = None,
 ) -> Result:
     """Carry out an operation in a conversation. Raises an AceError for what cannot be done."""
     job = _job(pool, conversation, operation, arguments)
@@ -31,7 +31,7 @@ async def acall(
     conversation: str,
     operation: Operation,
     arguments: Mapping[str, Any],
-    report: Report | None = None,
+    report: ProgressCallback | None = None,
 ) -> Result:
     """`call` without blocking the event loop. Cancelling it stops the work and leaves the conversation at the turn
     before."""
@@ -43,10 +43,10 @@ async def acall(
 
 def _job(
     pool: SessionPool, conversation: str, operation: Operation, arguments: Mapping[str, Any]
-) -> Callable[[Report | None], Result]:
+) -> Callable[[ProgressCallback | None], Result]:
     checked = operation.arguments(**arguments)
 
-    def job(report: Report | None) -> Result:
+    def job(report: ProgressCallback | None) -> Result:
         with pool.session(conversation) as session:
             return operation.run(session, checked, report)
 
@@ -60,13 +60,13 @@ class ProgressRelay:
     before it has been sent.
     """
 
-    def __init__(self, send: Callable[[Progress], Awaitable[None]]) -> None:
+    def __init__(self, send: Callable[[PlanProgress], Awaitable[None]]) -> None:
         self._send = send
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._last: asyncio.Task[None] | None = None
 
-    def report(self, progress: Progress) -> None:
+    def report(self, progress: PlanProgress) -> None:
         self._loop.call_soon_threadsafe(self._start, progress)
 
     async def finished(self) -> None:
@@ -74,10 +74,10 @@ class ProgressRelay:
         if self._last is not None:
             await self._last
 
-    def _start(self, progress: Progress) -> None:
+    def _start(self, progress: PlanProgress) -> None:
         self._last = self._loop.create_task(self._after(self._last, progress), context=self._context)
 
-    async def _after(self, earlier: asyncio.Task[None] | None, progress: Progress) -> None:
+    async def _after(self, earlier: asyncio.Task[None] | None, progress: PlanProgress) -> None:
         if earlier is not None:
             await earlier
         await self._send(progress)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ace_agent.errors import InputError, PlanError
-from ace_agent.execution.executor import Report
+from ace_agent.execution.executor import ProgressCallback
 from ace_agent.execution.inputs import clean_request, overridden
 from ace_agent.plan import Plan, parse_reference
 from ace_agent.plan import Region as PlanRegion
@@ -40,17 +40,17 @@ class Operation:
     title: str
     description: str
     arguments: type[Arguments]
-    run: Callable[[Session, Any, Report | None], Result]
+    run: Callable[[Session, Any, ProgressCallback | None], Result]
     paints: bool = False
     reads: bool = False
 
 
-def create_image(session: Session, given: CreateImage, report: Report | None) -> Result:
+def create_image(session: Session, given: CreateImage, report: ProgressCallback | None) -> Result:
     plan = single_step_plan("text_to_image", given.description)
     return _run(session, given.description, plan, given, report)
 
 
-def edit_image(session: Session, given: EditImage, report: Report | None) -> Result:
+def edit_image(session: Session, given: EditImage, report: ProgressCallback | None) -> Result:
     named = [] if given.image is None else [given.image]
     if given.more_images or given.task is not None:
         named = named or ["@last"]
@@ -74,7 +74,7 @@ def edit_image(session: Session, given: EditImage, report: Report | None) -> Res
     return _run(session, given.instruction or given.task, plan, given, report, files, mask)
 
 
-def analyze_image(session: Session, given: AnalyzeImage, report: Report | None) -> Result:
+def analyze_image(session: Session, given: AnalyzeImage, report: ProgressCallback | None) -> Result:
     if given.kind not in ANALYSES:
         import difflib
 
@@ -86,7 +86,7 @@ def analyze_image(session: Session, given: AnalyzeImage, report: Report | None) 
     return _run(session, f"{given.kind} of {given.image}", plan, settings, report, files)
 
 
-def run_plan(session: Session, given: RunPlan, report: Report | None) -> Result:
+def run_plan(session: Session, given: RunPlan, report: ProgressCallback | None) -> Result:
     from ace_agent.plan.yaml_file import MAX_BYTES, PlanFile
 
     if isinstance(given.plan, str) and len(given.plan) > MAX_BYTES:
@@ -99,7 +99,7 @@ def run_plan(session: Session, given: RunPlan, report: Report | None) -> Result:
     return turn_result(session, turn)
 
 
-def list_images(session: Session, given: ListImages, report: Report | None) -> Result:
+def list_images(session: Session, given: ListImages, report: ProgressCallback | None) -> Result:
     pictures = [picture for picture in session.agent.pictures() if not picture.forgotten]
     if given.before is not None:
         last = _number(given.before)
@@ -120,7 +120,7 @@ def list_images(session: Session, given: ListImages, report: Report | None) -> R
     return Result("\n".join(lines), images, session.name)
 
 
-def show_image(session: Session, given: ShowImage, report: Report | None) -> Result:
+def show_image(session: Session, given: ShowImage, report: ProgressCallback | None) -> Result:
     reference = given.image
     if reference not in ("@last", "@first"):
         ids = {picture.id for picture in session.agent.pictures()}
@@ -136,7 +136,7 @@ def show_image(session: Session, given: ShowImage, report: Report | None) -> Res
     return Result(f"{result.text}. Made from {base.id}.", result.images, session.name)
 
 
-def undo(session: Session, given: Undo, report: Report | None) -> Result:
+def undo(session: Session, given: Undo, report: ProgressCallback | None) -> Result:
     there = len(session.agent.turns())
     if given.turns > there:
         raise InputError(f"cannot go back {given.turns} turns; the conversation has {there}")
@@ -196,7 +196,7 @@ def _run(
     request: str,
     plan: Plan,
     given: Making,
-    report: Report | None,
+    report: ProgressCallback | None,
     files: Sequence[Path] = (),
     mask: Any = None,
 ) -> Result:

@@ -15,10 +15,10 @@ from typing import Any, Generic, TypeVar, cast
 from ace_agent.engines.interface import Pipeline
 from ace_agent.engines.registry import load_pipeline
 from ace_agent.engines.runtime import Runtime
-from ace_agent.execution.executor import Progress, Report
+from ace_agent.execution.executor import PlanProgress, ProgressCallback
 
 T = TypeVar("T")
-Job = Callable[[Report], T]
+Job = Callable[[ProgressCallback], T]
 
 
 class Stopped(KeyboardInterrupt):
@@ -71,7 +71,7 @@ class Worker:
         self.pipeline = cast(Pipeline, LazyPipeline(load))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ace-model")
 
-    def run(self, job: Job[T], report: Report | None = None) -> T:
+    def run(self, job: Job[T], report: ProgressCallback | None = None) -> T:
         """Wait for a job's turn and its result. An interrupt of the waiting thread stops it."""
         queued = self.start(job, report)
         try:
@@ -79,7 +79,7 @@ class Worker:
         finally:
             queued.stop()
 
-    async def arun(self, job: Job[T], report: Report | None = None) -> T:
+    async def arun(self, job: Job[T], report: ProgressCallback | None = None) -> T:
         """The same without blocking the event loop. A cancelled job that runs already ends at its next
         denoising step; until then the jobs behind it wait."""
         queued = self.start(job, report)
@@ -88,11 +88,11 @@ class Worker:
         finally:
             queued.stop()
 
-    def start(self, job: Job[T], report: Report | None = None) -> Queued[T]:
+    def start(self, job: Job[T], report: ProgressCallback | None = None) -> Queued[T]:
         """Put a job at the end of the queue."""
         stopped = threading.Event()
 
-        def tick(progress: Progress) -> None:
+        def tick(progress: PlanProgress) -> None:
             if stopped.is_set():
                 raise Stopped
             if report is not None:

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from ace_agent.agent import Progress
+    from ace_agent.agent import PlanProgress
 
 
 class TimeLeft(ProgressColumn):
@@ -48,7 +48,7 @@ class ProgressBar:
         self.bar = Bar(*columns, console=console, transient=True)
         self.task = self.bar.add_task("getting ready", total=1.0, seconds_left=None)
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: PlanProgress) -> None:
         self.bar.update(
             self.task,
             completed=progress.fraction,

@@ -43,12 +43,16 @@ class ReferenceImage:
 
 @dataclass(frozen=True)
 class ConditionUnit:
-    """`CU = {T, V}`: one turn's instruction and its images, each with a mask (white = region to change) or None."""
+    """`CU = {T, V}`: one turn's instruction and its images, each with a mask (white = region to change) or None.
+
+    `task` is the catalogue's id of what the turn did; None where nobody named it.
+    """
 
     instruction: str
     images: tuple[Image.Image, ...] = ()
     masks: tuple[Image.Image | None, ...] = ()
     references: tuple[ReferenceImage, ...] = ()
+    task: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.masks) != len(self.images):

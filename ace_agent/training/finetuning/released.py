@@ -34,10 +34,10 @@ from ace_agent.engines.released.schedule import TRAIN_STEPS
 from ace_agent.engines.released.t5 import INDICATORS, TextEncoder, indicator_vectors
 from ace_agent.engines.released.transformer import ReleasedTransformer
 from ace_agent.engines.runtime import Runtime
+from ace_agent.evaluation.answering import condition_unit
 from ace_agent.plan.tasks import TASKS
 from ace_agent.training.batches import Batch
 from ace_agent.training.finetuning.pair_stream import Measure
-from ace_agent.training.finetuning.sheets import unit_of
 from ace_agent.training.finetuning.tuned import ADAPTER, TRANSFORMER, Method, write_transformer
 from ace_agent.training.lora import add_lora
 from ace_agent.training.mini.objective import Loss
@@ -74,10 +74,10 @@ class ReleasedPreparer:
 
     def whole(self, sample: Sample) -> ReleasedExample:
         *earlier, last = sample.turns
-        history = [unit_of(turn) for turn in earlier]
+        history = [condition_unit(turn) for turn in earlier]
         height, width = last.target.shape[:2]
         task = last.task if last.task in TASKS else None
-        request = ProductRequest(self.settings, unit_of(last), history, task, height, width)
+        request = ProductRequest(self.settings, condition_unit(last), history, task, height, width)
         answer = Image.fromarray(last.target)
         if request.base is not None and not request.resized:
             # The target takes the very crop that its base took.

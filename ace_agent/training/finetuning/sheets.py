@@ -4,45 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ace_agent.data.sample import Sample, TrainingTurn
-from ace_agent.engines.ace.condition_unit import ConditionUnit
+from ace_agent.data.sample import Sample
 from ace_agent.engines.interface import Pipeline
+from ace_agent.evaluation.answering import condition_unit
 from ace_agent.plan.tasks import TASKS
 
 CELL = 160
 SEED = 7
 
 
-def unit_of(turn: TrainingTurn) -> ConditionUnit:
-    """A turn as the pipelines take it."""
-    images = tuple(Image.fromarray(frame.image) for frame in turn.frames)
-    masks = tuple(None if frame.mask is None else Image.fromarray(frame.mask) for frame in turn.frames)
-    return ConditionUnit(turn.instruction, images, masks)
-
-
 def answer(pipeline: Pipeline, sample: Sample, steps: int) -> Image.Image:
     """What the model makes of a sample, through the same door as anyone's request, at the target's size."""
     last = sample.turns[-1]
-    current = unit_of(last)
+    current = condition_unit(last)
     height, width = last.target.shape[:2]
-    output: Any = pipeline(
+    output = pipeline(
         current.instruction,
         current.images,
         current.masks,
         task=last.task if last.task in TASKS else None,
-        history=[unit_of(turn) for turn in sample.turns[:-1]],
+        history=[condition_unit(turn) for turn in sample.turns[:-1]],
         height=height,
         width=width,
         num_inference_steps=steps,
         seed=SEED,
     )
-    picture: Image.Image = output.images[0]
-    return picture
+    return output.images[0]
 
 
 def psnr(output: Image.Image, target: Image.Image) -> float:

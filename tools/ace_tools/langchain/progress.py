@@ -10,14 +10,14 @@ from typing import Any
 
 from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
 
-from ace_agent.execution.executor import Progress, Report
+from ace_agent.execution.executor import PlanProgress, ProgressCallback
 from ace_tools.calling import ProgressRelay
 
 EVENT = "ace_progress"
 """Name of the custom event; its data are `step`, `steps`, `fraction`, `seconds_left` and `message`."""
 
 
-def progress_report(listened: bool) -> Report | None:
+def progress_report(listened: bool) -> ProgressCallback | None:
     """A report that reaches whoever listens to the run of this context; None if nobody does.
 
     The report may come from another thread; callbacks are called there. `listened`: the run has handlers.
@@ -27,7 +27,7 @@ def progress_report(listened: bool) -> Report | None:
         return None
     context = contextvars.copy_context()
 
-    def report(progress: Progress) -> None:
+    def report(progress: PlanProgress) -> None:
         data = asdict(progress)
         if listened:
             context.run(dispatch_custom_event, EVENT, data)
@@ -37,11 +37,11 @@ def progress_report(listened: bool) -> Report | None:
     return report
 
 
-def progress_relay(listened: bool) -> tuple[ProgressRelay, Report | None]:
+def progress_relay(listened: bool) -> tuple[ProgressRelay, ProgressCallback | None]:
     """The same on an event loop, where async handlers expect to be called."""
     write = _stream_writer()
 
-    async def send(progress: Progress) -> None:
+    async def send(progress: PlanProgress) -> None:
         data = asdict(progress)
         if listened:
             await adispatch_custom_event(EVENT, data)

@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from PIL import Image
 
 from ace_agent.errors import InputError
-from ace_agent.execution.executor import Report
+from ace_agent.execution.executor import ProgressCallback
 from ace_agent.images.files import read_picture
 from ace_agent.plan import Plan
 from ace_tools.langchain.progress import progress_relay, progress_report
@@ -237,7 +237,7 @@ def _read_message(message: BaseMessage | Mapping[str, Any] | tuple[str, Any]) ->
     return Ask(str(plain.text), images=tuple(pictures), messages=True)
 
 
-def _carry_out(pool: SessionPool, conversation: str, asked: Ask, tick: Report) -> dict[str, Any]:
+def _carry_out(pool: SessionPool, conversation: str, asked: Ask, tick: ProgressCallback) -> dict[str, Any]:
     with pool.session(conversation) as session:
         handed = _handed(session, asked.images)
         if asked.plan is not None:

@@ -17,7 +17,7 @@ from pydantic import AnyUrl, ValidationError
 
 from ace_agent import __version__
 from ace_agent.errors import InputError
-from ace_agent.execution.executor import Progress
+from ace_agent.execution.executor import PlanProgress
 from ace_tools.arguments import complaint
 from ace_tools.calling import ProgressRelay, acall
 from ace_tools.error_text import explain
@@ -97,7 +97,7 @@ class AceServer:
         context = self.mcp.request_context
         token = None if context.meta is None else context.meta.progressToken
 
-        async def send(progress: Progress) -> None:
+        async def send(progress: PlanProgress) -> None:
             await context.session.send_progress_notification(
                 token or 0, progress.fraction, 1.0, progress.message, str(context.request_id)
             )
