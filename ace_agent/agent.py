@@ -194,7 +194,9 @@ class Agent:
             self.store.set_status(row.id, "running", owner=owner_now())
         return self._execute(row, pipeline, self.memory.tip, [], progress)
 
-    def rerun(self, recipe: str | Path | dict[str, Any], *, progress: ProgressCallback | None = None) -> Rerun:
+    def rerun(
+        self, recipe: str | Path | dict[str, Any], *, progress: ProgressCallback | None = None
+    ) -> Rerun:
         """Make a picture again and compare: a recipe, a PNG with one, or `@3`.
 
         Raises InputError where the pictures that it was made from are not stored here.
@@ -355,7 +357,12 @@ class Agent:
         return self._execute(self.store.turn(row.id), pipeline, tip, notes, progress)
 
     def _execute(
-        self, row: TurnRow, pipeline: Pipeline, tip: int | None, notes: list[str], progress: ProgressCallback | None
+        self,
+        row: TurnRow,
+        pipeline: Pipeline,
+        tip: int | None,
+        notes: list[str],
+        progress: ProgressCallback | None,
     ) -> Turn:
         executor = Executor(self.store, pipeline, self.timing)
         try:

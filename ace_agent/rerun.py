@@ -12,7 +12,7 @@ from ace_agent.engines.interface import Pipeline
 from ace_agent.errors import InputError
 from ace_agent.execution.executor import PlanProgress, ProgressCallback
 from ace_agent.execution.recipes import call_of, recorded_threads, runtime_facts
-from ace_agent.execution.task_runner import differing_pixels, run_task
+from ace_agent.execution.task_runner import differing_pixels
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def make_again(
 
     with recorded_threads(recipe):
         notes = _differences(recipe, model)
-        image = make(model, call, tick).images[variation - 1]
+        image = run_task(model, call, tick).images[variation - 1]
     differing = differing_pixels(image, before)
     if recipe["size"] != list(image.size):
         width, height = recipe["size"]
