@@ -12,7 +12,7 @@ from ace_agent.engines.interface import Pipeline
 from ace_agent.errors import InputError
 from ace_agent.execution.executor import PlanProgress, ProgressCallback
 from ace_agent.execution.recipes import call_of, recorded_threads, runtime_facts
-from ace_agent.execution.task_runner import differing_pixels
+from ace_agent.execution.task_runner import differing_pixels, run_task
 
 
 @dataclass(frozen=True)
