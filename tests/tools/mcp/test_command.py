@@ -10,7 +10,7 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from ace_tools.mcp.server import AceServer
 from ace_tools.operations import OPERATIONS
 from ace_tools.sessions import SessionPool
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TOKEN = "a-token-of-the-tests"
 pytestmark = pytest.mark.asyncio
 
@@ -279,9 +279,12 @@ async def test_the_command_draws_a_token_unless_it_is_given_one(
     monkeypatch: pytest.MonkeyPatch, workspace: Path, given: str | None
 ) -> None:
     served: list[tuple[AceServer, str]] = []
-    monkeypatch.setattr(
-        "ace_tools.mcp.command.serve_http", lambda server, token, at: served.append((server, token))
-    )
+
+    def serve(server: AceServer, token: str, at: socket.socket, announce: Callable[[], object]) -> None:
+        served.append((server, token))
+        announce()
+
+    monkeypatch.setattr("ace_tools.mcp.command.serve_http", serve)
     options = ["--http", "--port", "0", "--workspace", str(workspace)]
     options += [] if given is None else ["--token", given]
     done = CliRunner().invoke(command, options, catch_exceptions=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -66,10 +67,13 @@ def command(
     drawn = token or secrets.token_urlsafe(24)
     listening = bound(port)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
-    click.echo(f"ace: serving {url}", err=True)
-    if not token:
-        click.echo(f"ace: clients must send: Authorization: Bearer {drawn}", err=True)
-    serve_http(server, drawn, listening)
+
+    def announce() -> None:
+        click.echo(f"ace: serving {url}", err=True)
+        if not token:
+            click.echo(f"ace: clients must send: Authorization: Bearer {drawn}", err=True)
+
+    serve_http(server, drawn, listening, announce)
 
 
 def _server(
@@ -133,8 +137,10 @@ def bound(port: int) -> socket.socket:
     return listening
 
 
-def serve_http(server: AceServer, token: str, listening: socket.socket) -> None:
-    """Answer HTTP until Ctrl-C."""
+def serve_http(
+    server: AceServer, token: str, listening: socket.socket, announce: Callable[[], object]
+) -> None:
+    """Answer HTTP until Ctrl-C; `announce` is called once clients can connect."""
     from ace_tools.mcp.http import web_server
 
-    web_server(server, token).run(sockets=[listening])
+    web_server(server, token, announce).run(sockets=[listening])

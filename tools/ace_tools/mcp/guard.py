@@ -1,4 +1,4 @@
-"""What stands before the server on HTTP: who may ask, how much, and how many at once."""
+"""The checks before the server on HTTP: who may ask, how much, and how many at once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+
+from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from starlette.requests import HTTPConnection
 
 HOST = "127.0.0.1"
 NAMES = ("127.0.0.1", "localhost", "[::1]")
+THIS_MACHINE = TransportSecuritySettings(
+    allowed_hosts=[f"{name}{port}" for name in NAMES for port in ("", ":*")],
+    allowed_origins=[
+        f"{scheme}://{name}{port}" for scheme in ("http", "https") for name in NAMES for port in ("", ":*")
+    ],
+)
+"""Hosts and origins that are answered, on any port: ports are forwarded, and tools of this machine have their own."""
 MAX_BODY = 1_000_000
 """Bytes of a request: the longest plan is far smaller, and pictures come by path."""
 MAX_REQUESTS = 32
 """Requests at once, streams that wait for news included."""
 MAX_DRAINED = 16_000_000
-"""Bytes of a refused request that are read and thrown away."""
+"""Bytes of a refused request that are read and dropped."""
 BODY_SECONDS = 10.0
 """How long a request may take to arrive."""
 
@@ -39,6 +48,7 @@ class Guard:
         self, app: App, token: str, *, max_body: int = MAX_BODY, max_requests: int = MAX_REQUESTS
     ) -> None:
         self._app = app
+        self._security = TransportSecurityMiddleware(THIS_MACHINE)
         self._token = token.encode()
         self._max_body = max_body
         self._max_requests = max_requests
@@ -50,7 +60,7 @@ class Guard:
             return
         if scope["type"] != "http":
             return
-        refused = self._refused({key.lower(): value for key, value in scope["headers"]})
+        refused = await self._refused({key.lower(): value for key, value in scope["headers"]})
         if refused is not None:
             await _drain(receive)
             await _answer(send, *refused)
@@ -64,13 +74,12 @@ class Guard:
         finally:
             self._requests -= 1
 
-    def _refused(self, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
+    async def _refused(self, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
         """Status and reason of a request that is not let in."""
-        host = headers.get(b"host", b"").decode("latin-1")
-        if _name(f"//{host}") not in NAMES:
+        where = await self._security.validate_request(_claims(headers))
+        if where is not None and where.status_code == 421:
             return 421, f"this server answers to {HOST} and localhost only"
-        origin = headers.get(b"origin")
-        if origin is not None and _name(origin.decode("latin-1")) not in NAMES:
+        if where is not None:
             return 403, "requests from web pages of other origins are not answered"
         scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self._token):
@@ -110,13 +119,15 @@ class Guard:
         await self._app(scope, again, send)
 
 
-def _name(url: str) -> str:
-    """The host of a URL, `[::1]` with its brackets; empty for what is no URL."""
-    try:
-        name = urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
-    return f"[{name}]" if ":" in name else name
+def _claims(headers: dict[bytes, bytes]) -> HTTPConnection:
+    """The host and origin that a request names, as the SDK's check reads them: it compares letter by letter, takes
+    whatever follows a colon for a port, and an empty origin for none."""
+    claims = []
+    for key in (b"host", b"origin"):
+        if key in headers:
+            value = headers[key].lower()
+            claims.append((key, value if value and b"@" not in value else b"null"))
+    return HTTPConnection({"type": "http", "headers": claims})
 
 
 async def _drain(receive: Receive) -> None:
