@@ -1,11 +1,11 @@
-"""What training pairs cost: rates of both data routes and of the scene world on one core, and bytes of a pair.
+"""What training pairs cost: rates of synthesis, clustering and the scene world on one core, and bytes per pair.
 
-    python benchmarks/data_rates.py                    # some three minutes
+    python benchmarks/data_rates.py                    # about three minutes
     python benchmarks/data_rates.py --pairs 700000000
 
-The pictures are crops of docs/photographs, 512 pixels a side. The models that may join in (depth, segments, poses,
+The pictures are crops of docs/photographs, 512 pixels a side. The optional models (depth, segments, poses,
 captions) are built with random weights, which costs as much as the published ones; their arithmetic is counted, and
-hours of a GPU follow from it and from a rate that is assumed and not measured.
+GPU hours follow from it and an assumed rate, and are not measured.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PHOTOGRAPHS = Path(__file__).resolve().parents[1] / "docs" / "photographs"
 
 
 def crops(folder: Path, count: int) -> None:
-    """Pictures that are alike, as one person's are, and never the same, with captions that differ."""
+    """Similar but distinct pictures, as one person's are, with different captions."""
     rng = random.Random("data rates")
     folder.mkdir()
     for number in range(count):
@@ -52,7 +52,7 @@ def crops(folder: Path, count: int) -> None:
 
 
 def measured(make: Callable[..., Any], *given: Any) -> tuple[float, Any]:
-    """Seconds, and what came of it."""
+    """Seconds, and the result."""
     started = time.perf_counter()
     made = make(*given)
     return time.perf_counter() - started, made
@@ -62,7 +62,7 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*.tar"))
 
 
-def model_annotator() -> Iterator[tuple[str, nn.Module, dict[str, torch.Tensor]]]:
+def architectures() -> Iterator[tuple[str, nn.Module, dict[str, torch.Tensor]]]:
     """Each need's architecture with random weights, and an input of the size that its preprocessor makes."""
     picture = torch.zeros(1, 3, 640, 640)
     yield (
@@ -100,7 +100,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pictures", type=int, default=64)
-    parser.add_argument("--pairs", type=float, default=0.7e9, help="how many pairs to reckon with")
+    parser.add_argument("--pairs", type=float, default=0.7e9, help="number of pairs to extrapolate to")
     parser.add_argument(
         "--linked", type=int, default=16384, help="embedded pictures to compare with each other"
     )
@@ -146,7 +146,7 @@ def main() -> None:
     if options.no_models:
         return
     print(f"\n{'model, one picture':24} {'core s':>10} {'10^9 operations':>16}")
-    for name, model, inputs in model_annotator():
+    for name, model, inputs in architectures():
         seconds, operations = cost_of(model, inputs)
         hours = operations / (options.gpu * 1e12) / 3600
         print(

@@ -1,4 +1,4 @@
-"""One world for all tests of the scene world: reading sprites and drawing landscapes is shared."""
+"""One world for all tests, which share its caches of sprites and landscapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small pictures that look unlike each other, and files that are none."""
+"""Small pictures that differ, and files that are no pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def drawn(seed: int, width: int = 112, height: int = 96, shift: int = 0) -> Imag
 
 
 def fill(folder: Path, count: int = 5) -> Path:
-    """A folder of ``count`` good pictures of several sizes and kinds, each second with a caption."""
+    """A folder of ``count`` good pictures of several sizes and kinds, every second one with a caption."""
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(count):
         image = drawn(k, 96 + 16 * (k % 3), 96 + 7 * k)
@@ -33,7 +33,7 @@ def fill(folder: Path, count: int = 5) -> Path:
 
 
 def spoil(folder: Path) -> set[str]:
-    """Add files that cannot be used; their names."""
+    """Add unusable files; returns their names."""
     (folder / "cut.png").write_bytes((folder / "00.png").read_bytes()[:400])
     (folder / "words.jpg").write_text("no picture")
     (folder / "empty.png").touch()

@@ -1,4 +1,4 @@
-"""Tables of one's own pairs: read as samples, or refused by line before any work."""
+"""Tables of a user's own pairs: read as samples, or refused with the line before any work."""
 
 from __future__ import annotations
 
@@ -101,14 +101,14 @@ HEAD = "source,mask,instruction,target,task\n"
         (HEAD + 'pics/a.png,,"red,b.jpg,\n', "line 2: unexpected end"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_with_its_line(folder: Path, text: str, reason: str) -> None:
+def test_errors_name_the_line(folder: Path, text: str, reason: str) -> None:
     with pytest.raises(BadInput, match=reason) as caught:
         PairsFile(table(folder, text))
     assert isinstance(caught.value, InputError)
     assert caught.value.hint
 
 
-def test_many_mistakes_are_one_message(folder: Path) -> None:
+def test_many_errors_make_one_message(folder: Path) -> None:
     path = table(folder, HEAD + "gone.png,,x,b.jpg,\n" * 9)
     with pytest.raises(BadInput, match=r"line 2: .*; line 3: .*; line 4: .*; and 6 more lines"):
         PairsFile(path)
@@ -121,7 +121,7 @@ def test_a_broken_line_of_json_is_named(folder: Path, line: str) -> None:
         PairsFile(table(folder, f"{good}\n{line}\n", "pairs.jsonl"))
 
 
-def test_one_door_for_tables_and_shards(folder: Path) -> None:
+def test_open_samples_takes_tables_and_shards(folder: Path) -> None:
     pairs = open_samples(table(folder, HEAD + "pics/a.png,,make it red,b.jpg,\n"))
     with ShardWriter(folder, 0) as shard:
         shard.add(Record(pairs[0]))

@@ -1,4 +1,4 @@
-"""Shards: what goes in comes out, whole or not at all."""
+"""Shards: samples are read back as written, and shards are complete or absent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write(folder: Path, number: int, *samples: Sample, encoding: Encoding = "png
 
 
 @pytest.mark.parametrize("encoding", ["png", "webp"])
-def test_samples_come_back_bit_for_bit(tmp_path: Path, encoding: Encoding) -> None:
+def test_samples_are_read_back_bit_for_bit(tmp_path: Path, encoding: Encoding) -> None:
     write(tmp_path, 0, sample(1), sample(2), encoding=encoding)
     write(tmp_path, 1, sample(3), encoding=encoding)
     shards = Shards(tmp_path)
@@ -57,14 +57,14 @@ def test_samples_come_back_bit_for_bit(tmp_path: Path, encoding: Encoding) -> No
     assert shards.record(1).provenance == {"seed": 1}
 
 
-def test_the_layout_is_webdatasets(tmp_path: Path) -> None:
+def test_the_layout_is_that_of_webdataset(tmp_path: Path) -> None:
     write(tmp_path, 0, sample(1), sample(2))
     with tarfile.open(shard_path(tmp_path, 0)) as tar:
         names = tar.getnames()
         row = json.load(tar.extractfile(names[0]))  # type: ignore[arg-type]
     keys = [name.split(".")[0] for name in names]
     assert len(dict.fromkeys(keys)) == 2
-    assert keys == sorted(keys, key=list(dict.fromkeys(keys)).index)  # a sample's members are neighbours
+    assert keys == sorted(keys, key=list(dict.fromkeys(keys)).index)  # members of a sample are adjacent
     assert row["turns"][1]["frames"] == [{"image": "1.image0.png", "mask": "1.mask0.png"}]
 
 
@@ -77,19 +77,19 @@ def test_a_shard_can_be_read_without_its_index_and_alone(tmp_path: Path) -> None
     assert sample_hash(without[1]) == sample_hash(sample(2))
 
 
-def test_the_same_sample_is_written_once(tmp_path: Path) -> None:
+def test_duplicate_samples_are_written_once(tmp_path: Path) -> None:
     assert write(tmp_path, 0, sample(1), sample(1), sample(1, "another wish")) == [True, False, True]
     assert len(Shards(tmp_path)) == 2
 
 
-def test_an_error_midway_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_error_leaves_no_partial_shard(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), ShardWriter(tmp_path, 0) as shard:
         shard.add(Record(sample(1)))
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
 
 
-def test_equal_samples_make_equal_bytes(tmp_path: Path) -> None:
+def test_equal_samples_give_equal_bytes(tmp_path: Path) -> None:
     write(tmp_path, 0, sample(1))
     write(tmp_path, 1, sample(1))
     assert shard_path(tmp_path, 0).read_bytes() == shard_path(tmp_path, 1).read_bytes()
@@ -119,7 +119,7 @@ def test_a_full_disk_leaves_the_last_good_shard(tmp_path: Path) -> None:
     assert len(Shards(tmp_path)) == 1
 
 
-def test_what_is_no_shard_is_refused_with_its_name(tmp_path: Path) -> None:
+def test_files_that_are_no_shards_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="holds no shards"):
         Shards(tmp_path)
     with pytest.raises(BadInput, match="does not exist"):
@@ -143,7 +143,7 @@ def test_a_later_format_is_refused(tmp_path: Path) -> None:
         Shards(tmp_path)
 
 
-def test_a_picture_saved_again_looks_the_same_and_another_does_not() -> None:
+def test_perceptual_hashes_survive_saving_and_tell_pictures_apart() -> None:
     hashes = [perceptual_hash(drawn(seed, 256, 224)) for seed in range(40)]
     for seed, hashed in enumerate(hashes):
         small = drawn(seed, 256, 224).resize((160, 140), Image.Resampling.LANCZOS)

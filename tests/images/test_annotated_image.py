@@ -9,7 +9,7 @@ from ace_agent.images.types import Pixels
 
 
 class Halves:
-    """Sees a dog above grass; counts how often it is asked."""
+    """Annotates a dog above grass, and counts its calls."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -44,7 +44,7 @@ def test_every_analysis_draws_a_map_of_the_image_in_its_size(task: str, pixels: 
     assert drawn.any()
 
 
-def test_an_annotation_is_worked_out_once(pixels: Pixels) -> None:
+def test_an_annotation_is_computed_once(pixels: Pixels) -> None:
     annotator = Halves()
     image = AnnotatedImage(pixels, annotator)
     assert image.depth is image.depth

@@ -5,7 +5,7 @@ import numpy as np
 from ace_agent.images.compositing import CHANGED, blank_out, changed_mask, composite
 
 
-def test_a_change_counts_from_a_few_gray_levels_of_one_channel_on() -> None:
+def test_a_pixel_changes_if_one_channel_moves_by_a_few_levels() -> None:
     before = np.full((2, 2, 3), 100, np.uint8)
     after = before.copy()
     after[0, 0, 1] += CHANGED

@@ -1,4 +1,4 @@
-"""Pictures that break programs, and files that must not be lost."""
+"""Unusual and broken image files, and recipes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def noise(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds next to nothing."""
+    """A PNG whose header claims a size that its data does not have."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
 
     def chunk(kind: bytes, body: bytes) -> bytes:
@@ -44,7 +44,7 @@ def png_header(width: int, height: int) -> bytes:
     )
 
 
-def test_an_opaque_picture_comes_back_as_it_is(tmp_path: Path) -> None:
+def test_an_opaque_picture_is_read_unchanged(tmp_path: Path) -> None:
     pixels = noise(20, 30, 3)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     read = read_picture(tmp_path / "a.png")
@@ -53,7 +53,7 @@ def test_an_opaque_picture_comes_back_as_it_is(tmp_path: Path) -> None:
     assert np.array_equal(np.asarray(read.image), pixels)
 
 
-def test_alpha_palette_and_grey_are_kept_as_colour(tmp_path: Path) -> None:
+def test_alpha_palette_and_grey_become_rgb_or_rgba(tmp_path: Path) -> None:
     pixels = noise(20, 20, 4)
     Image.fromarray(pixels).save(tmp_path / "rgba.png")
     assert np.array_equal(np.asarray(read_picture(tmp_path / "rgba.png").image), pixels)
@@ -101,7 +101,7 @@ def test_a_huge_picture_is_refused_before_decoding(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "case", ["missing", "empty", "text", "cut", "folder", "tiny", "header", "nul", "wrong"]
 )
-def test_what_is_no_picture_is_one_line(tmp_path: Path, case: str) -> None:
+def test_files_that_are_no_pictures_are_a_one_line_error(tmp_path: Path, case: str) -> None:
     whole = encode_png(Image.fromarray(noise(40, 40, 3)))
     data = {
         "empty": b"",
@@ -122,7 +122,7 @@ def test_what_is_no_picture_is_one_line(tmp_path: Path, case: str) -> None:
     assert case == "nul" or case in str(error.value)
 
 
-def test_a_mask_is_brightness_or_what_was_erased(tmp_path: Path) -> None:
+def test_a_mask_is_brightness_or_inverted_alpha(tmp_path: Path) -> None:
     assert read_mask(Image.new("RGB", (20, 20), "white")).getextrema() == (255, 255)
     erased = Image.new("RGBA", (20, 20), (0, 0, 0, 255))
     erased.paste((0, 0, 0, 0), (0, 0, 10, 20))
@@ -130,7 +130,7 @@ def test_a_mask_is_brightness_or_what_was_erased(tmp_path: Path) -> None:
     assert read_mask(erased).getpixel((15, 5)) == 0
 
 
-def test_a_recipe_goes_in_and_comes_out_with_the_same_pixels(tmp_path: Path) -> None:
+def test_recipes_are_embedded_and_read_back_without_changing_pixels(tmp_path: Path) -> None:
     image = Image.fromarray(noise(20, 20, 4))
     recipe = {"format": 1, "instruction": "ein Füchslein 🦊", "seed": 2**62}
     path = write_file(tmp_path / "a.png", encode_png(image, recipe))
@@ -149,14 +149,14 @@ def test_a_recipe_goes_in_and_comes_out_with_the_same_pixels(tmp_path: Path) -> 
         encode_png(Image.new("RGB", (20, 20)), {"format": 2}),
     ],
 )
-def test_a_picture_without_a_recipe_says_so(tmp_path: Path, data: bytes) -> None:
+def test_a_picture_without_a_recipe_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.png").write_bytes(data)
     with pytest.raises(InputError) as error:
         read_recipe(tmp_path / "a.png")
     assert "\n" not in str(error.value)
 
 
-def test_side_by_side_keeps_both(tmp_path: Path) -> None:
+def test_side_by_side_shows_both_pictures(tmp_path: Path) -> None:
     left, right = Image.new("RGB", (20, 40), "red"), Image.new("RGBA", (30, 20), "blue")
     sheet = side_by_side(left, right)
     assert sheet.size == (20 + 8 + 60, 40)

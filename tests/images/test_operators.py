@@ -37,7 +37,7 @@ def test_mosaic_blocks_are_of_one_colour(square: np.ndarray) -> None:
     assert (tile == tile[0, 0]).all()
 
 
-def test_outline_surrounds_without_filling() -> None:
+def test_contours_surround_without_filling() -> None:
     mask = np.zeros((32, 32), np.uint8)
     mask[8:24, 8:24] = 255
     line = operators.contours([mask])
@@ -53,20 +53,20 @@ def test_haze_thickens_with_distance(square: np.ndarray) -> None:
     assert (hazy[20, 20].astype(int) - square[20, 20]).max() > 60
 
 
-def test_noise_is_of_its_seed(square: np.ndarray) -> None:
+def test_noise_is_determined_by_its_seed(square: np.ndarray) -> None:
     assert np.array_equal(operators.noise(square, 4, 20), operators.noise(square, 4, 20))
     assert not np.array_equal(operators.noise(square, 4, 20), operators.noise(square, 5, 20))
 
 
 @pytest.fixture
 def photograph() -> np.ndarray:
-    """1.6 megapixels of smooth noise: large enough to be worked on in bands."""
+    """1.6 megapixels of smooth noise, enough to be processed in bands."""
     coarse = np.random.default_rng(3).integers(0, 255, (60, 50, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((1150, 1400), Image.Resampling.BICUBIC))
 
 
 @pytest.mark.parametrize("operator", [operators.edges, operators.doodle])
-def test_bands_of_a_large_image_meet_without_a_seam(
+def test_large_images_are_processed_in_bands_without_seams(
     operator: Callable[[Pixels], Pixels], photograph: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_bands = operator(photograph)
@@ -92,7 +92,7 @@ def test_later_segments_lie_over_earlier_ones() -> None:
 
 
 @pytest.mark.parametrize("kind", ["rain", "snow"])
-def test_precipitation_is_of_its_seed_and_fits_any_size(
+def test_precipitation_is_determined_by_its_seed_and_fits_any_size(
     kind: operators.Precipitation, square: np.ndarray, photograph: np.ndarray
 ) -> None:
     for image in (square, photograph):

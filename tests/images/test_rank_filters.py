@@ -1,4 +1,4 @@
-"""Rank filters give what Pillow's give."""
+"""Rank filters give Pillow's results."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from ace_agent.images import rank_filters
 
 
 @pytest.mark.parametrize("shape", [(17, 23, 3), (12, 9), (3, 3), (5, 128, 3)])
-def test_they_are_pillows(shape):
+def test_results_are_those_of_pillow(shape):
     rng = np.random.default_rng(0)
     for levels in (256, 4):
         image = rng.integers(0, levels, shape, dtype=np.uint8)

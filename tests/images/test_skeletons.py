@@ -11,12 +11,12 @@ def test_bones_have_their_colour_and_joints_are_white() -> None:
     drawn = draw_skeletons([BODY], 80, 100, joint=0.03)
     assert drawn.shape == (80, 100, 3)
     assert tuple(drawn[40, 40]) == (0, 255, 170)  # neck to left hip
-    assert tuple(drawn[30, 70]) == (255, 255, 255)  # a joint whose neighbours are not seen
+    assert tuple(drawn[30, 70]) == (255, 255, 255)  # a joint without neighbours
     assert drawn[0].max() == 0
 
 
 def test_large_images_are_drawn_at_the_same_places() -> None:
-    """Above 1.5 megapixels lines are not drawn twice as large first, which 12 megapixels would take 144 MB for."""
+    """Large images are not drawn at twice the size first: for 12 megapixels that would take 144 MB."""
     large = draw_skeletons([{name: (20 * x, 20 * y) for name, (x, y) in BODY.items()}], 1600, 2000)
     assert tuple(large[800, 800]) == (0, 255, 170)
     assert tuple(large[600, 1400]) == (255, 255, 255)

@@ -17,7 +17,7 @@ def _two_hues() -> Image.Image:
     return Image.fromarray(pixels, "RGBA")
 
 
-def test_a_tint_reaches_the_main_hue_alone() -> None:
+def test_a_tint_changes_the_main_hue_only() -> None:
     """Leaves stay green when the apple turns blue."""
     tinted = np.asarray(colors.tint(_two_hues(), "blue"))
     assert tuple(tinted[30, 20, :3]) == colors.RGB["blue"]
@@ -25,7 +25,7 @@ def test_a_tint_reaches_the_main_hue_alone() -> None:
     assert colors.tint_share(_two_hues()) == 0.75
 
 
-def test_a_known_weight_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_given_weight_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     sprites = Sprites.load()
     drawn, plain = sprites.get("car", "noto"), colors.tint(sprites.get("car", "noto"), "blue")
     share, body = colors.tint_share(drawn), sprites.body("car", "noto")

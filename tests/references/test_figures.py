@@ -1,4 +1,4 @@
-"""Figures that words describe are drawn, and what they wear is not looked up besides."""
+"""Figures are drawn to their description, and their garments are not looked up."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ def named(instruction: str) -> Sequence[NamedReference]:
     )
 
 
-def test_a_caption_is_read_as_it_was_meant() -> None:
+def test_captions_of_figures_are_parsed_back() -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
         person = replace(
@@ -67,12 +67,12 @@ def test_a_caption_is_read_as_it_was_meant() -> None:
         ("the sad person in a red dress", None),
     ],
 )
-def test_what_words_say_of_new_figures(text: str, looks: dict[str, str] | None) -> None:
+def test_descriptions_of_new_figures(text: str, looks: dict[str, str] | None) -> None:
     found = list(figures.find_figures(text))
     assert [one.person for one in found] == ([] if looks is None else [replace(USUAL, **looks)])
 
 
-def test_what_a_figure_wears_is_not_looked_up_and_its_colour_is_nobody_elses() -> None:
+def test_garments_are_not_looked_up_and_their_colours_describe_nothing_else() -> None:
     found = named("an angry person in a blue dress waving and a princess with a dress")
     assert [one.name for one in found] == ["person in a blue dress waving", "princess", "dress"]
     figure, princess = (one.frame for one in found[:2])
@@ -82,8 +82,8 @@ def test_what_a_figure_wears_is_not_looked_up_and_its_colour_is_nobody_elses() -
     assert 0.1 < (figure.mask > 128).mean() < 0.5
 
 
-def test_a_figures_parts_are_where_they_are_in_a_scene() -> None:
-    """Mirrored, the head is as far from the right as it was from the left."""
+def test_parts_of_a_figure_are_placed_as_in_a_scene() -> None:
+    """In a mirrored figure the head is as far from the right as from the left in the original."""
     thing = Object("person", person=replace(USUAL, pose="running"))
     plain, turned = (
         figures.placed(one, "key", (0.25, 0.5, 0.5, 0.5)) for one in (thing, replace(thing, flip=True))

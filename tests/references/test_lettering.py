@@ -15,7 +15,7 @@ from ace_agent.references.library import ReferenceLibrary
     ("quoted", "drawn"),
     [("hello", "HELLO"), ("Good day", "GOOD DAY"), ("D R E A M", "DREAM"), ("  a  b ", "AB"), ("", "")],
 )
-def test_what_is_quoted_is_drawn_in_capitals(quoted: str, drawn: str) -> None:
+def test_quotations_are_drawn_in_capitals(quoted: str, drawn: str) -> None:
     assert drawn_as(quoted) == drawn
 
 
@@ -31,14 +31,14 @@ def test_what_is_quoted_is_drawn_in_capitals(quoted: str, drawn: str) -> None:
         ('make the car red and write "HI" on it', "white"),
     ],
 )
-def test_words_are_set_in_the_ink_that_is_named(instruction: str, color: str) -> None:
+def test_lettering_has_the_named_ink(instruction: str, color: str) -> None:
     (named,) = find_lettering(instruction)
     assert instruction[named.start : named.stop] == named.name == '"HI"'
     assert named.frame.placements[0].key == lettering.key("HI")
     assert named.frame.placements[0].color == color
 
 
-def test_captions_are_not_set_in_type() -> None:
+def test_captions_are_not_drawn_as_lettering() -> None:
     assert find_lettering('turn the edges into "a koala in space"') == []
     assert [named.name for named in find_lettering('write "HI" and "YOU" on "a red car"')] == [
         '"HI"',
@@ -46,14 +46,14 @@ def test_captions_are_not_set_in_type() -> None:
     ]
 
 
-def test_long_words_become_smaller_until_they_fit() -> None:
+def test_long_lettering_shrinks_to_fit() -> None:
     short, long = typeset("HI", "white", 128), typeset("HAPPY BIRTHDAY TO YOU", "white", 128)
     assert long.height < short.height and long.width <= 0.94 * 128 < 4 * long.width
     assert short.height <= lettering.PLATE[1]
 
 
-def test_a_reference_of_words_is_what_the_answer_shows() -> None:
-    """Moved to where the words are asked for, its pixels are those of the answer, in every ink."""
+def test_lettering_references_match_the_target() -> None:
+    """At the place of the lettering, its pixels are those of the target, in every ink."""
     rng, world, library = random.Random(4), World(), ReferenceLibrary.load()
     inks = set()
     for _ in range(40):

@@ -12,10 +12,9 @@ from ace_agent.data.scenes.world import World
 from ace_agent.errors import InputError
 from ace_agent.planner.rules.vocabulary import known_nouns
 from ace_agent.references import library as library_module
-from ace_agent.references.descriptions import Description, describe
+from ace_agent.references.descriptions import Description
 from ace_agent.references.errors import LibraryError
 from ace_agent.references.library import OWN_PICTURES, SIDE, ReferenceLibrary, packaged
-from ace_agent.references.name_matching import NameMatcher, spellings
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, NOUNS
 
 
@@ -52,11 +51,11 @@ def _names(library: ReferenceLibrary, text: str) -> list[str]:
         ("nothing known", []),
     ],
 )
-def test_what_an_instruction_names(library: ReferenceLibrary, text: str, names: list[str]) -> None:
+def test_names_in_instructions(library: ReferenceLibrary, text: str, names: list[str]) -> None:
     assert _names(library, text) == names
 
 
-def test_spans_are_the_words_themselves(library: ReferenceLibrary) -> None:
+def test_spans_cover_the_words(library: ReferenceLibrary) -> None:
     text = "put the Pine Trees behind the puppy"
     for named in library.find(text):
         assert text[named.start : named.stop] == named.name
@@ -79,7 +78,7 @@ def test_spans_are_the_words_themselves(library: ReferenceLibrary) -> None:
         ("a bear with ice cream", Description("bear")),
     ],
 )
-def test_the_only_thing_named_looks_as_it_is_to_be(
+def test_the_only_thing_named_looks_as_after_the_edit(
     library: ReferenceLibrary, text: str, look: Description
 ) -> None:
     (place,) = library.find(text)[0].frame.placements
@@ -102,35 +101,14 @@ def test_an_expression_of_a_face_is_looked_up(library: ReferenceLibrary, text: s
         assert text[named.start : named.stop] == named.name
 
 
-def test_held_out_things_are_known_to_the_library(library: ReferenceLibrary) -> None:
+def test_the_library_has_held_out_things(library: ReferenceLibrary) -> None:
     assert set(HELD_OUT_NAMES) <= set(library.names())
     assert set(NOUNS) <= set(library.names())
     assert packaged().stat().st_size < 10_000_000
 
 
-@pytest.mark.parametrize(
-    ("text", "look"),
-    [
-        ("a car in a city", Description("car")),
-        ("a Glossy red car", Description("car", "fluent", "red")),
-        ("two big flat cars", Description("car", "flat")),
-        ("the grey car", Description("car", color="gray")),
-        ("a red cat and car", Description("cat", color="red")),
-        ("paint a car made of wood", Description("car", texture="wood")),
-        ("a blob cow with zebra fur", Description("cow", "blob", texture="zebra fur")),
-        ("make the car red", Description("car")),
-        ("a bear with ice cream", Description("bear")),
-        ("a bear with ice", Description("bear")),
-        ("a predred car", Description("car")),
-    ],
-)
-def test_what_the_words_say_of_a_thing(library: ReferenceLibrary, text: str, look: Description) -> None:
-    name, start, stop = NameMatcher(spellings(library.names())).find(text)[0]
-    assert describe(name, text, start, stop) == look
-
-
-def test_references_look_as_the_words_say(library: ReferenceLibrary) -> None:
-    """Each look has a picture of its own; what has none in a style is drawn in the first."""
+def test_references_match_their_descriptions(library: ReferenceLibrary) -> None:
+    """Each style and tint has a picture; a style that the library lacks falls back to the first."""
     texts = ("a car", "a flat car", "a blue car", "a car made of stone")
     pictures = [library.find(text)[0].frame.image.astype(int) for text in texts]
     assert all(np.abs(a - b).mean() > 5 for a, b in itertools.combinations(pictures, 2))
@@ -143,8 +121,8 @@ def test_references_look_as_the_words_say(library: ReferenceLibrary) -> None:
     assert np.array_equal(plain.image, flat.image) and flat.placements[0].key == "car|noto"
 
 
-def test_training_and_the_library_show_the_same(library: ReferenceLibrary) -> None:
-    """The scene world draws its references from the sprites, everyone else has the library's."""
+def test_training_and_the_library_use_the_same_references(library: ReferenceLibrary) -> None:
+    """The scene world makes references from sprites, the product takes them from the library."""
     asked = "a glossy red car and a boot made of gold"
     turn = TrainingTurn("text_to_image", asked, (), np.zeros((8, 8, 3), np.uint8), None, None, ())
     ours = World()._with_references(turn).named
@@ -169,8 +147,8 @@ def test_references_are_alone_on_white_with_their_place(library: ReferenceLibrar
     assert abs((ink[:, 0].max() + 1) / SIDE - (place.y + place.h)) < 0.04
 
 
-def test_all_things_stand_at_one_place(library: ReferenceLibrary, tmp_path: Path) -> None:
-    """Tall or wide, in their longest side as large, and a person's own too."""
+def test_all_things_stand_on_the_same_spot(library: ReferenceLibrary, tmp_path: Path) -> None:
+    """Tall or wide, with the same longest side, a user's own pictures too."""
     Image.new("RGB", (90, 30), (0, 0, 255)).save(tmp_path / "rex.png")
     own = ReferenceLibrary.load(own=tmp_path)
     found = [*library.find("a giraffe, a bus and a key"), *own.find("rex")]
@@ -185,7 +163,7 @@ def test_all_things_stand_at_one_place(library: ReferenceLibrary, tmp_path: Path
     assert shapes == {True, False}
 
 
-def test_a_users_pictures_win(tmp_path: Path) -> None:
+def test_a_users_pictures_take_precedence(tmp_path: Path) -> None:
     Image.new("RGB", (30, 20), (0, 0, 255)).save(tmp_path / "rex.png")
     Image.new("RGB", (30, 20), (0, 255, 0)).save(tmp_path / "dog.png")
     library = ReferenceLibrary.load(own=tmp_path)
@@ -194,7 +172,7 @@ def test_a_users_pictures_win(tmp_path: Path) -> None:
     assert tuple(dog.frame.image[50, 32]) == (0, 255, 0)
 
 
-def test_a_missing_library_or_folder_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_missing_library_or_folder_is_a_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="no reference library"):
         ReferenceLibrary.load(tmp_path / "none.npz")
     with pytest.raises(LibraryError, match="not a folder"):
@@ -204,7 +182,7 @@ def test_a_missing_library_or_folder_is_one_clear_line(tmp_path: Path) -> None:
 def test_the_environment_names_the_folder_of_own_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are found, and the planner takes their names for known."""
+    """They are found, and the planner knows their names."""
     known_nouns.cache_clear()
     Image.new("RGB", (30, 20), (0, 0, 255)).save(tmp_path / "my_rex.png")
     monkeypatch.setenv(OWN_PICTURES, str(tmp_path))

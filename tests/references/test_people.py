@@ -23,12 +23,12 @@ def test_raised_arms_are_above_the_head() -> None:
     assert standing["left wrist"][1] > standing["neck"][1]
 
 
-def test_every_expression_is_a_face_of_its_own() -> None:
+def test_every_expression_is_drawn_differently() -> None:
     faces = {people.draw(Person(expression=mood, bust=True), 96).tobytes() for mood in people.EXPRESSIONS}
     assert len(faces) == len(people.EXPRESSIONS)
 
 
-def test_the_head_is_where_it_is_said_to_be() -> None:
+def test_head_boxes_cover_the_head() -> None:
     person = Person(hair="bald", skin="dark", bust=True)
     drawn = people.draw(person, 100)
     left, top, right, bottom = people.head_box(person)

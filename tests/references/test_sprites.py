@@ -26,7 +26,7 @@ def test_sprites_are_cropped_to_their_ink_and_share_a_longest_side() -> None:
         assert sprite.getchannel("A").getbbox() == (0, 0, *sprite.size)
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+def test_written_sprites_are_read_back(tmp_path: Path) -> None:
     red = Image.new("RGBA", (8, 5), (200, 10, 10, 255))
     blue = Image.new("RGBA", (3, 8), (10, 10, 200, 128))
     sprites.write({("a", "noto"): red, ("b", "flat"): blue}, tmp_path / "s.npz")

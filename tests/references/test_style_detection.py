@@ -1,4 +1,4 @@
-"""Reference pictures come in the drawing style that things have in the person's pictures."""
+"""Reference pictures take the drawing style of things in the user's pictures."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def styles(pictures: ReferenceLibrary) -> DrawnStyles:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_things_style_is_seen_whatever_its_colour_and_the_pictures_size(
+def test_a_things_style_is_found_whatever_its_colour_and_the_pictures_size(
     styles: DrawnStyles, style: str
 ) -> None:
     picture = scene("tent", style, "purple").resize((300, 300))
@@ -43,20 +43,19 @@ def test_a_things_style_is_seen_whatever_its_colour_and_the_pictures_size(
     assert styles.seen(picture, ["tent"]) == styles.seen(wide, ["tent"]) == style
 
 
-def test_what_is_not_there_has_no_style(styles: DrawnStyles) -> None:
+def test_absent_things_have_no_style(styles: DrawnStyles) -> None:
     assert styles.seen(scene("tent", "flat"), ["cat", "banana"]) is None
     assert styles.seen(scene("tent", "flat"), ["nothing of ours"]) is None
     assert styles.seen(Image.new("RGB", (128, 128), "teal"), ["tent"]) is None
 
 
-def test_an_edit_keeps_the_style_of_the_thing_and_says_nothing_of_others(styles: DrawnStyles) -> None:
+def test_an_edit_keeps_the_style_of_the_edited_thing_only(styles: DrawnStyles) -> None:
     style_of = styles.asked("cover the tent with moss and add a cat", [scene("tent", "fluent")], ())
     assert (style_of("tent"), style_of("cat")) == ("fluent", None)
 
 
-def test_a_new_picture_has_the_style_of_the_last_one_only_if_asked(styles: DrawnStyles) -> None:
-    """The picture of a turn shows what it names, or what the turn before made; a later picture counts before an
-    earlier one."""
+def test_a_new_picture_takes_the_style_of_the_last_one_only_on_request(styles: DrawnStyles) -> None:
+    """A turn's picture shows what it or the turn before names, and later pictures take precedence."""
     first = ConditionUnit("turn the tent gray", (scene("tent", "flat"),), (None,))
     second = ConditionUnit("make it bigger", (scene("guitar", "blob"),), (None,))
     swapped = ConditionUnit("swap the tent for a guitar", (scene("tent", "flat"),), (None,))
@@ -70,8 +69,8 @@ def test_a_new_picture_has_the_style_of_the_last_one_only_if_asked(styles: Drawn
     assert style("a key in the same style") is None
 
 
-def test_the_pipeline_looks_things_up_as_they_are_drawn(pictures: ReferenceLibrary) -> None:
-    """Words that name a style win over the picture."""
+def test_the_pipeline_looks_things_up_in_the_style_of_the_picture(pictures: ReferenceLibrary) -> None:
+    """A style that the words name takes precedence over the picture's."""
     pipeline = ACEPipeline.from_pretrained("ace-mini")
     picture = scene("tent", "fluent")
 

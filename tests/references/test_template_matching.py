@@ -1,4 +1,4 @@
-"""Drawings laid over a picture tell things apart that the reader's network mistakes for each other."""
+"""Drawings as templates tell things apart that the reader's network confuses."""
 
 import numpy as np
 import pytest
@@ -41,10 +41,10 @@ def drawn(thing: Object, time: str = "day") -> Tensor:
 @pytest.mark.parametrize(
     ("noun", "style"), [look for look in LOOKS if look[0] in ("chair", "jeep", "sneaker")]
 )
-def test_a_thing_is_told_from_its_like_whatever_its_tint(
+def test_similar_things_are_told_apart_whatever_their_tint(
     matcher: DrawingMatcher, noun: str, style: str
 ) -> None:
-    """Yellow, at night, from the other side and four pixels beside where it is looked for."""
+    """Yellow, at night, mirrored, and four pixels beside the place given."""
     thing = Object(noun, style, x=0.4, y=0.9, size=0.37, color="yellow", flip=True)
     edges = matcher.edges(drawn(thing, "night"))
     sure = matcher.sure(edges, (0.43, 0.9 - 0.37 / 2), LOOKS, torch.zeros(len(LOOKS)))
@@ -53,7 +53,7 @@ def test_a_thing_is_told_from_its_like_whatever_its_tint(
 
 
 def test_pictures_of_any_shape_are_matched_to_their_edges(matcher: DrawingMatcher) -> None:
-    """A place in the corner of a wide picture leaves no window without pixels."""
+    """A place in the corner of a wide picture has windows with pixels too."""
     picture = Image.effect_noise((192, 96), 60).convert("RGB")
     pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
     for place in ((0.0, 0.0), (0.999, 0.999)):
@@ -62,7 +62,7 @@ def test_pictures_of_any_shape_are_matched_to_their_edges(matcher: DrawingMatche
 
 
 def said(center: tuple[int, int], first: str, second: str) -> Readings:
-    """Logits of one thing, which is the first noun a little likelier than the second, of no style."""
+    """Logits of one thing: the first noun a little likelier than the second, and no style."""
     counts = WORDS.counts()
     centers = torch.full((1, 1, 16, 16), -9.0)
     centers[0, 0, center[0], center[1]] = 9.0
@@ -73,8 +73,8 @@ def said(center: tuple[int, int], first: str, second: str) -> Readings:
     return Readings(centers, nouns, *grids, *wholes)
 
 
-def test_the_reader_asks_the_sprites_between_what_is_likely() -> None:
-    """The network alone says "cat"; what is not likely is not considered, and persons are not matched."""
+def test_the_reader_decides_between_likely_things_by_their_sprites() -> None:
+    """The network alone says "cat". Unlikely nouns are not considered, and people are not matched."""
     network = ReaderNetwork(**WORDS.counts())
     alone, with_sprites = Reader(network, WORDS), Reader(network, WORDS, sprites=SPRITES)
     picture = drawn(Object("chair", "flat", x=0.5, y=0.9, size=0.37, color="yellow"))

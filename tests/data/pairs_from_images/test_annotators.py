@@ -1,4 +1,4 @@
-"""Depth, segments, poses and captions through transformers, with models of a few numbers and random weights."""
+"""Depth, segments, poses and captions from transformers, by tiny models with random weights."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def test_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     half[:48] = 255
     speck = np.zeros((96, 128), np.uint8)
     speck[0, 0] = 255
-    opened = (
-        models._segments
-    )  # random weights are sure of nothing, so what the pipeline would say is put here
+    opened = models._segments  # models with random weights find nothing, so the pipeline's answer is faked
     assert isinstance(opened(_picture()), list)
     rows = [{"mask": _picture(half), "label": "wall-other-merged"}, {"mask": _picture(speck), "label": "cat"}]
     monkeypatch.setitem(models.__dict__, "_segments", _Answers(rows, opened.model))
@@ -80,7 +78,7 @@ class _Answers:
         return self.rows
 
 
-def test_poses_of_the_people_that_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poses_of_detected_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resnet = hf.RTDetrResNetConfig(
         embedding_size=8, hidden_sizes=[8] * 4, depths=[1] * 4, layer_type="basic",
         out_features=["stage2", "stage3", "stage4"],
@@ -108,7 +106,7 @@ def test_poses_of_the_people_that_are_found(tmp_path: Path, monkeypatch: pytest.
     box = {"xmin": 10, "ymin": 5, "xmax": 80, "ymax": 90}
     people = [{"label": "person", "box": box}, {"label": "dog", "box": box}]
     monkeypatch.setitem(models.__dict__, "_detector", _Answers(people, None))
-    monkeypatch.setattr(annotators, "_JOINT", -1.0)  # every joint, however unsure
+    monkeypatch.setattr(annotators, "_JOINT", -1.0)  # every joint, however uncertain
     (body,) = models.bodies(IMAGE)
     assert {"neck", "head", "left knee"} <= set(body)
     pose = AnnotatedImage(IMAGE, models).pose
@@ -134,7 +132,7 @@ def test_captions(tmp_path: Path) -> None:
     assert ModelAnnotator({}).caption(IMAGE) == ""
 
 
-def test_what_lacks_weights_or_scipy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_and_scipy_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, missing = available({"depth": str(tmp_path), "caption": "none"})
     assert not found and [one.need for one in missing] == ["depth", "caption"]
     assert "hf download" in missing[0].reason

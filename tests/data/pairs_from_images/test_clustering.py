@@ -1,4 +1,4 @@
-"""The clustering route: linking, describing, and a chat model that follows a script."""
+"""Clustering: links, templates, and a scripted chat model."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from ace_agent.data.shards import Shards
 from tests.data.pictures import drawn
 
 BAND = (0.48, 0.995)
-"""Drawn shapes are less alike, to the classical descriptor, than photographs of one thing."""
+"""To the classical descriptor, drawn shapes are less alike than photographs of one subject."""
 
 
 def subjects(folder: Path, count: int = 4) -> Path:
-    """``count`` subjects in two pictures each: the second shifted and darker, two of them in another shape."""
+    """``count`` subjects in two pictures each: the second shifted and darker, two of them with another aspect ratio."""
     folder.mkdir()
     for k in range(count):
         drawn(k, 128, 112).save(folder / f"{k} one.png")
@@ -54,8 +54,8 @@ def pair(caption: str = "", *, aligned: bool = True, darker: bool = True) -> Ima
     return ImagePair(source, target, "", caption, 0.8, aligned)
 
 
-def test_one_subject_is_nearer_than_another() -> None:
-    """The classical descriptor is weak, and must still tell a moved, darker picture from other pictures."""
+def test_pictures_of_one_subject_are_nearer_than_others() -> None:
+    """Weak as it is, the classical descriptor must tell a shifted, darker picture from other pictures."""
     describe = embedding.Classical()
     first = describe([drawn(k, 128, 112) for k in range(12)])
     second = describe([ImageEnhance.Brightness(drawn(k, 128, 112, 8)).enhance(0.7) for k in range(12)])
@@ -64,7 +64,7 @@ def test_one_subject_is_nearer_than_another() -> None:
     assert (similar.argmax(1) == np.arange(12)).mean() >= 0.9
 
 
-def test_only_middling_similarity_among_mutual_neighbours_links() -> None:
+def test_only_mutual_neighbours_of_medium_similarity_are_linked() -> None:
     angles = np.radians([0, 5, 40, 44, 200])
     vectors = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
     found = links(vectors, (0.7, 0.99))
@@ -85,7 +85,7 @@ def test_links_do_not_depend_on_the_size_of_the_blocks(monkeypatch: pytest.Monke
     assert [(x.first, x.second) for x in in_blocks] == [(x.first, x.second) for x in whole] != []
 
 
-def test_no_cluster_and_no_picture_gets_more_than_its_share() -> None:
+def test_pairs_are_limited_per_cluster_and_per_picture() -> None:
     vectors = np.random.default_rng(1).standard_normal((30, 3)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     found = links(vectors, (0.2, 0.99))
@@ -107,7 +107,7 @@ def test_the_largest_measured_difference_comes_first() -> None:
 
 
 @pytest.mark.parametrize("aligned", [True, False])
-def test_templates_say_what_is_known(aligned: bool) -> None:
+def test_templates_mention_captions_or_measured_tones(aligned: bool) -> None:
     writer = TemplateWriter()
     for seed in range(20):
         rng = random.Random(seed)
@@ -119,7 +119,7 @@ def test_templates_say_what_is_known(aligned: bool) -> None:
     assert (nothing is None) is aligned
 
 
-def test_the_route_writes_pairs_of_one_subject(tmp_path: Path) -> None:
+def test_clustering_writes_pairs_of_one_subject(tmp_path: Path) -> None:
     pictures = subjects(tmp_path / "in")
     manifest = pair_runs.cluster(run(pictures, tmp_path / "out"), band=BAND)
     shards = Shards(tmp_path / "out")
@@ -140,7 +140,7 @@ def test_the_route_writes_pairs_of_one_subject(tmp_path: Path) -> None:
     assert {"edit_general", "subject_reference"} == set(shards.tasks())
 
 
-def test_going_on_repeats_no_pair_and_embeds_only_new_pictures(tmp_path: Path) -> None:
+def test_a_resumed_run_repeats_no_pair_and_embeds_only_new_pictures(tmp_path: Path) -> None:
     pictures = subjects(tmp_path / "in", 3)
     first = pair_runs.cluster(run(pictures, tmp_path / "out"), band=BAND)
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("shard-*")}
@@ -169,7 +169,7 @@ def scripted(*answers: str) -> ModelWriter:
     return ModelWriter("script:ed", make=lambda spec: model)
 
 
-def test_a_chat_model_writes_and_is_asked_again_when_it_rambles() -> None:
+def test_a_chat_model_is_asked_again_after_an_unusable_answer() -> None:
     good = 'Sure!\n```json\n{"instruction": "Dim the lights in {image} ."}\n```'
     assert scripted(good).write(pair(), random.Random(0)) == "Dim the lights in {image} ."
     assert scripted("dim it", good).write(pair(), random.Random(0)) == "Dim the lights in {image} ."
@@ -188,14 +188,14 @@ def test_a_chat_model_writes_and_is_asked_again_when_it_rambles() -> None:
         json.dumps({"instruction": "{image} " + "long " * 80}),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_named(answer: str) -> None:
+def test_unusable_answers_are_explained(answer: str) -> None:
     instruction, complaint = parse(answer)
     assert instruction is None
     assert complaint
 
 
 @pytest.mark.parametrize("sees", ["pictures", "captions"])
-def test_the_chat_model_sees_what_it_may(sees: Any) -> None:
+def test_the_chat_model_gets_pictures_or_captions_only(sees: Any) -> None:
     asked: list[Any] = []
 
     class Listening(FakeMessagesListChatModel):
@@ -211,7 +211,7 @@ def test_the_chat_model_sees_what_it_may(sees: Any) -> None:
     assert "darker" in asked[-1].content[-1]["text"]
 
 
-def test_a_chat_model_that_fails_stops_the_run_and_keeps_what_is_done(tmp_path: Path) -> None:
+def test_a_failing_chat_model_stops_the_run_and_keeps_finished_shards(tmp_path: Path) -> None:
     pictures = subjects(tmp_path / "in")
     answers = iter([AIMessage(json.dumps({"instruction": f"change {{image}}, {k}"})) for k in range(2)])
     failing = ModelWriter("script:ed", make=lambda spec: GenericFakeChatModel(messages=answers))
@@ -231,7 +231,7 @@ def test_a_chat_model_that_fails_stops_the_run_and_keeps_what_is_done(tmp_path: 
     ]
 
 
-def test_what_is_no_chat_model_or_embedder_is_refused() -> None:
+def test_unknown_chat_models_and_embedders_are_refused() -> None:
     with pytest.raises(BadInput, match="give provider:model"):
         chat_model("gpt")
     with pytest.raises(BadInput):

@@ -1,4 +1,4 @@
-"""The two routes from a folder of pictures to shards, in one process."""
+"""Scanning folders and making pairs of pictures, in one process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(pictures: Path, out: Path, **settings: object) -> RunSettings:
 # ---- finding pictures
 
 
-def test_unreadable_pictures_are_listed_and_skipped(tmp_path: Path) -> None:
+def test_unreadable_pictures_are_skipped_and_listed(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 3)
     bad = spoil(pictures)
     manifest = pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
@@ -56,13 +56,13 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
         find(tmp_path / "nowhere")
 
 
-def test_a_second_scan_looks_only_at_what_changed(tmp_path: Path) -> None:
+def test_a_second_scan_inspects_changed_files_only(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 3)
     seen: list[int] = []
     first = scan(pictures, tmp_path, Limits(), progress=lambda done, total: seen.append(done))
     assert seen[0] == 0
     with (tmp_path / "scan.jsonl").open("a") as stream:
-        stream.write('{"stamp": [1,')  # as a kill would cut it
+        stream.write('{"stamp": [1,')  # as a kill truncates it
     drawn(30).save(pictures / "00.png")
     seen.clear()
     second = scan(pictures, tmp_path, Limits(), progress=lambda done, total: seen.append(done))
@@ -72,7 +72,7 @@ def test_a_second_scan_looks_only_at_what_changed(tmp_path: Path) -> None:
     assert scan(pictures, tmp_path, Limits(smallest=200))[0] == []
 
 
-def test_copies_give_way_to_the_first_and_to_earlier_runs() -> None:
+def test_duplicates_give_way_to_the_first_and_to_earlier_runs() -> None:
     one = SourceImage("b.png", "1" * 64, f"{5:032x}", 64, 64, "")
     copy = SourceImage("a.png", "1" * 64, f"{5:032x}", 64, 64, "")
     near = SourceImage("c.png", "2" * 64, f"{7:032x}", 64, 64, "")
@@ -83,7 +83,7 @@ def test_copies_give_way_to_the_first_and_to_earlier_runs() -> None:
     assert (kept, [row.path for row in skipped]) == ([], ["a.png"])
 
 
-def test_a_caption_cannot_name_a_picture() -> None:
+def test_captions_cannot_contain_indicators() -> None:
     assert clean_caption('a {image1} "dog"\tsits. ') == "a image1 'dog' sits"
 
 
@@ -91,7 +91,7 @@ def test_a_caption_cannot_name_a_picture() -> None:
 
 
 class Seeing:
-    """Stands where models would: a thing in the middle, near; a person; a caption."""
+    """Replaces models: sees a dog on grass, depth, a person, and a caption."""
 
     def depth(self, image: Pixels) -> Pixels:
         return np.tile(np.linspace(0, 255, image.shape[0], dtype=np.uint8)[:, None], (1, image.shape[1]))
@@ -110,7 +110,7 @@ class Seeing:
 
 
 @pytest.mark.parametrize("operation", operations.OPERATIONS, ids=lambda operation: operation.task)
-def test_every_operation_makes_a_turn_that_its_task_allows(operation: operations.Operation) -> None:
+def test_every_operation_makes_a_valid_turn_of_its_task(operation: operations.Operation) -> None:
     for seed, (width, height) in enumerate(((112, 80), (64, 160), (256, 128))):
         pixels = np.asarray(drawn(seed, width, height))
         turn = operation.make(AnnotatedImage(pixels, Seeing()), random.Random(seed))
@@ -131,7 +131,7 @@ def test_every_operation_makes_a_turn_that_its_task_allows(operation: operations
 
 
 @pytest.mark.parametrize("task", ["inpaint", "outpaint", "remove_text", "edit_style"])
-def test_what_a_mask_leaves_out_is_the_source_itself(task: str) -> None:
+def test_pixels_outside_a_mask_are_the_sources(task: str) -> None:
     operation = next(one for one in operations.OPERATIONS if one.task == task)
     masked = 0
     for seed in range(12):
@@ -144,7 +144,7 @@ def test_what_a_mask_leaves_out_is_the_source_itself(task: str) -> None:
     assert masked
 
 
-def test_without_models_no_operation_needs_one(tmp_path: Path) -> None:
+def test_without_models_only_operations_that_need_none_run(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 2)
     manifest = pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=99)
     free = {one.task for one in operations.OPERATIONS if not one.needs}
@@ -181,7 +181,7 @@ def test_new_pictures_add_shards_and_change_none(tmp_path: Path) -> None:
     assert {name: after[name] for name in before} == before
 
 
-def test_a_shard_that_is_missing_is_made_again_the_same(tmp_path: Path) -> None:
+def test_a_deleted_shard_is_made_again_identically(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 5)
     pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=2)
     before = shards_of(tmp_path / "out")
@@ -192,7 +192,7 @@ def test_a_shard_that_is_missing_is_made_again_the_same(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob(".*.tmp"))
 
 
-def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
+def test_changed_settings_are_refused_by_name(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 2)
     pair_runs.synthesize(run(pictures, tmp_path / "out"), per_picture=1)
     with pytest.raises(BadInput, match="seed 0 instead of 5"):
@@ -223,7 +223,7 @@ def test_a_picture_that_changed_since_the_plan_is_left_out(tmp_path: Path) -> No
 # ---- the command line
 
 
-def test_the_commands_make_count_and_show(tmp_path: Path) -> None:
+def test_the_commands_make_pairs_and_show_them(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 2)
     (pictures / "no.png").write_text("<script>")
     call = ["data", "synthesize", str(pictures), "--per-picture", "2", "--workers", "1", "--size", "96"]
@@ -247,7 +247,7 @@ def test_the_commands_make_count_and_show(tmp_path: Path) -> None:
     assert (none.exit_code, "holds no shards" in none.stderr) == (1, True)
 
 
-def test_ray_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_an_unreachable_ray_cluster_is_a_one_line_error(tmp_path: Path) -> None:
     pytest.importorskip("ray.data", reason="an extra: pip install 'ace-agent[ray]'")
     pictures = fill(tmp_path / "in", 2)
     with pytest.raises(RunStopped, match="no Ray cluster"):

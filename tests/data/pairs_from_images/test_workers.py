@@ -1,4 +1,4 @@
-"""The routes under several processes, kills and a Ray cluster: no sample lost, none twice."""
+"""Runs in several processes, killed, and on a Ray cluster: no sample is lost or made twice."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def run(pictures: Path, out: Path, **settings: object) -> RunSettings:
 
 @dataclass(frozen=True)
 class Slow:
-    """A maker of one small sample an item, that takes its time and may end its own process once.
+    """Makes one small sample per item, slowly, and may kill its own process once.
 
     Args:
         seconds: for each item.
-        fatal: number of the item that kills its process the first time it is met.
-        marks: folder where what was met is kept.
+        fatal: number of the item that kills the process the first time.
+        marks: folder that records the items seen.
     """
 
     seconds: float
@@ -76,7 +76,7 @@ def tones_in(folder: Path) -> list[str]:
     return [shards[number].turns[0].instruction for number in range(len(shards))]
 
 
-def test_two_processes_make_what_one_makes(tmp_path: Path) -> None:
+def test_two_processes_make_the_same_shards_as_one(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "in", 6)
     pair_runs.synthesize(run(pictures, tmp_path / "one"), per_picture=2)
     pair_runs.synthesize(run(pictures, tmp_path / "two", workers=2), per_picture=2)
@@ -84,7 +84,7 @@ def test_two_processes_make_what_one_makes(tmp_path: Path) -> None:
     assert len(shards_of(tmp_path / "one")) == 6
 
 
-def test_a_dead_worker_stops_the_run_and_a_second_run_ends_it(tmp_path: Path) -> None:
+def test_a_dead_worker_stops_the_run_and_a_second_run_completes_it(tmp_path: Path) -> None:
     plan = planned(tmp_path / "out", 8)
     maker = Slow(0.0, 5, tmp_path)
     with pytest.raises(RunStopped, match="a worker process died"), worker_pool(2) as each:
@@ -102,7 +102,7 @@ from ace_agent.data.pairs_from_images import run as pair_runs, synthesis
 
 load = synthesis.load
 def slowly(*args):
-    time.sleep(0.05)  # time enough to be killed in
+    time.sleep(0.05)  # enough time to be killed
     return load(*args)
 synthesis.load = slowly
 run = pair_runs.RunSettings(Path(sys.argv[1]), Path(sys.argv[2]), size=128, per_shard=2)
@@ -110,8 +110,8 @@ pair_runs.synthesize(run, per_picture=2)
 """
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    """Killed again and again at any moment, it ends with the bytes of a run that nobody disturbed."""
+def test_a_killed_run_resumes(tmp_path: Path) -> None:
+    """However often it is killed, it ends with the bytes of an undisturbed run."""
     pictures = fill(tmp_path / "in", 14)
     out = tmp_path / "killed"
     kills = 0

@@ -18,7 +18,7 @@ def _land(background: Background) -> list[tuple[str, tuple[tuple[float, float], 
 
 @pytest.mark.parametrize("place", OUTDOORS)
 def test_time_and_weather_never_move_the_land(place: str) -> None:
-    """Hills once jumped when the sun set: the sun had taken a number from their stream."""
+    """Hills once moved at sunset, because the sun drew a number from their random stream."""
     day = Background(place, (), 7)
     for time in TIMES:
         for weather in WEATHERS:
@@ -40,18 +40,18 @@ def test_landscapes_cover_the_picture_and_differ_by_seed(place: str) -> None:
     second = np.asarray(backgrounds.draw(Background(place, (), 2), 128))
     assert (first != second).any()
     if place != "space":
-        # A hole between shapes shows the black canvas.
+        # A gap between shapes would show the black canvas.
         assert (first.max(-1) > 8).all()
 
 
-def test_the_ground_comes_nearer_downwards() -> None:
+def test_the_ground_is_nearer_towards_the_bottom() -> None:
     _, depth = backgrounds.maps(Background("meadow", (), 5), 128)
     below = depth[90:, 64].astype(int)
     assert (np.diff(below) >= 0).all()
     assert depth[5, 64] == 0
 
 
-def test_papers_are_what_they_say() -> None:
+def test_plain_backgrounds_have_the_named_colour() -> None:
     white = np.asarray(backgrounds.draw(Background("plain", ("white",)), 32))
     assert (white == 250).all()
     fading = np.asarray(backgrounds.draw(Background("gradient", ("white", "black")), 32))

@@ -49,7 +49,7 @@ def test_only_what_takes_a_tint_is_recoloured(world: World) -> None:
 
 
 def test_a_colour_it_already_has_is_refused(world: World) -> None:
-    """A red heart made red is no edit: the tint must be seen."""
+    """Making a red heart red is no edit: the tint must be visible."""
     make = sampler(world)
     assert not edits.visibly_differs(make, Object("heart"), Object("heart", color="red"))
     assert edits.visibly_differs(make, Object("heart"), Object("heart", color="blue"))
@@ -81,7 +81,7 @@ def test_a_sunset_keeps_things_and_land_in_place(world: World) -> None:
     assert np.array_equal(segmentation(before), segmentation(after))
 
 
-def test_words_come_and_go_without_a_trace(world: World) -> None:
+def test_lettering_is_added_and_removed_without_a_trace(world: World) -> None:
     make = sampler(world)
     scene = Scene(MEADOW, (Object("cow", y=0.9),))
     written = replace(scene, lettering=Lettering("HELLO", "red", "top"))
@@ -102,8 +102,8 @@ def test_two_of_a_kind_are_told_apart(world: World) -> None:
     assert len({key.split("#")[0] for key in keys}) == 1
 
 
-def test_what_nothing_shows_does_not_come_to_light(world: World) -> None:
-    """Hair of the bald and trousers under a dress have a colour that nobody could see: afterwards a usual one."""
+def test_hidden_attributes_are_not_revealed_by_an_edit(world: World) -> None:
+    """A bald head's hair and trousers under a dress have no visible colour, so an edit gives them the default."""
     seen = set()
     for seed in range(40):
         make = sampler(world, seed)
@@ -122,8 +122,8 @@ def test_what_nothing_shows_does_not_come_to_light(world: World) -> None:
 
 
 @pytest.mark.parametrize("task", ["mosaic", "degrade"])
-def test_how_coarse_or_blurred_is_always_the_same(world: World, task: str) -> None:
-    """No wording says it."""
+def test_requested_mosaics_and_blurs_have_a_fixed_size(world: World, task: str) -> None:
+    """No wording mentions a size."""
     met = 0
     for seed in range(30):
         turn = world.sample(random.Random(seed), task, "train").turns[-1]

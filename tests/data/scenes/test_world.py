@@ -64,7 +64,7 @@ def _check(turn: TrainingTurn, size: int) -> None:
 
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("task", EVERYTHING)
-def test_samples_are_whole(world: World, task: str, split: Split) -> None:
+def test_samples_are_complete_and_well_formed(world: World, task: str, split: Split) -> None:
     rng = random.Random(5)
     for _ in range(4):
         sample = world.sample(rng, task, split)
@@ -74,14 +74,14 @@ def test_samples_are_whole(world: World, task: str, split: Split) -> None:
             _check(turn, world.size)
 
 
-def test_the_tasks_are_the_catalogues() -> None:
+def test_generators_cover_the_task_catalogue() -> None:
     assert set(GENERATORS) == set(tasks.TASKS)
     assert set(TASK_WEIGHTS) == set(EVERYTHING)
 
 
 @pytest.mark.parametrize("task", GENERATORS)
 def test_base_region_and_masks_agree(world: World, task: str) -> None:
-    """Nothing outside a mask changes; a region is where base and target differ; no edit is a no-op."""
+    """Pixels outside a mask do not change, a region is where base and target differ, and no edit is a no-op."""
     rng = random.Random(11)
     for _ in range(10):
         (turn,) = world.sample(rng, task).turns
@@ -99,7 +99,7 @@ def test_base_region_and_masks_agree(world: World, task: str) -> None:
 
 
 @pytest.mark.parametrize("task", ["edit_scene", "edit_style", "edit_general"])
-def test_a_change_of_the_whole_picture_may_be_asked_of_a_part(world: World, task: str) -> None:
+def test_global_edits_may_be_masked(world: World, task: str) -> None:
     rng = random.Random(7)
     partly = 0
     for _ in range(80):
@@ -109,7 +109,7 @@ def test_a_change_of_the_whole_picture_may_be_asked_of_a_part(world: World, task
             continue
         same = (turn.frames[0].image == turn.target).all(-1)
         assert same[mask == 0].all() and not same[mask > 0].all()
-        partly += same[mask > 0].mean() < 0.5  # and more than a thing in it
+        partly += same[mask > 0].mean() < 0.5  # and more than one object in it
     assert partly >= 3
 
 
@@ -164,7 +164,7 @@ def test_held_out_things_are_never_drawn_or_named(world: World) -> None:
 
 
 def test_equal_keys_are_equal_pixels(world: World) -> None:
-    """What a placement promises: the same look in two pictures, up to place, size and mirroring."""
+    """Objects with equal keys have equal pixels, up to place, size and mirroring."""
     make = sampler(world)
     paper = Background("plain", ("white",))
     first = Object("horse", x=0.35, y=0.8, size=0.6)
@@ -206,7 +206,7 @@ def test_turns_continue_from_the_picture_before(world: World, chain: str) -> Non
                 assert np.array_equal(after.frames[0].image, before.target)
 
 
-def test_what_comes_back_is_what_was_there(world: World) -> None:
+def test_a_restored_object_is_the_removed_one(world: World) -> None:
     rng = random.Random(1)
     for _ in range(12):
         turns = world.sample(rng, "chain:bring_back").turns
@@ -234,7 +234,7 @@ def test_chains_are_two_to_eight_turns(world: World, chain: str) -> None:
 
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("chain", ["chain:object_of_first", "chain:same_place", "chain:same_style"])
-def test_what_a_last_turn_recalls_only_the_history_shows_where_it_is_measured(world, chain, split) -> None:
+def test_outside_training_only_the_history_shows_what_a_last_turn_refers_to(world, chain, split) -> None:
     rng = random.Random(1)
     shown = set()
     for _ in range(12):
@@ -248,15 +248,15 @@ def test_what_a_last_turn_recalls_only_the_history_shows_where_it_is_measured(wo
             assert {p.key for p in turns[0].frames[0].placements} <= {p.key for p in last.placements}
         elif not last.frames:
             earlier = next(frame.image for turn in turns[:-1] for frame in turn.frames).astype(int)
-            if chain == "chain:same_place":  # the sky in a corner, wherever weather and time are
+            if chain == "chain:same_place":  # the sky in a corner, whatever the weather and time
                 assert np.abs(earlier - last.target)[:24, :24].mean() < 12
             assert last.task == "text_to_image" and last.base is None
     recalled = int(chain == "chain:object_of_first")
     assert shown == ({recalled, recalled + 1} if split == "train" else {recalled})
 
 
-def test_pictures_from_words_alone_stand_still(world):
-    """What a caption does not say is not left to chance: one thing stands in the middle, and none is mirrored."""
+def test_text_to_image_scenes_are_canonical(world):
+    """What a caption leaves open is fixed: a single object stands in the middle, and none is mirrored."""
     rng = random.Random(5)
     alone = 0
     for _ in range(60):
@@ -270,7 +270,7 @@ def test_pictures_from_words_alone_stand_still(world):
 
 
 @pytest.mark.parametrize("task", ["add", "replace"])
-def test_new_things_face_as_their_reference_pictures_do(world, task):
+def test_new_objects_face_the_way_of_their_reference_pictures(world, task):
     rng = random.Random(2)
     new = []
     for _ in range(60):
@@ -280,13 +280,13 @@ def test_new_things_face_as_their_reference_pictures_do(world, task):
     assert len(new) > 8 and sum(place.flip for place in new if "+" not in place.key) == 0
 
 
-def test_a_place_asked_for_by_words_is_always_the_same(world):
+def test_a_requested_place_has_one_landscape(world):
     scene = Scene(Background("beach", seed=7), ())
     seeds = {change_place(sampler(world, seed), scene).after.background.seed for seed in range(8)}
     assert seeds == {0}
 
 
-def test_settling_draws_nothing_at_random_and_keeps_what_words_say(world):
+def test_canonical_scenes_are_deterministic_and_keep_what_the_caption_says(world):
     samplers = [sampler(world, seed) for seed in (1, 2)]
     scene = samplers[0].scene(2)
     one, two = (each.canonical(scene) for each in samplers)
