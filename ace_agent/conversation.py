@@ -38,16 +38,12 @@ class Conversation:
     def __init__(self, store: Store, name: str | None = None, *, new: bool = False) -> None:
         self.store = store
         self._name = name
-        self._id: int | None = None
-        found = None
-        if name is not None:
-            found = store.find_conversation(name)
-            if found is not None and new:
-                raise InputError(f"there is a conversation {name!r} already", f"go on with it: -c {name}")
-        elif not new:
-            found = store.latest_conversation()
-        if found is not None:
-            self._id = found.id
+        self._new = new
+        self._known: int | None = None
+        if name is None and not new and (latest := store.latest_conversation()) is not None:
+            self._known = latest.id
+        if new and name is not None and store.find_conversation(name) is not None:
+            raise InputError(f"there is a conversation {name!r} already", f"go on with it: -c {name}")
         self._seen_tip = self.tip
 
     @property
@@ -200,8 +196,24 @@ class Conversation:
     def row(self) -> ConversationRow:
         """The stored conversation, created now if there is none yet."""
         if self._id is None:
-            self._id = self.store.create_conversation(self._name).id
-        return self.store.conversation(self._id)
+            with self.store.transaction():
+                if self._id is None:
+                    self._known = self.store.create_conversation(self._name).id
+        assert self._known is not None
+        return self.store.conversation(self._known)
+
+    @property
+    def _id(self) -> int | None:
+        """The stored conversation; None while there is none. Another process may begin the one that is named."""
+        if self._known is None and self._name is not None and not self._new:
+            found = self.store.find_conversation(self._name)
+            self._known = None if found is None else found.id
+        return self._known
+
+    @property
+    def newest_turn(self) -> int:
+        """The turn begun last on any branch, 0 before the first."""
+        return 0 if self._id is None else self.store.newest_turn(self._id)
 
     @property
     def tip(self) -> int | None:

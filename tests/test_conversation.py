@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from ace_agent.agent import Agent
 from ace_agent.conversation import Conversation
 from ace_agent.errors import InputError, StoreRefused
-from ace_agent.workspace import open_store
+from ace_agent.workspace import conversations, open_store
 from tests.tiny import TinyPipeline, photo, plan
 
 CREATE = plan({"task": "text_to_image", "instruction": "a red fox"})
@@ -66,3 +67,41 @@ def test_whatever_the_store_refuses_is_an_error_of_the_agent(talk: Conversation,
     with pytest.raises(StoreRefused, match="damaged or no database"):
         (tmp_path / "memory.db").write_bytes(b"no database, but long enough to look like a file " * 30)
         open_store(tmp_path)
+
+
+def test_two_windows_may_begin_the_same_conversation(tmp_path: Path) -> None:
+    """The second could never speak: its turn wanted to create a conversation whose name was taken."""
+    windows = [Agent(tmp_path, conversation="talk", pipeline=TinyPipeline()) for _ in range(3)]
+    first, second, third = windows
+    first.run(CREATE)
+    assert [turn.number for turn in second.turns()] == [1], "it is there for the others, too"
+    turn = second.run(CREATE)
+    assert (turn.number, turn.parent) == (2, 1)
+    assert any("another window" in note for note in turn.notes)
+    assert third.attach(photo()).id == "@3"
+    assert [picture.id for picture in first.pictures()] == ["@1", "@2", "@3"]
+    assert {window.conversation for window in windows} == {"talk"}
+
+
+def test_a_new_conversation_is_never_one_that_is_there(tmp_path: Path) -> None:
+    windows = [Agent(tmp_path, conversation="talk", new=True, pipeline=TinyPipeline()) for _ in range(2)]
+    windows[0].run(CREATE)
+    with pytest.raises(StoreRefused, match=r"there is a conversation 'talk' already.*-c talk"):
+        windows[1].run(CREATE)
+    unnamed = [Agent(tmp_path, new=True, pipeline=TinyPipeline()) for _ in range(2)]
+    assert [window.run(CREATE).number for window in unnamed] == [1, 1]
+    assert unnamed[0].conversation != unnamed[1].conversation
+
+
+def test_the_conversation_used_last_is_continued_though_the_clock_went_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the clock was set back an hour, the conversation of an hour ago was continued."""
+    Agent(tmp_path, conversation="old", pipeline=TinyPipeline()).run(CREATE)
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now - 3600)
+    Agent(tmp_path, conversation="new", pipeline=TinyPipeline()).run(CREATE)
+    assert Agent(tmp_path).conversation == "new"
+    assert [row.name for row in conversations(tmp_path)] == ["new", "old"]
+    Agent(tmp_path, conversation="old").undo()
+    assert Agent(tmp_path).conversation == "old"

@@ -146,9 +146,9 @@ def _load(store: Store, document: dict[str, Any], name: str, archive: zipfile.Zi
         )  # fmt: skip
     last = max([image["number"] for image in rows["images"]], default=0)
     store.execute(
-        "UPDATE conversations SET tip = ?, head = ?, last_number = ?, created = ?, used = ? WHERE id = ?",
+        "UPDATE conversations SET tip = ?, head = ?, last_number = ?, created = ? WHERE id = ?",
         turns[document["tip"]], turns[document["head"]], max(last, int(document["last_number"])),
-        float(document["created"]), time.time(), conversation.id,
+        float(document["created"]), conversation.id,
     )  # fmt: skip
     return store.conversation(conversation.id)
 

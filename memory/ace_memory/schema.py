@@ -88,4 +88,13 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (turn, budget)
     ) WITHOUT ROWID;
     """,
+    # 3: last_use numbers the uses of conversations in their order; by their times, a clock that was set back
+    # put an older one first.
+    """
+    ALTER TABLE conversations ADD COLUMN last_use INTEGER NOT NULL DEFAULT 0;
+    UPDATE conversations SET last_use =
+        (SELECT count(*) FROM conversations AS c WHERE (c.used, c.id) <= (conversations.used, conversations.id));
+    DROP INDEX conversations_used;
+    CREATE INDEX conversations_last_use ON conversations(last_use);
+    """,
 )

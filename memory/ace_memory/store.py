@@ -36,6 +36,7 @@ class Store(Connection):
                 raise self.error(f"there is a conversation {name!r} already", f"reopen it with -c {name}")
             now = time.time()
             key = self.insert("conversations", name=name, created=now, used=now)
+            self._use(key)
             return self.conversation(key)
 
     def conversation(self, key: int | str) -> Conversation:
@@ -53,10 +54,12 @@ class Store(Connection):
 
     def conversations(self) -> list[Conversation]:
         """The latest used first."""
-        return self.records(Conversation, "SELECT * FROM conversations ORDER BY used DESC, id DESC")
+        return self.records(Conversation, "SELECT * FROM conversations ORDER BY last_use DESC, id DESC")
 
     def latest_conversation(self) -> Conversation | None:
-        found = self.records(Conversation, "SELECT * FROM conversations ORDER BY used DESC, id DESC LIMIT 1")
+        found = self.records(
+            Conversation, "SELECT * FROM conversations ORDER BY last_use DESC, id DESC LIMIT 1"
+        )
         return found[0] if found else None
 
     def counts(self, conversation: int) -> tuple[int, int]:
@@ -74,6 +77,14 @@ class Store(Connection):
             if self.rows("SELECT 1 FROM conversations WHERE name = ? AND id != ?", name, conversation):
                 raise self.error(f"there is a conversation {name!r} already", "choose another name")
             self.execute("UPDATE conversations SET name = ? WHERE id = ?", name, conversation)
+
+    def _use(self, conversation: int) -> None:
+        """Make it the conversation used last."""
+        self.execute(
+            "UPDATE conversations SET used = ?, last_use = (SELECT max(last_use) FROM conversations) + 1"
+            " WHERE id = ?",
+            time.time(), conversation,
+        )  # fmt: skip
 
     def check_name(self, name: str) -> None:
         """Raises for a name that could not also be an argument and part of a file name."""
@@ -94,6 +105,11 @@ class Store(Connection):
     def turns(self, conversation: int) -> list[Turn]:
         """All of the tree, oldest first."""
         return self.records(Turn, "SELECT * FROM turns WHERE conversation = ? ORDER BY id", conversation)
+
+    def newest_turn(self, conversation: int) -> int:
+        """The id of the turn begun last, 0 before the first."""
+        sql = "SELECT coalesce(max(id), 0) AS id FROM turns WHERE conversation = ?"
+        return int(self.rows(sql, conversation)[0]["id"])
 
     def open_turns(self, conversation: int) -> list[Turn]:
         """Those that are not done, oldest first."""
@@ -144,7 +160,7 @@ class Store(Connection):
             self.execute(
                 "INSERT INTO turns_fts(rowid, request, instructions) VALUES (?, ?, '')", key, request
             )
-            self.execute("UPDATE conversations SET used = ? WHERE id = ?", now, conversation)
+            self._use(conversation)
             images = [self.add_image(conversation, image, turn=key) for image in attachments]
             return self.turn(key), images
 
@@ -169,9 +185,9 @@ class Store(Connection):
                 tokens, note, turn,
             )  # fmt: skip
             self.execute(
-                "UPDATE conversations SET tip = ?, head = ?, used = ? WHERE id = ?",
-                turn, turn, time.time(), row.conversation,
-            )  # fmt: skip
+                "UPDATE conversations SET tip = ?, head = ? WHERE id = ?", turn, turn, row.conversation
+            )
+            self._use(row.conversation)
             return before
 
     def move_tip(self, conversation: int, turn: int | None, *, keep_head: bool = False) -> None:
@@ -183,9 +199,8 @@ class Store(Connection):
                     raise self.error(
                         f"turn {turn} is not one to go to: it is {row.status}", "choose a finished one"
                     )
-            self.execute(
-                "UPDATE conversations SET tip = ?, used = ? WHERE id = ?", turn, time.time(), conversation
-            )
+            self.execute("UPDATE conversations SET tip = ? WHERE id = ?", turn, conversation)
+            self._use(conversation)
             if not keep_head:
                 self.execute("UPDATE conversations SET head = ? WHERE id = ?", turn, conversation)
 

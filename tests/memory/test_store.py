@@ -14,6 +14,7 @@ import pytest
 from ace_agent.engines.ace.condition_unit import contiguous_history
 from ace_memory import NewImage, Store, StoreError
 from ace_memory.housekeeping import check
+from ace_memory.schema import MIGRATIONS
 
 
 @pytest.fixture
@@ -170,6 +171,21 @@ def test_the_first_schema_migrates(tmp_path: Path) -> None:
         assert store.image(talk.id, 3).sha256 is not None
         assert [turn.id for turn in store.history(3, 1024)] == [1, 2, 3]
         assert check(store) == []
+
+
+def test_the_order_of_use_survives_the_migration(tmp_path: Path) -> None:
+    conn = sqlite3.connect(tmp_path / "memory.db")
+    for migration in MIGRATIONS[:2]:
+        conn.executescript(migration)
+    conn.executescript("""
+        INSERT INTO conversations (name, created, used) VALUES ('b', 1, 30), ('a', 2, 40), ('c', 3, 30);
+        PRAGMA user_version = 2;
+    """)
+    conn.close()
+    with Store(tmp_path / "memory.db") as store:
+        assert [talk.name for talk in store.conversations()] == ["a", "c", "b"]
+        store.create_conversation("d")
+        assert [talk.name for talk in store.conversations()] == ["d", "a", "c", "b"]
 
 
 def test_the_migrated_schema_is_the_new_one(tmp_path: Path) -> None:

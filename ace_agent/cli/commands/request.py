@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,7 +111,7 @@ def command(
     agent = open_agent(workspace, conversation, model=model, runtime=runtime, planner=planner, new=new)
     console = notices()
     note = Notes(console)
-    began = time.time()
+    newest = agent.memory.newest_turn
     with progress_bar(console) as progress, nearest_command(request):
         turn = agent.say(
             request,
@@ -129,7 +128,7 @@ def command(
             progress=progress,
         )
     # An undo-like request leads back to an earlier turn, whose pictures were written then.
-    paths = destination.write(turn.images) if turn.created >= began else ()
+    paths = destination.write(turn.images) if turn.id > newest else ()
     if as_json:
         print_json({"conversation": agent.conversation, **turn_record(turn, paths)})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -51,6 +52,16 @@ def test_the_recipe_can_be_left_out(ace: Ace, here: Path) -> None:
         assert not picture.info
     result = ace("rerun", "plain.png", status=1)
     assert "recipe" in result.stderr
+
+
+def test_a_picture_is_written_though_the_clock_went_back(
+    ace: Ace, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that seemed older than its command counted as an earlier one, whose pictures were written then."""
+    times = itertools.count(2_000_000_000, -60)
+    monkeypatch.setattr("time.time", lambda: float(next(times)))
+    ace("a red car", "-o", "car.png")
+    assert (here / "car.png").is_file()
 
 
 def test_an_undo_like_request_goes_back_and_writes_nothing_new(ace: Ace, here: Path) -> None:
