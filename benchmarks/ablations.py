@@ -33,11 +33,11 @@ from ace_agent.engines.mini.states import PrefixState, TextState
 from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.evaluation.benchmark import record_of, report_of
 from ace_agent.evaluation.suites import NEEDS_HISTORY, Suite, draw
-from ace_agent.training.mini.run import Shape, new_subject
+from ace_agent.training.mini.run import Shape, TrainingOptions, new_subject
 from ace_agent.training.mini.stream import Example, SceneStream, StreamOptions, prepare_sample
 from ace_agent.training.mini.subject import MiniSubject
 from ace_agent.training.processes import Processes
-from ace_agent.training.trainer import Limits, Trainer, TrainingOptions
+from ace_agent.training.trainer import Limits, Trainer
 from ace_kernels import RangePlan, RopeTable, Segment
 
 WHICH = "one of two"
@@ -206,7 +206,7 @@ def figures(trainer: Trainer, arm: Arm, per_task: int) -> dict[str, Any]:
     subject = trainer.subject
     assert isinstance(subject, MiniSubject)
     suite = Suite(arm.tasks, per_task)
-    history = trainer.options.stream.drop_history < 1
+    history = arm.stream.get("drop_history", 0) < 1
     records = []
     with trainer.averaged():
         questions = list(draw(ArmWorld(), suite))

@@ -12,8 +12,8 @@ import torch
 from ace_agent.engines.mini.generation import SamplingOptions, generate
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder
 from ace_agent.images.operators import grayscale
+from ace_agent.training.mini.run import TrainingOptions
 from ace_agent.training.mini.stream import StreamOptions
-from ace_agent.training.trainer import TrainingOptions
 from tests.engines.mini.test_generation import TOKENIZER, requests
 from tests.training.tiny import tiny_trainer
 

@@ -1,4 +1,4 @@
-"""The moving average of what is trained: the weights that ship."""
+"""The moving average of what training changes: the weights that ship."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 
 class Average:
-    """Exponential moving average of a module's trained parameters. What is frozen is not copied."""
+    """Exponential moving average of a module's `learned_state`. What is frozen is not copied."""
 
     def __init__(self, module: nn.Module) -> None:
-        self.live = trained(module)
-        self.values = {name: parameter.detach().clone() for name, parameter in self.live.items()}
+        self.live = learned_state(module)
+        self.values = {name: value.detach().clone() for name, value in self.live.items()}
 
     @torch.no_grad()
     def update(self, decay: float) -> None:
@@ -31,8 +31,8 @@ class Average:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """The module holds the average; the live parameters come back bit for bit."""
-        kept = {name: parameter.detach().clone() for name, parameter in self.live.items()}
+        """The module holds the average; the live values come back bit for bit."""
+        kept = {name: value.detach().clone() for name, value in self.live.items()}
         try:
             self._put(self.values)
             yield
@@ -41,10 +41,21 @@ class Average:
 
     @torch.no_grad()
     def _put(self, values: Mapping[str, Tensor]) -> None:
-        for name, parameter in self.live.items():
-            parameter.copy_(values[name])
+        for name, value in self.live.items():
+            value.copy_(values[name])
 
 
 def trained(module: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that learn, by name."""
     return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+
+
+def learned_state(module: nn.Module) -> dict[str, Tensor]:
+    """What training changes, by name: the parameters that learn, and running statistics such as batch norm's."""
+    parameters = dict(module.named_parameters())
+    statistics = {
+        name: value
+        for name, value in module.state_dict(keep_vars=True).items()
+        if name not in parameters and value.is_floating_point()
+    }
+    return {**trained(module), **statistics}

@@ -16,21 +16,36 @@ TARGETS = r"blocks\.\d+\.(attn|cross_attn)\.[qkvo]|blocks\.\d+\.mlp\.fc[12]|head
 ADAPTER = "default"
 
 
-def add_lora(model: nn.Module, rank: int, seed: int) -> None:
-    """Freeze `model` and give it fresh adapters of `rank`, which change nothing yet."""
+def add_lora(
+    model: nn.Module, rank: int, seed: int, *, targets: str | list[str] = TARGETS, alpha: int | None = None
+) -> None:
+    """Freeze `model` and give it fresh adapters, which change nothing yet.
+
+    Args:
+        targets: the linear maps that get one, as peft's ``target_modules``.
+        alpha: the adapters' products count ``alpha / rank``; None: once.
+    """
     torch.manual_seed(seed)
     model.requires_grad_(False)
-    inject_adapter_in_model(_config(rank), model)
+    inject_adapter_in_model(_config(rank, targets, alpha), model)
 
 
-def _config(rank: int) -> LoraConfig:
-    return LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS)
+def _config(rank: int, targets: str | list[str] = TARGETS, alpha: int | None = None) -> LoraConfig:
+    return LoraConfig(r=rank, lora_alpha=alpha or rank, target_modules=targets)
+
+
+def adapter_state(model: nn.Module) -> dict[str, Tensor]:
+    """The adapters' tensors by peft's names, sharing memory with the model."""
+    state: dict[str, Tensor] = get_peft_model_state_dict(model, adapter_name=ADAPTER)
+    return state
 
 
 @torch.no_grad()
 def merged_state(model: nn.Module) -> dict[str, Tensor]:
-    """The state dict of the model without adapters that computes the same. The model itself stays as it is: taking an
-    adapter out again would not give the same bits."""
+    """The state dict of a model without adapters that computes the same.
+
+    The model keeps its adapters: taking them out again would not restore the same bits.
+    """
     layers = {name: module for name, module in model.named_modules() if isinstance(module, LoraLayer)}
     state = {}
     for name, value in model.state_dict().items():
@@ -47,10 +62,8 @@ def merged_state(model: nn.Module) -> dict[str, Tensor]:
 def save_adapter(model: nn.Module, rank: int, folder: Path) -> None:
     """The adapter alone, in peft's layout."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = get_peft_model_state_dict(model, adapter_name=ADAPTER)
-    save_file(
-        {name: value.contiguous() for name, value in state.items()}, folder / "adapter_model.safetensors"
-    )
+    state = {name: value.contiguous() for name, value in adapter_state(model).items()}
+    save_file(state, folder / "adapter_model.safetensors")
     config = {
         key: sorted(value) if isinstance(value, set) else value
         for key, value in _config(rank).to_dict().items()

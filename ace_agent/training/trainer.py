@@ -7,39 +7,40 @@ A run is a folder: `state.pt` (the last checkpoint), `decayed.pt` (the end of a 
 from __future__ import annotations
 
 import json
+import math
 import signal
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ace_agent.errors import InputError
 from ace_agent.files import write_atomic
-from ace_agent.training.average import Average, trained
-from ace_agent.training.batches import Batch
+from ace_agent.training.average import Average, learned_state
 from ace_agent.training.errors import TrainingError
-from ace_agent.training.mini.objective import Loss, ObjectiveOptions
-from ace_agent.training.mini.stream import StreamOptions
 from ace_agent.training.optimizers import Optimizers
 from ace_agent.training.processes import Processes
+from ace_agent.training.subject import Loss, Subject
 
 STATE = "state.pt"
 DECAYED = "decayed.pt"
 WORKERS = 1
 """Processes that draw batches; one keeps up with two cores that train."""
+COSINE_FLOOR = 0.05
+"""Share of the rate at the end of `Limits.hours`."""
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
-    """A run's settings, stored with its checkpoints."""
+class OptimizerOptions:
+    """How a run steps; stored with its checkpoints."""
 
     seed: int = 0
     muon_rate: float | None = 2e-3  # of the blocks' matrices; None: AdamW for all
@@ -47,30 +48,16 @@ class TrainingOptions:
     weight_decay: float = 0.01
     warmup: int = 100  # steps
     clip: float = 1.0  # gradient norm
-    ema: float = 0.995
-    stream: StreamOptions = field(default_factory=StreamOptions)
-    objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
-
-
-class Subject(Protocol):
-    """What is trained: networks by name, what identifies them, and the loss of a batch."""
-
-    @property
-    def networks(self) -> Mapping[str, nn.Module]: ...
-
-    def facts(self) -> dict[str, Any]:
-        """Kept in every checkpoint; one with other facts is refused."""
-        ...
-
-    def loss(self, batch: Batch[Any], generator: torch.Generator, processes: Processes) -> Loss: ...
+    ema: float = 0.995  # 0: the average is the live weights
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a launch ends, and how often what is written is written; minutes of wall clock."""
+    """When a launch ends, how its rate falls, and how often checkpoints and logs are written; wall clock."""
 
     minutes: float | None = None  # of this launch
     steps: int | None = None  # of the whole run
+    hours: float | None = None  # of the whole run; the rate follows a cosine over them to `COSINE_FLOOR`
     decay_minutes: float = 0.0  # the rate goes to zero over the last of `minutes`
     decay_steps: int = 0  # likewise over the last of `steps`
     save_minutes: float = 5.0
@@ -95,8 +82,8 @@ def _identity(batch: Any) -> Any:
     return batch
 
 
-def _deaf(worker: int) -> None:
-    """Ctrl-C reaches the whole group of processes; the trainer alone decides when to stop."""
+def _ignore_interrupts(worker: int) -> None:
+    """Ctrl-C reaches the whole process group, but only the trainer decides when to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -104,7 +91,7 @@ class Trainer:
     """Holds a subject, its moving averages, the optimisers and the step count of one run."""
 
     def __init__(
-        self, folder: Path, subject: Subject, options: TrainingOptions, processes: Processes | None = None
+        self, folder: Path, subject: Subject, options: OptimizerOptions, processes: Processes | None = None
     ) -> None:
         self.folder = folder
         self.subject = subject
@@ -121,7 +108,7 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.samples = 0
-        self.decay = 1.0  # what is left of the rate in a launch that ends
+        self.decay = 1.0  # the share of the rate that the schedule leaves
         self._saved: int | None = None
         self._sums: dict[str, list[float]] = defaultdict(list)
         self._parts: dict[str, list[float]] = defaultdict(list)
@@ -140,7 +127,7 @@ class Trainer:
     def _write(self, name: str) -> None:
         state: dict[str, Any] = {}
         for network, module in self.subject.networks.items():
-            state[network] = {key: value.detach() for key, value in trained(module).items()}
+            state[network] = {key: value.detach() for key, value in learned_state(module).items()}
             state[_average_key(network)] = self.averages[network].state_dict()
         state |= {
             "optimizers": self.optimizers.state_dict(),
@@ -152,9 +139,8 @@ class Trainer:
         }
 
         def write(part: Path) -> None:
-            with part.open(
-                "wb"
-            ) as file:  # torch names the members of its archive after a path, and not after a file
+            # Given a path, torch would name the members of its archive after the temporary file.
+            with part.open("wb") as file:
                 torch.save(state, file)
 
         try:
@@ -173,7 +159,7 @@ class Trainer:
         """Load the run's checkpoint. False when there is none.
 
         Raises:
-            InputError: it is of another architecture, or started from another model.
+            InputError: the subject's facts have changed: it is of another architecture, or started from another model.
         """
         file = self.folder / name
         if not file.exists():
@@ -184,13 +170,13 @@ class Trainer:
             if isinstance(ours, dict) and isinstance(theirs, dict):  # earlier versions noted more
                 theirs = {name: noted for name, noted in theirs.items() if name in ours}
             if ours != theirs:
-                shown = f"it has {theirs}, this run wants {ours}" if fact != "words" else "it has other words"
+                difference = f"{fact} {theirs}, now {ours}" if fact != "words" else "another vocabulary"
                 raise InputError(
-                    f"{file} is a checkpoint of another architecture: {shown}",
+                    f"{file} was begun with other settings: {difference}",
                     "start a new run folder, or pass the checkpoint's own settings",
                 )
         for network, module in self.subject.networks.items():
-            live = trained(module)
+            live = learned_state(module)
             for key, value in state[network].items():
                 live[key].data.copy_(value)
             self.averages[network].load_state_dict(state[_average_key(network)])
@@ -211,8 +197,8 @@ class Trainer:
     def rate(self) -> float:
         return min(1.0, (self.step + 1) / self.options.warmup) * self.decay
 
-    def train_step(self, batch: Batch[Any]) -> Tensor:
-        """One optimiser step. Returns the flow loss per target of this process, detached."""
+    def train_step(self, batch: Any) -> Loss:
+        """One optimiser step; returns the loss that it took."""
         options = self.options
         generator = torch.Generator().manual_seed((options.seed << 32) + self.step)
         with self.processes.autocast():
@@ -225,48 +211,53 @@ class Trainer:
         self.optimizers.scale_rate(self.rate())
         self.optimizers.step()
         self.step += 1
-        self.samples += len(batch.rows) * options.objective.draws
+        self.samples += loss.samples
         decay = min(options.ema, (1 + self.step) / (10 + self.step))
         for average in self.averages.values():
             average.update(decay)
-        if len(batch):
+        if len(loss.flow):
             per_example = loss.flow.unflatten(0, (len(batch), -1)).mean(1)
             for example, value in zip(batch, per_example.tolist(), strict=True):
                 self._sums[example.task].append(value)
-            for name, value in loss.parts.items():
-                self._parts[name].append(float(value))
-        return loss.flow
+        for name, value in loss.parts.items():
+            self._parts[name].append(float(value))
+        return loss
 
     # -- the run
     def run(
         self,
-        stream: Dataset[Batch[Any]],
+        stream: Dataset[Any],
         limits: Limits,
         *,
         observe: Callable[[], None] | None = None,
+        on_step: Callable[[Loss], None] | None = None,
         workers: int = WORKERS,
     ) -> bool:
-        """Train from wherever the run stands. False when it was told to stop (Ctrl-C, SIGTERM) before its end.
+        """Train from wherever the run stands. False when a signal (Ctrl-C, SIGTERM) stopped it before its end.
 
-        `observe` is called every so often and at the end, in the first process alone, after a checkpoint.
+        Args:
+            stream: item n is the batch of step n.
+            observe: called every `observe_minutes` and at the end, in the first process alone, after a checkpoint.
+            on_step: called after every step, in every process.
+            workers: processes that draw batches; 0: this one.
         """
-        loader: DataLoader[Batch[Any]] = DataLoader(
+        loader: DataLoader[Any] = DataLoader(
             stream,
             batch_size=None,
             sampler=_StepsFrom(self.step),
             num_workers=workers,
             prefetch_factor=4 if workers else None,
             collate_fn=_identity,
-            worker_init_fn=_deaf,
+            worker_init_fn=_ignore_interrupts,
         )
         batches = iter(loader)
         start = last = saved = observed = time.monotonic()
-        elapsed = 0.0
+        elapsed, before = 0.0, self.seconds
         decaying: float | None = None
         with _stop_signals() as stopped:
             while True:
                 elapsed, stop = self.processes.agree(time.monotonic() - start, stopped.is_set())
-                if stop or self._is_over(limits, elapsed):
+                if stop or self._is_over(limits, elapsed, before):
                     break
                 left = limits.minutes * 60 - elapsed if limits.minutes is not None else float("inf")
                 window = limits.decay_minutes * 60
@@ -277,10 +268,14 @@ class Trainer:
                     decaying = max(left, 1e-9)
                 if decaying is not None:
                     self.decay = left / decaying
-                self.train_step(next(batches))
+                if limits.hours is not None:
+                    self.decay = _cosine((before + elapsed) / (limits.hours * 3600))
+                loss = self.train_step(next(batches))
                 now = time.monotonic()
                 self.seconds += now - last
                 last = now
+                if on_step is not None:
+                    on_step(loss)
                 if self.step % limits.report_steps == 0:
                     self.report()
                 # Decided by the step's shared clock: saving waits for all processes.
@@ -298,8 +293,11 @@ class Trainer:
             observe()
         return not stop
 
-    def _is_over(self, limits: Limits, elapsed: float) -> bool:
+    def _is_over(self, limits: Limits, elapsed: float, before: float) -> bool:
+        """`elapsed` seconds of this launch, after `before` seconds of earlier ones."""
         if limits.steps is not None and self.step >= limits.steps:
+            return True
+        if limits.hours is not None and before + elapsed >= limits.hours * 3600:
             return True
         return limits.minutes is not None and elapsed > limits.minutes * 60
 
@@ -311,15 +309,15 @@ class Trainer:
             {
                 "samples": self.samples,
                 "rate": round(self.samples / max(self.seconds, 1e-9), 2),
-                "flow": round(sum(means.values()) / max(len(means), 1), 4),
+                **({"flow": round(sum(means.values()) / len(means), 4)} if means else {}),
                 **parts,
                 **({} if self.decay == 1 else {"decay": round(self.decay, 4)}),
-                "tasks": means,
+                **({"tasks": means} if means else {}),
             }
         )
 
     def _means(self, own: dict[str, list[float]]) -> dict[str, float]:
-        """Of what all processes noted, which is then forgotten."""
+        """The mean of each list over all processes; clears the lists."""
         sums: dict[str, list[float]] = defaultdict(list)
         for noted in self.processes.gather(dict(own)):
             for key, values in noted.items():
@@ -328,7 +326,7 @@ class Trainer:
         return {key: round(sum(values) / len(values), 4) for key, values in sorted(sums.items())}
 
     def log(self, facts: Mapping[str, Any]) -> None:
-        """A line of the log, with the step and the hours; the first process writes."""
+        """Append a line to the log, with the step and the hours; only the first process writes."""
         if not self.processes.is_first:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -338,7 +336,7 @@ class Trainer:
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The furthest of a run's checkpoints: its rate went to zero, or it did not. None when there is none."""
+    """The name of a run's checkpoint with the most steps, decayed or not; None when there is none."""
     steps = {}
     for name in (STATE, DECAYED):
         if (folder / name).exists():
@@ -346,12 +344,17 @@ def last_checkpoint(folder: Path) -> str | None:
     return max(steps, key=lambda name: steps[name]) if steps else None
 
 
+def _cosine(done: float) -> float:
+    """Share of the rate after a share `done` of the run."""
+    return COSINE_FLOOR + (1 - COSINE_FLOOR) / 2 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
 def _average_key(network: str) -> str:
     return "average" if network == "model" else f"average_{network}"
 
 
 def _plain(value: Any) -> Any:
-    """Lists for tuples, which a configuration that was written and read again has."""
+    """The value with lists for tuples, as a configuration has after it was written and read again."""
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
     return list(value) if isinstance(value, tuple) else value
@@ -359,7 +362,7 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """Set by Ctrl-C or SIGTERM, so that a step is finished first; a second Ctrl-C stops at once."""
+    """An event that Ctrl-C or SIGTERM sets, so that the step is finished first; a second one stops at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event

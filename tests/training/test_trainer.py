@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -134,6 +135,26 @@ def test_the_rate_falls_over_the_last_steps_of_a_run_that_counts_them(tmp_path):
     assert again.resume() and again.step == 3, "the last checkpoint at the whole rate"
 
 
+def test_over_the_hours_of_a_run_the_rate_follows_a_cosine_through_every_launch(tmp_path, monkeypatch):
+    clock = itertools.count()  # every look at it is a second later: two a step
+    monkeypatch.setattr("ace_agent.training.trainer.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    stream = SceneStream(WordTokenizer(WORDS), OPTIONS.seed, OPTIONS.stream)
+    options = replace(OPTIONS, warmup=1)
+    rates = []
+
+    def launch(limits: Limits) -> Trainer:
+        run = tiny_trainer(tmp_path, options=options)
+        run.resume()
+        run.run(stream, limits, on_step=lambda loss: rates.append(run.decay), workers=0)
+        return run
+
+    launch(Limits(hours=8 / 3600, steps=2))
+    ended = launch(Limits(hours=8 / 3600))
+    assert rates == sorted(rates, reverse=True) and rates[0] > 0.95 and 0.05 < rates[-1] < 0.2
+    assert ended.step == len(rates) > 2
+    assert last_checkpoint(tmp_path) == STATE, "a launch that goes on needs the optimiser's state"
+
+
 def test_told_to_stop_it_finishes_its_step_and_saves(tmp_path):
     run = tiny_trainer(tmp_path)
     stream = SceneStream(WordTokenizer(WORDS), OPTIONS.seed, OPTIONS.stream)
@@ -181,7 +202,7 @@ def test_repeating_one_batch_drives_its_loss_down(tmp_path):
     losses = []
     for _ in range(12):
         run.step = 0  # the same noise and times every step
-        losses.append(float(run.train_step(batch).mean()))
+        losses.append(float(run.train_step(batch).flow.mean()))
     assert losses[-1] < 0.8 * losses[0]
 
 

@@ -9,10 +9,11 @@ import torch
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
 from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.training.mini.objective import ObjectiveOptions
+from ace_agent.training.mini.run import TrainingOptions
 from ace_agent.training.mini.stream import StreamOptions
 from ace_agent.training.mini.subject import MiniSubject
 from ace_agent.training.processes import Processes
-from ace_agent.training.trainer import Trainer, TrainingOptions
+from ace_agent.training.trainer import Trainer
 
 WORDS = ["a", "red", "car", "remove", "the", "make", "it", "night", "in", "meadow"]
 OPTIONS = TrainingOptions(warmup=2, stream=StreamOptions(batch=2))

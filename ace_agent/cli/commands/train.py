@@ -138,8 +138,7 @@ def command(
 
 
 def _on_scenes(folder: Path, limits: Limits, seed: int, processes: Processes) -> None:
-    from ace_agent.training.mini.run import SCENES, Shape, train_on_scenes
-    from ace_agent.training.trainer import TrainingOptions
+    from ace_agent.training.mini.run import SCENES, Shape, TrainingOptions, train_on_scenes
 
     def tell(text: str) -> None:
         notices().print(text)

@@ -67,25 +67,25 @@ def command(
 ) -> None:
     """Train the planner's language model on the corpus.
 
-    The same command goes on where it was stopped; Ctrl-C loses at most ten minutes. Copy the finished adapter to
+    The same command resumes a stopped run; Ctrl-C finishes the step and saves. Copy the finished adapter to
     ace_agent/weights/planner, and score it with `ace plan --eval`.
     """
-    from ace_agent.training.planner.adapter import Progress as Told
-    from ace_agent.training.planner.adapter import Settings, train
+    from ace_agent.training.planner.adapter import AdapterOptions, AdapterProgress, train_adapter
 
     console = notices()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         row = bar.add_task("training", total=1.0)
 
-        def tell(told: Told) -> None:
-            bar.update(
-                row, completed=told.fraction, description=f"{told.seen:,} requests, loss {told.loss:.3f}"
-            )
+        def show(now: AdapterProgress) -> None:
+            text = f"{now.requests:,} requests, loss {now.loss:.3f}"
+            bar.update(row, completed=now.fraction, description=text)
 
-        settings = Settings(hours=hours, rank=rank, rate=rate, batch=batch, seed=seed, dtype=dtype)
-        state = train(output, settings, start=start, threads=threads, most_steps=steps, progress=tell)
-    if state.seconds >= hours * 3600:
+        settings = AdapterOptions(hours=hours, rank=rank, rate=rate, batch=batch, seed=seed, dtype=dtype)
+        trainer, finished = train_adapter(
+            output, settings, start=start, threads=threads, most_steps=steps, progress=show
+        )
+    if finished:
         console.print(f"the adapter is in {output}")
     else:
-        console.print(f"stopped after {state.steps:,} steps; the same command goes on")
+        console.print(f"stopped after {trainer.step:,} steps; the same command goes on")

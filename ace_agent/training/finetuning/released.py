@@ -40,8 +40,8 @@ from ace_agent.training.batches import Batch
 from ace_agent.training.finetuning.pair_stream import Measure
 from ace_agent.training.finetuning.tuned import ADAPTER, TRANSFORMER, Method, write_transformer
 from ace_agent.training.lora import add_lora
-from ace_agent.training.mini.objective import Loss
 from ace_agent.training.processes import Processes
+from ace_agent.training.subject import Loss
 
 NULL = ""
 
@@ -126,9 +126,10 @@ class ReleasedSubject:
 
     def loss(self, batch: Batch[ReleasedExample], generator: torch.Generator, processes: Processes) -> Loss:
         """The released objective with its padding left out; see `released_loss`."""
+        samples = len(batch.rows) * self.method.draws
         if not batch.examples:
-            return Loss(torch.zeros(()), torch.zeros(0))
-        samples: list[JointSample] = []
+            return Loss(torch.zeros(()), samples)
+        packed: list[JointSample] = []
         cleans, noises, times = [], [], []
         for place, example in enumerate(batch, batch.start):
             own = torch.Generator().manual_seed(
@@ -137,20 +138,19 @@ class ReleasedSubject:
             clean = self.stage.encode(example.target, own).cpu()
             sample = drop_prompts([self._sample(example, own)], self._text(NULL), self.method.drop_text, own)
             for _ in range(self.method.draws):
-                samples += sample
+                packed += sample
                 cleans.append(clean)
                 noises.append(torch.randn(clean.shape, generator=own))
                 times.append(int(torch.randint(TRAIN_STEPS, (), generator=own)))
         terms = released_loss(
             self.model,
-            samples,
+            packed,
             self._indicators(),
             pad_targets(cleans),
             pad_targets(noises),
             torch.tensor(times),
         )
-        total = terms.per_sample.sum() / (len(batch.rows) * self.method.draws)
-        return Loss(total, terms.per_sample.detach())
+        return Loss(terms.per_sample.sum() / samples, samples, terms.per_sample.detach())
 
     def _sample(self, example: ReleasedExample, generator: torch.Generator) -> JointSample:
         latents = tuple(self.stage.encode(picture.pixels, generator) for picture in example.pictures)

@@ -25,10 +25,8 @@ from ace_agent.training.errors import TrainingError
 from ace_agent.training.finetuning.pair_stream import Measure, PairStream, measure_all
 from ace_agent.training.finetuning.sheets import answer, psnr, write_sheet
 from ace_agent.training.finetuning.tuned import Method, Tuned
-from ace_agent.training.mini.objective import ObjectiveOptions
-from ace_agent.training.mini.stream import StreamOptions
 from ace_agent.training.processes import Processes
-from ace_agent.training.trainer import Limits, Trainer, TrainingOptions
+from ace_agent.training.trainer import Limits, OptimizerOptions, Trainer
 
 SHOWN = 8
 """Samples of a sheet."""
@@ -148,15 +146,13 @@ class FineTuning:
             rehearsal=self.tuned.rehearsal,
         )
         self._read_texts([*measures, *self.held_measures], progress)
-        options = TrainingOptions(
+        options = OptimizerOptions(
             seed=method.seed,
             muon_rate=None,
             adam_rate=tuning.rate,
             weight_decay=0.0,
             warmup=tuning.warmup,
             ema=tuning.ema,
-            stream=StreamOptions(drop_text=method.drop_text),
-            objective=ObjectiveOptions(draws=method.draws),
         )
         self.trainer = Trainer(tuning.folder, self.tuned.subject, options, self.processes)
 

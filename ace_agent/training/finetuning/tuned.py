@@ -11,7 +11,7 @@ from ace_agent.engines.ace.trunk import Trunk
 from ace_agent.engines.interface import Pipeline
 from ace_agent.training.finetuning.pair_stream import Measure, Preparer, Rehearsal
 from ace_agent.training.lora import merged_state, save_adapter
-from ace_agent.training.trainer import Subject
+from ace_agent.training.subject import Subject
 
 TRANSFORMER, ADAPTER = "transformer", "adapter"
 REHEARSED = 0.5

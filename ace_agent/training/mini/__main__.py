@@ -12,10 +12,17 @@ from pathlib import Path
 import click
 
 from ace_agent.errors import InputError
-from ace_agent.training.mini.run import SCENES, Shape, export, new_subject, train_on_scenes
+from ace_agent.training.mini.run import (
+    SCENES,
+    Shape,
+    TrainingOptions,
+    export,
+    new_subject,
+    train_on_scenes,
+)
 from ace_agent.training.mini.stream import StreamOptions
 from ace_agent.training.processes import Processes
-from ace_agent.training.trainer import Limits, Trainer, TrainingOptions, last_checkpoint
+from ace_agent.training.trainer import Limits, Trainer, last_checkpoint
 
 
 @click.group()

@@ -5,8 +5,8 @@ Letters: T targets, N packed rows, P patch side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from ace_agent.training.batches import Batch
 from ace_agent.training.mini.naming import Namer, Naming
 from ace_agent.training.mini.stream import Example
 from ace_agent.training.processes import Processes
+from ace_agent.training.subject import Loss
 
 ABSENT = 0.05
 """Weight of a token that shows nothing of a frame, beside one that shows its thing."""
@@ -68,16 +69,6 @@ class ObjectiveOptions:
     draws: int = 1  # noise draws per prefix
 
 
-@dataclass(frozen=True)
-class Loss:
-    """total [] to minimise, this process's share of the global batch's loss; flow [T] per target and further parts []
-    by name for the log."""
-
-    total: Tensor
-    flow: Tensor
-    parts: Mapping[str, Tensor] = field(default_factory=dict)
-
-
 def draw_times(count: int, options: ObjectiveOptions, generator: torch.Generator) -> Tensor:
     """Shifted times (arXiv 2403.03206, section 5.3), stratified over the batch; a share of them is 1.
 
@@ -107,10 +98,11 @@ def flow_loss(
     up to what one process would have computed.
     """
     patch, device, draws = model.patch, model.device, options.draws
+    samples = len(batch.rows) * draws
     processes = processes or Processes()
     examples = batch.examples
     clean = [patchify(example.target, patch) for example in examples for _ in range(draws)]
-    every_t = draw_times(len(batch.rows) * draws, options, generator)
+    every_t = draw_times(samples, options, generator)
     t = every_t[batch.start * draws :][: len(examples) * draws]
     noise = torch.randn(sum(batch.rows) * draws, 3 * patch * patch, generator=generator)
     noise = noise[sum(batch.rows[: batch.start]) * draws :][: sum(map(len, clean))]
@@ -127,7 +119,7 @@ def flow_loss(
         ).tolist()
         normaliser = torch.tensor(weights / numbers, dtype=torch.float32)
     if not examples:
-        return Loss(torch.zeros(()), torch.zeros(0))
+        return Loss(torch.zeros(()), samples)
 
     requests = [example.request for example in examples]
     layouts = [request.layout(patch) for request in requests]
@@ -180,7 +172,7 @@ def flow_loss(
         named = naming.loss(namer, encoder.words.weight, prefix.hidden if prefix else None, out.rows)
         total = total + options.naming_weight * named
         parts["naming"] = named.detach() / share
-    return Loss(total, flow.detach(), parts)
+    return Loss(total, samples, flow.detach(), parts)
 
 
 def pixel_weights(changed: Tensor, options: ObjectiveOptions) -> Tensor:

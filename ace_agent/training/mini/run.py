@@ -8,7 +8,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -21,10 +21,11 @@ from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer, 
 from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.errors import InputError
 from ace_agent.training.mini.naming import Namer
+from ace_agent.training.mini.objective import ObjectiveOptions
 from ace_agent.training.mini.stream import SceneStream, Split, StreamOptions, draw, prepare_sample
 from ace_agent.training.mini.subject import MiniSubject
 from ace_agent.training.processes import Processes
-from ace_agent.training.trainer import Limits, Trainer, TrainingOptions
+from ace_agent.training.trainer import Limits, OptimizerOptions, Trainer
 
 SHEET_TASKS = 48
 
@@ -56,6 +57,14 @@ def scene_words(samples: int = 3000) -> list[str]:
                 text = re.sub(r"\"[^\"]*\"|\{image\d*\}", " ", turn.instruction.lower())
                 words.update(dict.fromkeys(re.findall(r"[a-z]+", text)))
     return sorted(word for word in words if len(word) > 1)
+
+
+@dataclass(frozen=True)
+class TrainingOptions(OptimizerOptions):
+    """A run's settings, stored with its checkpoints."""
+
+    stream: StreamOptions = field(default_factory=StreamOptions)
+    objective: ObjectiveOptions = field(default_factory=ObjectiveOptions)
 
 
 @dataclass(frozen=True)

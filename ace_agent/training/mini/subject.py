@@ -14,15 +14,20 @@ from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.training.average import trained
 from ace_agent.training.batches import Batch
 from ace_agent.training.mini.naming import Namer
-from ace_agent.training.mini.objective import Loss, ObjectiveOptions, flow_loss
+from ace_agent.training.mini.objective import ObjectiveOptions, flow_loss
 from ace_agent.training.mini.stream import Example
 from ace_agent.training.processes import Processes
+from ace_agent.training.subject import Loss
 
 
 @dataclass
 class MiniSubject:
-    """The transformer and its text encoder, as far as they are not frozen; `origin` says what a fine-tuning started
-    from and how. `namer` says in training what frames show, where that is known."""
+    """The transformer and its text encoder, as far as they are not frozen.
+
+    Args:
+        origin: facts of a fine-tuning: the model it started from and the method.
+        namer: learns what frames show, from scenes; None where that is not known.
+    """
 
     model: MiniTransformer
     encoder: MiniTextEncoder

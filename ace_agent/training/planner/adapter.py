@@ -1,42 +1,58 @@
-"""Training the planner's adapter: LoRA (arXiv 2106.09685) on SmolLM2-135M, on the corpus, resumable.
-
-``ace train-planner --hours 4`` on two idle cores sees about 35,000 requests. The state (adapter, optimiser, clock,
-position in the corpus) is saved every few minutes; the same command goes on where it stopped.
-"""
+"""Training the planner's adapter: LoRA (arXiv 2106.09685) on SmolLM2-135M, on the corpus, resumable."""
 
 from __future__ import annotations
 
-import json
-import math
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+import random
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import torch
+from peft import LoraConfig
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import Dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
 from ace_agent.errors import InputError
 from ace_agent.planner.llm.plan_language import prompt
 from ace_agent.planner.llm.weights import HUB, base_folder, fast_dtype
+from ace_agent.training.lora import adapter_state, add_lora
 from ace_agent.training.planner.corpus import Example, examples
+from ace_agent.training.processes import Processes
+from ace_agent.training.subject import Loss
+from ace_agent.training.trainer import STATE, Limits, OptimizerOptions, Trainer
 
 CHUNK = 960
-"""Requests drawn at a time and sorted by length into batches; a resumed run starts its chunk again."""
+"""Requests drawn at a time and sorted by length into batches."""
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""The linear maps of every layer that the adapter changes."""
+FILE = "adapter_model.safetensors"
+_PREFIX = "base_model.model."
+"""What peft puts before the names of a saved adapter's tensors."""
+_IGNORED = -100
+"""Marks tokens that have no loss."""
+
+Encoded = tuple[list[int], list[int]]
+"""Token ids of a prompt and of its answer."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class AdapterOptions:
     """How the adapter is trained.
 
     Args:
-        hours: wall clock over all runs; the learning rate follows a cosine over it.
+        hours: wall clock over all launches; the learning rate follows a cosine over it.
         rank: rank of the adapter; alpha is twice that.
         rate: highest learning rate of AdamW.
         batch: requests a step.
         seed: of the corpus and of the adapter's first weights.
-        save_minutes: how often the state is saved.
+        save_minutes: how often the checkpoint is saved.
         dtype: of the frozen weights and the activations; ``auto``: bfloat16 where the CPU multiplies it by AMX.
     """
 
@@ -49,258 +65,191 @@ class Settings:
     dtype: str = "auto"
 
 
-@dataclass
-class State:
-    """How far a run is: whole chunks done, steps, requests seen, seconds trained, and a running mean of the loss."""
-
-    chunk: int = 0
-    steps: int = 0
-    seen: int = 0
-    seconds: float = 0.0
-    loss: float = 0.0
-
-
 @dataclass(frozen=True)
-class Progress:
-    """What is told after every few steps. `fraction` is of the whole training, seconds are what is left."""
+class AdapterProgress:
+    """How far a training is: the share of its hours, the seconds left, and the running mean of the loss."""
 
     fraction: float
     seconds_left: float
     steps: int
-    seen: int
+    requests: int
     loss: float
 
 
-def train(
-    out: Path,
-    settings: Settings = Settings(),
-    *,
-    start: Path | None = None,
-    threads: int | None = None,
-    most_steps: int | None = None,
-    progress: Callable[[Progress], None] | None = None,
-) -> State:
-    """Trains the adapter into a folder, going on with what is there.
+class AdapterSubject:
+    """A frozen language model and its LoRA adapter, whose parameters stay float32."""
 
-    Args:
-        out: folder of the adapter (``adapter_config.json``, ``adapter_model.safetensors``, float16, 9.8 MB at rank 16)
-            and, until it is done, of the run's state.
-        settings: how; a folder begun with other settings is refused.
-        start: folder of an adapter of the same rank to begin from; None: a fresh one. A resumed run ignores it.
-        threads: CPU threads; None: torch's own number.
-        most_steps: stop after so many steps of this run, saving the state; None: when the hours are over.
-        progress: told how far it is.
-
-    Returns:
-        the state at the end.
-
-    Raises:
-        ModelError: when the base model is missing.
-        InputError: when the folder belongs to another run, or the adapter to start from does not fit.
-    """
-    run = _Run(out, settings, start, threads)
-    run.load()
-    done_here = 0
-    saved = time.monotonic()
-    while run.state.seconds < settings.hours * 3600:
-        for batch in run.batches():
-            started = time.monotonic()
-            run.step(batch)
-            now = time.monotonic()
-            run.state.seconds += now - started
-            done_here += 1
-            if progress is not None and run.state.steps % 10 == 0:
-                progress(run.progress())
-            enough = most_steps is not None and done_here >= most_steps
-            if enough or run.state.seconds >= settings.hours * 3600:
-                run.save()
-                if run.state.seconds >= settings.hours * 3600:
-                    run.finish()
-                return run.state
-            if now - saved > settings.save_minutes * 60:
-                run.save()
-                saved = now
-        run.state.chunk += 1
-    run.finish()
-    return run.state
-
-
-class _Run:
-    """Model, optimiser and position of one training."""
-
-    def __init__(self, out: Path, settings: Settings, start: Path | None, threads: int | None) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
-
-        from ace_agent.planner.llm.lora import LoraLlama
-
-        if threads:
-            torch.set_num_threads(threads)
-        logging.disable_progress_bar()
-        torch.manual_seed(settings.seed)
-        folder = base_folder()
-        self.out, self.settings, self.state = out, settings, State()
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(str(folder))
-        base = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
-        self.model = LoraLlama(base, settings.rank, 2 * settings.rank, _dtype(settings.dtype))
-        self.parameters = list(self.model.adapter.values())
-        self.optimiser = torch.optim.AdamW(
-            self.parameters, lr=settings.rate, betas=(0.9, 0.98), weight_decay=0.0
-        )
-        if start is not None:
-            self._begin_from(start)
-
-    def _begin_from(self, adapter: Path) -> None:
-        from safetensors.torch import load_file
-
-        try:
-            stored = load_file(str(adapter / "adapter_model.safetensors"))
-            self._fill({n.removeprefix("base_model.model."): t for n, t in stored.items()})
-        except (OSError, KeyError, RuntimeError) as error:
-            raise InputError(
-                f"{adapter} holds no adapter of rank {self.settings.rank}", str(error)[:120]
-            ) from error
-
-    def _fill(self, tensors: dict[str, Any]) -> None:
-        import torch
-
-        with torch.no_grad():
-            for name, parameter in self.model.adapter.items():
-                parameter.copy_(tensors[name])
+    def __init__(self, model: Any, options: AdapterOptions) -> None:
+        self.options = options
+        self.model = model
+        add_lora(model, options.rank, options.seed, targets=list(PROJECTIONS), alpha=2 * options.rank)
+        dtype = fast_dtype() if options.dtype == "auto" else getattr(torch, options.dtype)
+        for parameter in model.parameters():
+            if not parameter.requires_grad:
+                parameter.data = parameter.data.to(dtype)
 
     @property
-    def _state_folder(self) -> Path:
-        return self.out / "training"
+    def networks(self) -> Mapping[str, nn.Module]:
+        return {"model": self.model}
 
-    def load(self) -> None:
-        """Takes up a saved state, if there is one."""
-        import torch
+    def facts(self) -> dict[str, Any]:
+        facts = asdict(self.options)
+        del facts["save_minutes"]
+        return facts
 
-        folder = self._state_folder
-        if not (folder / "state.json").is_file():
-            if (self.out / "adapter_model.safetensors").is_file():
-                raise InputError(f"{self.out} already holds a finished adapter", "train into another folder")
-            return
-        kept = json.loads((folder / "state.json").read_text("utf-8"))
-        if kept["settings"] != asdict(self.settings):
+    def loss(self, batch: list[Encoded], generator: torch.Generator, processes: Processes) -> Loss:
+        """Mean cross entropy of the answers' tokens."""
+        ids, wanted = padded(batch)
+        hidden = self.model.model(input_ids=ids, use_cache=False).last_hidden_state
+        answered = wanted != _IGNORED
+        logits = self.model.lm_head(hidden[answered])
+        total = functional.cross_entropy(logits.float(), wanted[answered])
+        return Loss(total, len(batch), parts={"loss": total.detach()})
+
+    def begin_from(self, folder: Path) -> None:
+        """Take over an adapter's weights.
+
+        Raises:
+            InputError: the folder holds none of this rank.
+        """
+        try:
+            stored = load_file(folder / FILE)
+            with torch.no_grad():
+                for name, value in adapter_state(self.model).items():
+                    value.copy_(stored[_PREFIX + name])
+        except (OSError, KeyError, RuntimeError) as error:
             raise InputError(
-                f"{self.out} was begun with other settings", "give the same ones, or another folder"
-            )
-        self.state = State(**kept["state"])
-        stored = torch.load(folder / "weights.pt", weights_only=True)
-        self._fill(stored["adapter"])
-        self.optimiser.load_state_dict(stored["optimiser"])
+                f"{folder} holds no adapter of rank {self.options.rank}", str(error)[:120]
+            ) from error
 
-    def save(self) -> None:
-        """Saves the state; an interrupted save leaves the one before."""
-        import torch
-
-        self.out.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix="saving-", dir=self.out))
-        adapter = {n: p.detach() for n, p in self.model.adapter.items()}
-        torch.save({"adapter": adapter, "optimiser": self.optimiser.state_dict()}, work / "weights.pt")
-        kept = {"settings": asdict(self.settings), "state": asdict(self.state)}
-        (work / "state.json").write_text(json.dumps(kept), "utf-8")
-        old = self.out / "training-old"
-        shutil.rmtree(old, ignore_errors=True)
-        if self._state_folder.exists():
-            self._state_folder.rename(old)
-        work.rename(self._state_folder)
-        shutil.rmtree(old, ignore_errors=True)
-
-    def finish(self) -> None:
-        """Writes the adapter in float16, as peft stores one, and clears the training state."""
-        import torch
-        from peft import LoraConfig
-        from safetensors.torch import save_file
-
-        from ace_agent.planner.llm.lora import PROJECTIONS
-
-        self.out.mkdir(parents=True, exist_ok=True)
+    def write(self, folder: Path) -> None:
+        """The adapter as peft stores one: `adapter_config.json`, and float16 weights of 9.8 MB at rank 16."""
+        folder.mkdir(parents=True, exist_ok=True)
         halves = {
-            f"base_model.model.{n}": p.detach().to(torch.float16) for n, p in self.model.adapter.items()
+            _PREFIX + name: value.half().contiguous() for name, value in adapter_state(self.model).items()
         }
-        file = self.out / "adapter_model.safetensors"
-        save_file(halves, str(file), {"format": "pt"})
-        file.chmod(0o644)  # safetensors leaves it to its owner alone
+        save_file(halves, folder / FILE, {"format": "pt"})
+        (folder / FILE).chmod(0o644)  # safetensors leaves it to its owner alone
         LoraConfig(
-            r=self.settings.rank,
-            lora_alpha=2 * self.settings.rank,
+            r=self.options.rank,
+            lora_alpha=2 * self.options.rank,
             target_modules=list(PROJECTIONS),
             task_type="CAUSAL_LM",
             base_model_name_or_path=HUB,  # not this machine's cache
             inference_mode=True,
-        ).save_pretrained(str(self.out))
-        shutil.rmtree(self._state_folder, ignore_errors=True)
+        ).save_pretrained(str(folder))
 
-    def batches(self) -> Iterator[list[tuple[list[int], list[int]]]]:
-        """The batches of the current chunk, requests of like length together, in a mixed order."""
-        import random
 
-        drawn = islice(examples("train", self.settings.seed + self.state.chunk), CHUNK)
-        encoded = sorted((encode(self.tokenizer, e) for e in drawn), key=lambda e: len(e[0]) + len(e[1]))
-        size = self.settings.batch
-        groups = [encoded[at : at + size] for at in range(0, len(encoded), size)]
-        random.Random(self.state.chunk).shuffle(groups)
-        yield from groups
+class RequestBatches(Dataset[list[Encoded]]):
+    """Item n is the batch of step n: requests of about the same length, the lengths in a random order."""
 
-    def step(self, batch: list[tuple[list[int], list[int]]]) -> None:
-        """One step of AdamW on one batch."""
-        import torch
+    def __init__(self, tokenizer: Any, batch: int, seed: int) -> None:
+        self.tokenizer, self.batch, self.seed = tokenizer, batch, seed
+        self._of_chunk = lru_cache(1)(self._draw)
 
-        done = min(1.0, self.state.seconds / (self.settings.hours * 3600))
-        warm = min(1.0, (self.state.steps + 1) / 30)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * done)))
-        loss = self.model.loss(*padded(batch))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        value = float(loss.detach())
-        self.state.loss = value if not self.state.steps else 0.95 * self.state.loss + 0.05 * value
-        self.state.steps += 1
-        self.state.seen += len(batch)
+    def __getitem__(self, step: int) -> list[Encoded]:
+        chunk, place = divmod(step, -(-CHUNK // self.batch))
+        return self._of_chunk(chunk)[place]
 
-    def progress(self) -> Progress:
-        """How far the run is."""
-        left = max(0.0, self.settings.hours * 3600 - self.state.seconds)
-        return Progress(
-            1 - left / (self.settings.hours * 3600), left, self.state.steps, self.state.seen, self.state.loss
+    def _draw(self, chunk: int) -> list[list[Encoded]]:
+        drawn = islice(examples("train", self.seed + chunk), CHUNK)
+        encoded = sorted(
+            (encode(self.tokenizer, one) for one in drawn), key=lambda one: len(one[0]) + len(one[1])
         )
+        groups = [encoded[start : start + self.batch] for start in range(0, len(encoded), self.batch)]
+        random.Random(chunk).shuffle(groups)
+        return groups
 
 
-def encode(tokenizer: Any, example: Example) -> tuple[list[int], list[int]]:
-    """Token ids of an example's prompt and of its answer with the closing token."""
+def train_adapter(
+    out: Path,
+    options: AdapterOptions = AdapterOptions(),
+    *,
+    start: Path | None = None,
+    threads: int | None = None,
+    most_steps: int | None = None,
+    progress: Callable[[AdapterProgress], None] | None = None,
+) -> tuple[Trainer, bool]:
+    """Train the adapter into a folder, resuming the run that is there.
+
+    Args:
+        out: folder of the run; when the hours are over, of the adapter, and the checkpoint is deleted.
+        options: of the run; a folder that was begun with others is refused.
+        start: folder of an adapter of the same rank to begin from; None: a fresh one. A resumed run ignores it.
+        threads: CPU threads; None: torch's own number.
+        most_steps: end this launch after so many steps, with a checkpoint; None: when the hours are over.
+        progress: called every ten steps.
+
+    Returns:
+        The trainer, and whether the adapter is finished and written.
+
+    Raises:
+        ModelError: the base model is missing.
+        InputError: the folder belongs to another run, or the adapter to begin from does not fit.
+    """
+    if (out / FILE).is_file() and not (out / STATE).is_file():
+        raise InputError(f"{out} already holds a finished adapter", "train into another folder")
+    if threads:
+        torch.set_num_threads(threads)
+    logging.disable_progress_bar()
+    folder = str(base_folder())
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    subject = AdapterSubject(model, options)
+    if start is not None:
+        subject.begin_from(start)
+    trainer = Trainer(
+        out,
+        subject,
+        OptimizerOptions(
+            seed=options.seed, muon_rate=None, adam_rate=options.rate, weight_decay=0.0, warmup=30, ema=0.0
+        ),
+    )
+    trainer.resume()
+    limits = Limits(
+        hours=options.hours,
+        steps=None if most_steps is None else trainer.step + most_steps,
+        save_minutes=options.save_minutes,
+    )
+    mean: float | None = None
+
+    def on_step(loss: Loss) -> None:
+        nonlocal mean
+        value = float(loss.parts["loss"])
+        mean = value if mean is None else 0.95 * mean + 0.05 * value
+        if progress is not None and trainer.step % 10 == 0:
+            left = max(0.0, options.hours * 3600 - trainer.seconds)
+            progress(
+                AdapterProgress(1 - left / (options.hours * 3600), left, trainer.step, trainer.samples, mean)
+            )
+
+    stream = RequestBatches(AutoTokenizer.from_pretrained(folder), options.batch, options.seed)
+    # No worker: it would fork after the tokenizer started threads, and batches are cheap beside steps.
+    ended = trainer.run(stream, limits, on_step=on_step, workers=0)
+    finished = ended and (limits.steps is None or trainer.step < limits.steps)
+    if finished:
+        subject.write(out)
+        (out / STATE).unlink()
+    return trainer, finished
+
+
+def encode(tokenizer: Any, example: Example) -> Encoded:
+    """Token ids of an example's prompt, and of its answer with the closing token."""
     asked = tokenizer(prompt(example.request, example.context)).input_ids
     answer = tokenizer(f"{example.script}<|im_end|>").input_ids
     return list(asked), list(answer)
 
 
-def padded(batch: list[tuple[list[int], list[int]]]) -> tuple[Any, Any]:
+def padded(batch: list[Encoded]) -> tuple[Tensor, Tensor]:
     """A batch as tensors.
 
-    Args:
-        batch: token ids of prompts and answers, B of them.
-
     Returns:
-        token ids, int64 [B, L], padded on the right, which a causal model need not mask; and the token that each
-        place should be followed by, -100 but where an answer's token is next.
+        token ids, int64 [B, L], padded on the right, which a causal model need not mask; and the token that each place
+        should be followed by, -100 except where an answer's token comes next.
     """
-    import torch
-
     length = max(len(asked) + len(answer) for asked, answer in batch)
     ids = torch.zeros((len(batch), length), dtype=torch.long)
-    wanted = torch.full((len(batch), length), -100)
+    wanted = torch.full((len(batch), length), _IGNORED)
     for row, (asked, answer) in enumerate(batch):
         ids[row, : len(asked) + len(answer)] = torch.tensor(asked + answer)
         wanted[row, len(asked) - 1 : len(asked) + len(answer) - 1] = torch.tensor(answer)
     return ids, wanted
-
-
-def _dtype(name: str) -> Any:
-    """The torch type that a setting names."""
-    import torch
-
-    return fast_dtype() if name == "auto" else getattr(torch, name)

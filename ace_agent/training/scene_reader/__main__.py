@@ -13,7 +13,8 @@ import torch
 
 from ace_agent.evaluation.reader import WEIGHTS, Reader
 from ace_agent.training.processes import Processes
-from ace_agent.training.scene_reader.run import Training, held_out
+from ace_agent.training.scene_reader.accuracy import held_out
+from ace_agent.training.scene_reader.run import train_reader
 
 
 @click.group()
@@ -22,23 +23,21 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--minutes", type=float, default=10.0, show_default=True, help="How much longer to train.")
+@click.option("--minutes", type=float, default=10.0, show_default=True, help="How long to train.")
 @click.option(
     "--run",
     type=click.Path(path_type=Path),
     default=Path("runs/reader"),
     show_default=True,
-    help="Kept here.",
+    help="Folder of the run.",
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=WEIGHTS, help="Weights to write.")
 @click.option("--threads", type=int, default=1, show_default=True)
 def train(minutes: float, run: Path, out: Path, threads: int) -> None:
-    """Train, or go on training, then write the weights with their accuracy on held-out scenes."""
+    """Train or resume a run, then write the averaged weights with their accuracy on held-out scenes."""
     torch.set_num_threads(threads)
-    training = Training(run, Processes.launched("cpu", "bfloat16"))
-    for line in training.run(minutes):
-        click.echo(line)
-    reader = training.reader()
+    click.echo(f"progress is written to {run / 'log.jsonl'}")
+    reader = train_reader(run, minutes, Processes.launched("cpu", "bfloat16"))
     reader.save(out)
     click.echo(f"{out}: {reader.report}")
 

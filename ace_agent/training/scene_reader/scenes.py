@@ -1,10 +1,17 @@
-"""Scenes that the scene reader learns from and is tested on, with everything that it must know of them."""
+"""Scenes that the scene reader learns from and is tested on, with their labels."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from ace_agent.data.errors import Unfit
 from ace_agent.data.sample import Split
@@ -42,18 +49,32 @@ def scene_words() -> Words:
 # ---- scenes
 
 
+def new_catalogue() -> tuple[Renderer, Catalogue]:
+    """A renderer of pictures of the reader's size, and the catalogue of its sprites."""
+    renderer = Renderer(Sprites.load(), SIDE)
+    return renderer, Catalogue(renderer)
+
+
 class Scenes:
-    """Random scenes with everything the reader must know, in one split's landscapes and pairs.
+    """Random scenes with one split's landscapes and pairs of things.
 
     Args:
         plain: as the benchmark draws them, without what edits put into a picture.
+        shared: a renderer and its catalogue, to reuse; None: new ones.
     """
 
-    def __init__(self, split: Split, seed: int, *, plain: bool = False) -> None:
+    def __init__(
+        self,
+        split: Split,
+        seed: int,
+        *,
+        plain: bool = False,
+        shared: tuple[Renderer, Catalogue] | None = None,
+    ) -> None:
         self.plain = plain
-        renderer = Renderer(Sprites.load(), SIDE)
+        renderer, catalogue = shared or new_catalogue()
         self.rng = random.Random(f"reader {split} {seed}")
-        self.sampler = SceneSampler(renderer, Catalogue(renderer), self.rng, split)
+        self.sampler = SceneSampler(renderer, catalogue, self.rng, split)
         self._unseen = [name for name in HELD_OUT_NAMES if renderer.sprites.has(name, STYLES[0])]
 
     def __iter__(self) -> Iterator[RenderedScene]:
@@ -167,3 +188,43 @@ def _sky(background: Background, words: Words) -> tuple[int, int]:
     if not background.outdoors:
         return -1, -1
     return words.times.index(background.time), words.weathers.index(background.weather)
+
+
+# ---- batches
+
+BATCH = 48
+
+
+@dataclass(frozen=True)
+class ReaderBatch:
+    """Pictures uint8 [B, 3, H, W] and their labels."""
+
+    pictures: Tensor
+    labels: list[Labels]
+
+
+class ReaderStream(Dataset[ReaderBatch]):
+    """Item n is the batch of step n."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self._shared = new_catalogue()
+
+    def __getitem__(self, step: int) -> ReaderBatch:
+        scenes = Scenes("train", step, shared=self._shared)
+        drawn = list(islice(scenes, BATCH))
+        images = [np.asarray(degraded(Image.fromarray(scene.pixels), scenes.rng)) for scene in drawn]
+        pictures = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+        return ReaderBatch(pictures, [label(scene, self.words) for scene in drawn])
+
+
+def degraded(image: Image.Image, rng: random.Random) -> Image.Image:
+    """The image, sometimes with a little blur or grain, as a model paints it."""
+    if rng.random() < 0.25:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.4)))
+    if rng.random() < 0.25:
+        grain = np.random.default_rng(rng.getrandbits(32)).normal(
+            0, rng.uniform(2, 10), (*image.size[::-1], 3)
+        )
+        image = Image.fromarray(np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8))
+    return image

@@ -90,7 +90,7 @@ def test_the_usual_planner_is_both_halves_where_an_adapter_ships(monkeypatch: py
 def test_the_shipped_adapter_fits_the_base_model() -> None:
     from safetensors.torch import load_file
 
-    from ace_agent.planner.llm.lora import PROJECTIONS
+    from ace_agent.training.planner.adapter import PROJECTIONS
 
     folder = weights.adapter_folder()
     assert folder is not None
