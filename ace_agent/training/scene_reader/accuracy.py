@@ -11,7 +11,7 @@ from PIL import Image
 
 from ace_agent.data.sample import Split
 from ace_agent.data.scenes.captions import facts
-from ace_agent.data.scenes.render import RenderedScene
+from ace_agent.data.scenes.rendered_scene import RenderedScene
 from ace_agent.data.scenes.scene_sampler import noun_of
 from ace_agent.evaluation.agreement import agreement, checks_of
 from ace_agent.evaluation.reader import Reader

@@ -135,7 +135,7 @@ def test_a_pair_that_goes_over_the_budget_is_named(model: Path, pairs: Path, tmp
 
 def test_another_rank_does_not_go_on(model: Path, pairs: Path, tmp_path: Path) -> None:
     FineTuning(tuning(model, pairs, tmp_path / "to")).run(Limits(steps=1), workers=0)
-    with pytest.raises(InputError, match="it has 4, this run wants 8"):
+    with pytest.raises(InputError, match="rank 4, now 8"):
         FineTuning(tuning(model, pairs, tmp_path / "to", rank=8)).resume()
 
 
