@@ -385,9 +385,9 @@ class Agent:
             self.store.set_status(row.id, "done", _lines(notes))
         return turn_of(self.store, self.store.turn(row.id))
 
-    def warm(self) -> None:
+    def preload(self) -> None:
         """Begins to load the planner's model in the background, for a person who is still typing."""
-        begin = getattr(self.planner, "warm", None)
+        begin = getattr(self.planner, "preload", None)
         if callable(begin):
             begin()
 

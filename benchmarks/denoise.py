@@ -32,7 +32,7 @@ from ace_agent.engines.ace.condition_unit import ConditionUnit
 from ace_agent.engines.ace.trunk import Trunk
 from ace_agent.engines.mini.generation import SamplingOptions
 from ace_agent.engines.mini.pipeline import ACEPipeline
-from ace_agent.engines.mini.prefix_cache import Prefixes
+from ace_agent.engines.mini.prefix_cache import PrefixCache
 from ace_agent.engines.mini.sampling import shifted_times
 from ace_agent.engines.presets import PRESETS
 from ace_agent.engines.released.joint_denoiser import JointDenoiser
@@ -203,7 +203,7 @@ def run_turns(options: argparse.Namespace) -> None:
 
     history = [ConditionUnit("make it night", (picture(),), (None,)) for _ in range(7)]
 
-    def edit(history: list[ConditionUnit], setting: SamplingOptions, kept: Prefixes) -> None:
+    def edit(history: list[ConditionUnit], setting: SamplingOptions, kept: PrefixCache) -> None:
         pipeline.prefixes = kept
         pipeline(
             "make it night", [picture()], task="edit_scene", history=history, seed=1,
@@ -221,9 +221,9 @@ def run_turns(options: argparse.Namespace) -> None:
             f"ace-mini, {name}: {prompted + null} evaluations per picture, {prompted} prompted and {null} null",
             measure(
                 {
-                    "first edit": partial(edit, [], setting, Prefixes()),
-                    "edit at turn 8": partial(edit, history, setting, Prefixes()),
-                    "the same, no rows kept": partial(edit, history, setting, Prefixes(0)),
+                    "first edit": partial(edit, [], setting, PrefixCache()),
+                    "edit at turn 8": partial(edit, history, setting, PrefixCache()),
+                    "the same, no rows kept": partial(edit, history, setting, PrefixCache(0)),
                 },
                 options,
             ),

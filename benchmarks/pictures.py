@@ -79,13 +79,13 @@ def mini() -> ACEPipeline:
 def warm(runs: int) -> dict[str, float]:
     """A loaded pipeline: a picture, an edit, four variations, and the edit's time by part (the trunk works for the
     frames too)."""
-    from ace_agent.engines.mini.prefix_cache import Prefixes
+    from ace_agent.engines.mini.prefix_cache import PrefixCache
 
     pipeline = mini()
     made = pipeline("a red car in a meadow", task="text_to_image", seed=1).images[0]
 
     def edit(variations: int = 1) -> object:
-        pipeline.prefixes = Prefixes()  # of a picture that was not met before
+        pipeline.prefixes = PrefixCache()  # of a picture that was not met before
         return pipeline("make it night", [made], task="edit_scene", seed=2, num_images_per_prompt=variations)
 
     figures = {

@@ -300,7 +300,7 @@ def test_a_planner_that_must_load_begins_early_and_shows_how_far_it_is(tmp_path:
     class Loading(RulePlanner):
         begun = 0
 
-        def warm(self) -> None:
+        def preload(self) -> None:
             self.begun += 1
 
         def plan(self, request: str, context: Context) -> Plan:
@@ -309,12 +309,12 @@ def test_a_planner_that_must_load_begins_early_and_shows_how_far_it_is(tmp_path:
 
     planner = Loading()
     agent = Agent(tmp_path, planner=planner, pipeline=TinyPipeline())
-    agent.warm()
+    agent.preload()
     assert planner.begun == 1
     told: list[tuple[str, float]] = []
     agent.say("a red car", progress=lambda p: told.append((p.message, p.fraction)))
     assert told[0] == ("reading weights", 0.25)
-    Agent(tmp_path, planner="rules").warm()
+    Agent(tmp_path, planner="rules").preload()
 
 
 def test_the_small_model_is_told_in_its_own_words(tmp_path: Path) -> None:

@@ -67,6 +67,10 @@ class Pipeline(ABC):
         """
         return latest_run(earlier, self.history_budget - current)
 
+    def runtime_facts(self) -> dict[str, Any]:
+        """What the bits of a picture depend on beside the weights, as recipes note it."""
+        return {"device": "cpu", "dtype": "float32"}
+
     def unload(self) -> None:  # noqa: B027  (a hook, not a duty)
         """Free the memory of the weights; the next call loads them again. Nothing for a model that cannot."""
 

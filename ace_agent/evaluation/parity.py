@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from ace_agent.engines.ace.packing import rows_of
 from ace_agent.engines.released.autoencoder import LATENT_SCALE, to_picture
 from ace_agent.engines.released.checkpoints import our_name
+from ace_agent.engines.released.denoising import DenoisingOptions, Texts, denoise
 from ace_agent.engines.released.frame_texts import frame_texts, null_prompts, number_history
 from ace_agent.engines.released.joint_denoiser import JointDenoiser
 from ace_agent.engines.released.joint_packing import pad_targets
 from ace_agent.engines.released.objective import released_loss
-from ace_agent.engines.released.pipeline import Conditioning, Denoising, Texts, denoise
 from ace_agent.engines.released.preprocess import prepare_image
 from ace_agent.engines.released.sampling import Denoiser, guided, sample_ddim
 from ace_agent.engines.released.schedule import linear_schedule, trailing_grid
@@ -321,18 +321,18 @@ def check_inference(case: Case) -> Iterator[Row]:
     sample = case.samples()[0]
     if latents and sample.mask is not None and sample.edit_masks[0] is not None:
         yield exact(case, "target mask", torch.equal(sample.mask, sample.edit_masks[0]))
-    request = Conditioning(tuple(prompts), tuple(latents), sample.edit_masks, shape, sample.mask)
     if case.indicators is None:
         raise GoldenError(f"{case.path} lacks tpe")
     texts_ready = Texts.encode(_KnownTexts(states, case.indicators), prompts, null[-1])
-    how = Denoising(
+    prompted, null_sample = texts_ready.samples(shape, sample.mask, tuple(latents), sample.edit_masks)
+    options = DenoisingOptions(
         int(case.number("steps", INFERENCE_STEPS)),
         case.number("guide_scale", GUIDANCE),
         case.number("guide_rescale", RESCALE),
         faithful=True,
     )
     noise = case["x_T"][0][:, : rows_of(shape)].unflatten(1, shape)
-    final = denoise(model, request, texts_ready, noise, how)
+    final = denoise(model, prompted, null_sample, texts_ready.indicators, noise, options)
     yield relative(case, "latent_final", pad_targets([final]), case["latent_final"].flatten(2))
     # The golden files' first stage draws the first three channels, each value an 8 by 8 block.
     pixels = (final[:3] / LATENT_SCALE).repeat_interleave(8, 1).repeat_interleave(8, 2)

@@ -60,16 +60,12 @@ def recipe_of(
 
 
 def runtime_facts(pipeline: Pipeline) -> dict[str, Any]:
-    """What else the bits depend on: threads, device, dtype, versions, and whether the first stage decodes in tiles."""
+    """What else the bits depend on: the pipeline's own facts, threads and versions."""
     import torch
 
-    inner = getattr(pipeline, "transformer", None)
-    tiling = getattr(pipeline, "vae_tiling", None)
     return {
-        **({} if tiling is None else {"vae_tiling": bool(tiling)}),
+        **pipeline.runtime_facts(),
         "threads": torch.get_num_threads(),
-        "device": str(getattr(pipeline, "device", None) or getattr(inner, "device", None) or "cpu"),
-        "dtype": str(getattr(pipeline, "dtype", None) or getattr(inner, "dtype", None) or "float32"),
         "versions": {"ace-agent": ace_agent.__version__, "torch": str(torch.__version__)},
     }
 

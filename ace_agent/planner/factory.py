@@ -18,7 +18,7 @@ def make_planner(name: str = "auto") -> Planner:
             quietly the rules where the package ships no adapter; or ``provider:model`` for any chat model of
             LangChain's ``init_chat_model``.
 
-    Planners with a language model have ``warm()``, which begins to load it in the background.
+    Planners with a language model have ``preload()``, which begins to load it in the background.
 
     Raises:
         PlanError: for a name that is none of these.

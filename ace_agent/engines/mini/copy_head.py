@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from ace_agent.engines.ace.packing import RequestLayout, pad_ranges, rows_of, turns_of
 from ace_agent.engines.mini.conv_unet import FINE, Decoder, Film
 from ace_agent.engines.mini.pointer import FrameTable, Pointer, frame_table
-from ace_agent.engines.mini.push_pull_fill import surroundings
+from ace_agent.engines.mini.push_pull_fill import fill_from_kept
 from ace_agent.engines.mini.text_encoder import TASK_NUMBERS
 from ace_agent.plan.tasks import TASKS
 
@@ -211,7 +211,7 @@ class CopyHead(nn.Module):
         grown = F.pixel_shuffle(self.grow(top), FINE).to(noisy.dtype) - 1.0
         logits = torch.cat([kept_share, copied, recoloured, painted], dim=1)
         kept = torch.where(unknown, 1 - _around(mass), logits.softmax(1)[:, :1] ** SURELY)
-        grown_over = surroundings(torch.where(unknown, paint, base), kept)
+        grown_over = fill_from_kept(torch.where(unknown, paint, base), kept)
         every = torch.cat([logits, grown], dim=1)
         shares = (every if self.training else committed(every, film.task, recalls)).softmax(1)
         copies = bounded(tinted(warped, retouch)), bounded(tinted(base, repaint))

@@ -14,7 +14,7 @@ from torch import Tensor
 from ace_agent.engines.ace.packing import PackedTargets, RequestLayout, pack_targets, rows_of
 from ace_agent.engines.ace.patches import patchify, unpatchify
 from ace_agent.engines.mini.copy_head import HeadGroup, head_groups
-from ace_agent.engines.mini.prefix_cache import Prefixes
+from ace_agent.engines.mini.prefix_cache import PrefixCache
 from ace_agent.engines.mini.request_tensors import PreparedRequest, TextBatch, target_inputs, text_batch
 from ace_agent.engines.mini.sampling import SAMPLERS, shifted_times
 from ace_agent.engines.mini.states import Denoised, PrefixState, TargetInputs, TextState
@@ -36,7 +36,7 @@ class SamplingOptions:
 
 
 @dataclass(frozen=True)
-class Picture:
+class GeneratedPicture:
     """pixels float [3, h, w] in -1..1; kept float [h, w] in 0..1: the copy gate's share of the base image."""
 
     pixels: Tensor
@@ -44,11 +44,10 @@ class Picture:
 
 
 def encode_request_prefix(
-    model: MiniTransformer, request: PreparedRequest, prefixes: Prefixes | None = None
+    model: MiniTransformer, request: PreparedRequest, prefixes: PrefixCache | None = None
 ) -> PrefixState | None:
     """Rows of a request's conditioning frames; `prefixes` keeps them for requests that go on from here."""
-    turns = [turn for turn in zip(request.units, request.turns(model.patch), strict=True) if turn[1]]
-    return (Prefixes(0) if prefixes is None else prefixes).encode(model, turns)
+    return (PrefixCache(0) if prefixes is None else prefixes).encode(model, request)
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,8 @@ def generate(
     null: Tokens,
     options: SamplingOptions,
     callback: Callable[[int, int], None] | None = None,
-    prefixes: Prefixes | None = None,
-) -> list[list[Picture]]:
+    prefixes: PrefixCache | None = None,
+) -> list[list[GeneratedPicture]]:
     """Pictures of every request, one per seed, denoised together in one packed pass.
 
     `null` is the text that stands for the current instruction in the null branch. `callback(step, steps)` is told
@@ -184,13 +183,13 @@ def generate(
 
     times = shifted_times(options.steps, options.shift)
     x = SAMPLERS[options.sampler](denoise, x, times)
-    pictures: list[list[Picture]] = [[] for _ in requests]
+    pictures: list[list[GeneratedPicture]] = [[] for _ in requests]
     row = 0
     for number, index in enumerate(target_request):
         grid = layouts[index].target
         rows = x[row : row + rows_of(grid)]
         row += rows_of(grid)
         pictures[index].append(
-            Picture(unpatchify(rows, grid, patch).float().cpu(), kept[number].float().cpu())
+            GeneratedPicture(unpatchify(rows, grid, patch).float().cpu(), kept[number].float().cpu())
         )
     return pictures

@@ -28,8 +28,8 @@ from ace_agent.engines.ace.condition_unit import (
 from ace_agent.engines.ace.packing import MAX_REFERENCES, REFERENCE_INDICATOR, rows_of
 from ace_agent.engines.ace.saved_module import CONFIG_FILE, WEIGHTS_FILE
 from ace_agent.engines.interface import Pipeline, PipelineOutput, StepCallback, check_inputs, draw_seed
-from ace_agent.engines.mini.generation import Picture, SamplingOptions, generate
-from ace_agent.engines.mini.prefix_cache import Prefixes
+from ace_agent.engines.mini.generation import GeneratedPicture, SamplingOptions, generate
+from ace_agent.engines.mini.prefix_cache import PrefixCache
 from ace_agent.engines.mini.request_tensors import PreparedFrame, PreparedRequest, PreparedUnit
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
 from ace_agent.engines.mini.transformer import MiniTransformer
@@ -99,7 +99,7 @@ class ACEPipeline(Pipeline):
         self.native_size = 128
         self.default_steps = PRESETS[MINI].steps
         self.default_guidance = PRESETS[MINI].guidance
-        self.prefixes = Prefixes()
+        self.prefixes = PrefixCache()
 
     @classmethod
     def from_pretrained(cls, model: str | Path = MINI, runtime: Runtime | None = None) -> Self:
@@ -138,6 +138,9 @@ class ACEPipeline(Pipeline):
         for file in sorted(self.folder.rglob("*.safetensors")):
             digest.update(file.read_bytes())
         return digest.hexdigest()
+
+    def runtime_facts(self) -> dict[str, Any]:
+        return {"device": str(self.transformer.device), "dtype": str(self.transformer.dtype)}
 
     def fit_history(self, earlier: Sequence[int], current: int) -> int:
         """A run whose start stays put for many turns, for the rows of its prefix to be found again. What the current
@@ -278,14 +281,14 @@ def _check_own(folder: Path) -> None:
             raise ModelError(f"{folder} has lost the weights of its {part}", "install or copy it again")
 
 
-def to_image(picture: Picture, size: tuple[int, int]) -> Image.Image:
+def to_image(picture: GeneratedPicture, size: tuple[int, int]) -> Image.Image:
     """RGB picture of `size` (width, height)."""
     array = ((picture.pixels.clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0).numpy().astype(np.uint8)
     image = Image.fromarray(array)
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def region(picture: Picture, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+def region(picture: GeneratedPicture, size: tuple[int, int]) -> npt.NDArray[np.float32]:
     """How much of each pixel was repainted, at `size` (width, height)."""
     changed = Image.fromarray((1 - picture.kept).clamp(0, 1).numpy().astype(np.float32), mode="F")
     if changed.size != size:

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
 
 import torch
 
 from ace_agent.engines.ace.packing import FrameSlot, pack_turn, rows_of
-from ace_agent.engines.mini.request_tensors import PreparedUnit, frame_pictures
+from ace_agent.engines.mini.request_tensors import PreparedRequest, PreparedUnit, frame_pictures
 from ace_agent.engines.mini.states import PrefixState
 from ace_agent.engines.mini.transformer import MiniTransformer
 
 TURNS = 64
 """Turns that are kept: 50 MB of ace-mini's, and several conversations of the longest history that it reads."""
 
-Turn = tuple[PreparedUnit, tuple[FrameSlot, ...]]
 
-
-class Prefixes:
+class PrefixCache:
     """Turns' rows by all that they depend on; those that were not used for longest go first.
 
     Args:
@@ -37,13 +34,18 @@ class Prefixes:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def encode(self, model: MiniTransformer, turns: Sequence[Turn]) -> PrefixState | None:
-        """Rows of all turns, end to end; None without any. Each turn has a call of its own, so that they are the same
-        bits whatever else is asked for, and stay what they were when a turn is appended."""
+    def encode(self, model: MiniTransformer, request: PreparedRequest) -> PrefixState | None:
+        """Rows of the request's frames, end to end; None without any.
+
+        Each turn has a call of its own, so that its rows are the same bits whatever else is asked for, and stay the
+        same when a turn is appended.
+        """
         states: list[PrefixState] = []
         key = _weights(model) if self.turns else b""
         rows = 0
-        for unit, slots in turns:
+        for unit, slots in zip(request.units, request.turns(model.patch), strict=True):
+            if not slots:
+                continue
             if self.turns:
                 key = _followed(key, unit, slots)
             own = self._kept.pop(key, None)

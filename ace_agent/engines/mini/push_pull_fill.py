@@ -14,7 +14,7 @@ ENOUGH = 0.25
 
 
 @torch.no_grad()
-def surroundings(pixels: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+def fill_from_kept(pixels: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
     """Two guesses [T, 3, h, w] at what `pixels` are where `kept` [T, 1, h, w] is zero; where it is one they are as they
     are. The first grows what is kept from all around, the second along rows: most pictures are layered, sky over
     land. Where nothing is kept at all, grey.

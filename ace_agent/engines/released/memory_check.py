@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ace_agent.engines.memory_budget import ModelSizes, Work, available_memory, check_memory, estimate_memory
 from ace_agent.engines.presets import check_disk
-from ace_agent.engines.released.model_parts import Parts
+from ace_agent.engines.released.model_parts import ModelParts
 from ace_agent.engines.released.t5 import T5TextEncoder, TextEncoder
 
 
-class Room:
+class MemoryCheck:
     """The memory of the device a model runs on, and of the machine around it."""
 
     def __init__(self, sizes: ModelSizes, device: str, *, offload: bool, tiling: bool) -> None:
@@ -22,7 +22,7 @@ class Room:
         self.tiling = tiling
         self._apart = device.startswith("cuda")  # a GPU with memory of its own
 
-    def check(self, work: Work, encoder: TextEncoder, texts: Sequence[str], parts: Parts) -> None:
+    def check(self, work: Work, encoder: TextEncoder, texts: Sequence[str], parts: ModelParts) -> None:
         """Raises ModelError where the stage of the text encoder (if a text is new) or of the picture does not fit.
 
         The text encoder goes to the CPU where the device is too small for it; parts that are loaded are let go for
@@ -32,7 +32,7 @@ class Room:
             self._check_text(encoder, parts)
         self._check_picture(work, parts)
 
-    def _check_text(self, encoder: T5TextEncoder, parts: Parts) -> None:
+    def _check_text(self, encoder: T5TextEncoder, parts: ModelParts) -> None:
         need = estimate_memory(self.sizes, Work(0, 0)).text
         if self.offload:
             free = available_memory("cpu")
@@ -42,13 +42,13 @@ class Room:
             check_disk(where, max(need - free, 0), "the share of the text encoder that memory does not hold")
             return
         if available_memory(self.device) < need:
-            parts.let_go()
+            parts.unload()
         small = self._apart and available_memory(self.device) < need
         encoder.device = "cpu" if small else self.device
         remedy = "close other programs, or use --offload"
         check_memory(need, available_memory(encoder.device), "the text encoder", remedy)
 
-    def _check_picture(self, work: Work, parts: Parts) -> None:
+    def _check_picture(self, work: Work, parts: ModelParts) -> None:
         def need(tiling: bool, offload: bool) -> int:
             return estimate_memory(self.sizes, work, tiling=tiling, offload=offload).picture
 

@@ -17,7 +17,7 @@ from ace_agent.engines.released.transformer import ReleasedTransformer
 T = TypeVar("T")
 
 
-class Part(Generic[T]):
+class ModelPart(Generic[T]):
     """One part, and the function that loads it.
 
     With `offload` it is on `device` only while it is at work. A CPU has no other memory to move it to, so there it is
@@ -34,7 +34,7 @@ class Part(Generic[T]):
         self._loaded: T | None = None
 
     @contextmanager
-    def at_work(self) -> Iterator[T]:
+    def loaded(self) -> Iterator[T]:
         """The part, on the device."""
         if self._loaded is None:
             with building:
@@ -72,11 +72,11 @@ class Part(Generic[T]):
             return 0
         return sum(p.numel() * p.element_size() for p in module.parameters() if p.device.type == kind)
 
-    def let_go(self) -> None:
+    def unload(self) -> None:
         self._loaded = None
 
 
-class Parts:
+class ModelParts:
     """The transformer and the first stage."""
 
     def __init__(
@@ -86,8 +86,10 @@ class Parts:
         device: str,
         offload: bool,
     ) -> None:
-        self.transformer: Part[ReleasedTransformer] = Part(transformer, lambda model: model, device, offload)
-        self.first_stage: Part[FirstStage] = Part(
+        self.transformer: ModelPart[ReleasedTransformer] = ModelPart(
+            transformer, lambda model: model, device, offload
+        )
+        self.first_stage: ModelPart[FirstStage] = ModelPart(
             first_stage, lambda stage: getattr(stage, "model", None), device, offload
         )
 
@@ -100,8 +102,8 @@ class Parts:
     def are_loaded(self) -> bool:
         return self.transformer.is_loaded and self.first_stage.is_loaded
 
-    def let_go(self) -> None:
+    def unload(self) -> None:
         """Give the memory of both back."""
-        self.transformer.let_go()
-        self.first_stage.let_go()
+        self.transformer.unload()
+        self.first_stage.unload()
         free_memory()

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from PIL import Image
@@ -24,25 +22,18 @@ from ace_agent.engines.memory_budget import ModelSizes, Work, sizes_of
 from ace_agent.engines.presets import model_folder, text_cache_home
 from ace_agent.engines.released.autoencoder import Autoencoder, FirstStage, to_picture
 from ace_agent.engines.released.converted_folder import TRANSFORMER_WEIGHTS, read_manifest, verify
-from ace_agent.engines.released.frame_texts import frame_texts, null_prompts
-from ace_agent.engines.released.joint_denoiser import JointDenoiser
-from ace_agent.engines.released.joint_packing import JointSample, pad_targets, unpad_target
-from ace_agent.engines.released.memory_check import Room
-from ace_agent.engines.released.model_parts import Parts
+from ace_agent.engines.released.denoising import DenoisingOptions, Texts, denoise
+from ace_agent.engines.released.frame_texts import null_prompts
+from ace_agent.engines.released.memory_check import MemoryCheck
+from ace_agent.engines.released.model_parts import ModelParts
 from ace_agent.engines.released.request import (
     FaithfulRequest,
     ProductRequest,
-    Settings,
+    ReleasedSettings,
 )
 from ace_agent.engines.released.sampling import (
-    Denoiser,
-    Sampler,
-    SamplerCallback,
-    guided,
-    sample_ddim,
     sampler_named,
 )
-from ace_agent.engines.released.schedule import linear_schedule
 from ace_agent.engines.released.t5 import INDICATORS, T5TextEncoder, TextCache, TextEncoder
 from ace_agent.engines.released.transformer import ReleasedTransformer
 from ace_agent.engines.runtime import Runtime
@@ -53,75 +44,6 @@ POSTERIOR_SEED = 0
 among variations."""
 
 
-@dataclass(frozen=True)
-class Conditioning:
-    """A request as the model reads it: one prompt per image (or one alone), conditioning latents [4, h, w] with their
-    masks [1, h, w], and the target's latent size and mask."""
-
-    prompts: tuple[str, ...]
-    latents: tuple[Tensor, ...]
-    masks: tuple[Tensor | None, ...]
-    shape: tuple[int, int]
-    mask: Tensor | None
-
-    def sample(self, texts: Sequence[Tensor]) -> JointSample:
-        """With one text per prompt, spread over the frames."""
-        spread = tuple(frame_texts(texts, len(self.latents)))
-        return JointSample(self.shape, self.mask, self.latents, self.masks, spread)
-
-
-@dataclass(frozen=True)
-class Texts:
-    """States [n, C] of the prompts and of the null branch's prompts, and the indicator vectors [10, C]."""
-
-    prompts: list[Tensor]
-    null: list[Tensor]
-    indicators: Tensor
-
-    @classmethod
-    def encode(cls, encoder: TextEncoder, prompts: Sequence[str], negative: str) -> Texts:
-        """All in one call, so that the encoder is loaded once."""
-        null = null_prompts(prompts, negative)
-        states = encoder.encode([*prompts, *null, *INDICATORS])
-        count = len(prompts)
-        named = torch.stack([state[0] for state in states[2 * count :]]).float()
-        return cls(states[:count], states[count : 2 * count], named)
-
-
-@dataclass(frozen=True)
-class Denoising:
-    """How to denoise."""
-
-    steps: int
-    guidance: float
-    rescale: float = 0.5
-    sampler: str = "ddim"
-    faithful: bool = False
-
-
-def denoise(
-    model: ReleasedTransformer,
-    request: Conditioning,
-    texts: Texts,
-    noise: Tensor,
-    how: Denoising,
-    callback: SamplerCallback | None = None,
-) -> Tensor:
-    """Latents [4, h, w] of the target from noise [4, h, w]."""
-
-    def branch(states: list[Tensor]) -> Denoiser:
-        return JointDenoiser(model, [request.sample(states)], texts.indicators)
-
-    conditional = branch(texts.prompts)
-    unconditional = conditional if how.guidance == 1 else branch(texts.null)
-    predict = guided(conditional, unconditional, how.guidance, how.rescale)
-    sampler: Sampler = sampler_named(how.sampler)
-    if how.faithful:
-        sampler = partial(sample_ddim, faithful=True)
-    clean = sampler(predict, pad_targets([noise]), how.steps, schedule=linear_schedule(), callback=callback)
-    return unpad_target(clean[0], request.shape)
-
-
 class ReleasedPipeline(Pipeline):
     """The released model. The parts come as functions that load them when they are first needed."""
 
@@ -130,7 +52,7 @@ class ReleasedPipeline(Pipeline):
         transformer: Callable[[], ReleasedTransformer],
         first_stage: Callable[[], FirstStage],
         text_encoder: TextEncoder,
-        settings: Settings,
+        settings: ReleasedSettings,
         *,
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -141,14 +63,16 @@ class ReleasedPipeline(Pipeline):
     ) -> None:
         """`dtype` other than float32 is autocast to, with float32 weights, as released. `sizes` None skips the check
         of memory."""
-        self.parts = Parts(transformer, first_stage, device, offload)
+        self.parts = ModelParts(transformer, first_stage, device, offload)
         self.text_encoder = text_encoder
         self.settings = settings
         self.device = device
         self.dtype = dtype
         self.vae_tiling = vae_tiling
         self._weights_sha256 = weights_sha256
-        self._room = None if sizes is None else Room(sizes, device, offload=offload, tiling=vae_tiling)
+        self._memory_check = (
+            None if sizes is None else MemoryCheck(sizes, device, offload=offload, tiling=vae_tiling)
+        )
         self.name = settings.name
         self.native_size = settings.native_size
         self.default_steps = settings.steps
@@ -160,6 +84,12 @@ class ReleasedPipeline(Pipeline):
     def weights_sha256(self) -> str:
         """Of the transformer's file, as the folder's manifest notes it."""
         return self._weights_sha256
+
+    def runtime_facts(self) -> dict[str, Any]:
+        return {"vae_tiling": self.vae_tiling, "device": self.device, "dtype": str(self.dtype)}
+
+    def unload(self) -> None:
+        self.parts.unload()
 
     @classmethod
     def from_pretrained(
@@ -177,7 +107,7 @@ class ReleasedPipeline(Pipeline):
         """
         runtime = runtime or Runtime()
         folder = model_folder(model)
-        settings = Settings.read(folder)
+        settings = ReleasedSettings.read(folder)
         manifest = read_manifest(folder)
         damaged = verify(folder, deep=False)
         if damaged:
@@ -284,41 +214,41 @@ class ReleasedPipeline(Pipeline):
             if faithful
             else ProductRequest(self.settings, current, history, task, height, width)
         )
-        if self._room is not None:
+        if self._memory_check is not None:
             read = [*request.prompts, *null_prompts(request.prompts, negative_prompt), *INDICATORS]
             work = Work.on([request.target, *(picture.size for picture in request.pictures)])
-            self._room.check(work, self.text_encoder, read, self.parts)
+            self._memory_check.check(work, self.text_encoder, read, self.parts)
 
         texts = Texts.encode(self.text_encoder, request.prompts, negative_prompt)
-        with self.parts.first_stage.at_work() as stage:
+        with self.parts.first_stage.loaded() as stage:
             posterior = None if faithful else torch.Generator().manual_seed(POSTERIOR_SEED)
             latents = tuple(stage.encode(picture.pixels, posterior) for picture in request.pictures)
-        conditioning = Conditioning(
-            request.prompts,
-            latents,
-            tuple(picture.latent_mask for picture in request.pictures),
+        sample, null = texts.samples(
             (request.target[1] // 8, request.target[0] // 8),
             request.target_mask,
+            latents,
+            tuple(picture.latent_mask for picture in request.pictures),
         )
-        how = Denoising(steps, checked.guidance, rescale, sampler, faithful)
+        options = DenoisingOptions(steps, checked.guidance, rescale, sampler, faithful)
 
         def report(step: int, timestep: float, x: Tensor) -> None:
             if callback_on_step_end is not None:
                 callback_on_step_end(self, step, steps, {})
 
-        with self.parts.transformer.at_work() as model, self._inference():
+        with self.parts.transformer.loaded() as model, self._inference():
             cleans = [
                 denoise(
                     model,
-                    conditioning,
-                    texts,
-                    self._noise(conditioning.shape, seed + k, faithful),
-                    how,
+                    sample,
+                    null,
+                    texts.indicators,
+                    self._noise(sample.shape, seed + k, faithful),
+                    options,
                     report,
                 )
                 for k in range(num_images_per_prompt)
             ]
-        with self.parts.first_stage.at_work() as stage:
+        with self.parts.first_stage.loaded() as stage:
             decoded = [stage.decode(clean.float()) for clean in cleans]
         return request.output([to_picture(pixels, truncate=faithful) for pixels in decoded])
 

@@ -35,7 +35,7 @@ moves pixels by a few hundredths."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class ReleasedSettings:
     """What `model_index.json` says of a converted model."""
 
     name: str
@@ -46,7 +46,7 @@ class Settings:
     guidance_rescale: float
 
     @classmethod
-    def read(cls, folder: Path) -> Settings:
+    def read(cls, folder: Path) -> ReleasedSettings:
         """Raises ModelError for a folder of another model or without its index."""
         try:
             index = json.loads((folder / INDEX).read_text())
@@ -76,7 +76,7 @@ class FaithfulRequest:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ReleasedSettings,
         current: ConditionUnit,
         history: Sequence[ConditionUnit],
         task: str | None,
@@ -123,7 +123,7 @@ class ProductRequest:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ReleasedSettings,
         current: ConditionUnit,
         history: Sequence[ConditionUnit],
         task: str | None,

@@ -126,7 +126,7 @@ class LanguageModelPlanner:
         self._rules = RulePlanner()
         self.seconds_to_load = 0.0
 
-    def warm(self) -> threading.Thread:
+    def preload(self) -> threading.Thread:
         """Begins to load in the background; `plan` waits for it."""
         thread = threading.Thread(target=self._try, name="planner", daemon=True)
         thread.start()

@@ -31,9 +31,9 @@ class HybridPlanner:
         self._language = language
         self._told = False
 
-    def warm(self) -> threading.Thread:
+    def preload(self) -> threading.Thread:
         """Begins to load the model in the background."""
-        return self._language.warm()
+        return self._language.preload()
 
     def plan(self, request: str, context: Context) -> Plan:
         """The plan of a request. Raises PlanError, and Question when a phrase fits several pictures."""

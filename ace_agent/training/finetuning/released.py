@@ -29,7 +29,7 @@ from ace_agent.engines.released.joint_packing import JointSample, pad_targets
 from ace_agent.engines.released.objective import drop_prompts, released_loss
 from ace_agent.engines.released.pipeline import ReleasedPipeline
 from ace_agent.engines.released.preprocess import UNIT, PreparedImage, prepare_image
-from ace_agent.engines.released.request import ProductRequest, Settings
+from ace_agent.engines.released.request import ProductRequest, ReleasedSettings
 from ace_agent.engines.released.schedule import TRAIN_STEPS
 from ace_agent.engines.released.t5 import INDICATORS, TextEncoder, indicator_vectors
 from ace_agent.engines.released.transformer import ReleasedTransformer
@@ -66,7 +66,7 @@ class ReleasedExample:
 class ReleasedPreparer:
     """Samples as the released model's pipeline prepares requests."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ReleasedSettings) -> None:
         self.settings = settings
 
     def __call__(self, sample: Sample, rng: random.Random) -> ReleasedExample:
@@ -200,7 +200,7 @@ class TunedReleased:
         self.encoder.encode([*texts, NULL, *INDICATORS])
 
     def write(self, folder: Path) -> None:
-        """Parts that did not learn are hard links to the converted model's files, or copies on another disk."""
+        """ModelParts that did not learn are hard links to the converted model's files, or copies on another disk."""
         write_transformer(self.subject.model, self.method.rank, folder)
         files = json.loads((self.folder / MANIFEST).read_text())["files"]
         noted = {name: row for name, row in files.items() if not name.startswith((TRANSFORMER, ADAPTER))}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ace_agent.engines.mini.generation import encode_request_prefix
-from ace_agent.engines.mini.prefix_cache import Prefixes
+from ace_agent.engines.mini.prefix_cache import PrefixCache
 from ace_agent.engines.mini.request_tensors import PreparedRequest, PreparedUnit
 from ace_agent.engines.mini.states import PrefixState
 from ace_agent.engines.mini.transformer import MiniTransformer
@@ -53,7 +53,7 @@ def equal(one: PrefixState, other: PrefixState) -> bool:
 
 @torch.no_grad()
 def test_a_conversation_that_goes_on_computes_its_last_turn_alone(model, encoded):
-    prefixes = Prefixes()
+    prefixes = PrefixCache()
     for turns in (1, 2, 3):
         kept = encode_request_prefix(model, conversation(turns), prefixes)
         assert encoded == [1] and len(prefixes) == turns
@@ -64,7 +64,7 @@ def test_a_conversation_that_goes_on_computes_its_last_turn_alone(model, encoded
 
 @torch.no_grad()
 def test_another_picture_mask_or_place_is_computed_anew(model, encoded):
-    prefixes = Prefixes()
+    prefixes = PrefixCache()
     request = conversation(2)
     encode_request_prefix(model, request, prefixes)
     encoded.clear()
@@ -83,7 +83,7 @@ def test_another_picture_mask_or_place_is_computed_anew(model, encoded):
 
 @torch.no_grad()
 def test_changed_weights_forget(model, encoded):
-    prefixes = Prefixes()
+    prefixes = PrefixCache()
     before = encode_request_prefix(model, conversation(1), prefixes)
     model.encoder.enter.weight.mul_(1.5)
     after = encode_request_prefix(model, conversation(1), prefixes)
@@ -92,7 +92,7 @@ def test_changed_weights_forget(model, encoded):
 
 @torch.no_grad()
 def test_the_longest_unused_go_first(model, encoded):
-    prefixes = Prefixes(turns=2)
+    prefixes = PrefixCache(turns=2)
     encode_request_prefix(model, conversation(4), prefixes)
     assert len(prefixes) == 2
     encoded.clear()
@@ -103,6 +103,6 @@ def test_the_longest_unused_go_first(model, encoded):
 @torch.inference_mode()
 def test_weights_loaded_for_inference_alone_are_kept_too():
     inferring = MiniTransformer(width=64, depth=1, heads=2, text_width=32).eval()
-    prefixes = Prefixes()
+    prefixes = PrefixCache()
     kept = [encode_request_prefix(inferring, conversation(1), prefixes) for _ in range(2)]
     assert equal(*kept) and len(prefixes) == 1

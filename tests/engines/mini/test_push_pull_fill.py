@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ace_agent.engines.mini.push_pull_fill import surroundings
+from ace_agent.engines.mini.push_pull_fill import fill_from_kept
 
 
 def layered(height: int, width: int) -> torch.Tensor:
@@ -20,7 +20,7 @@ def test_layers_go_on_behind_a_hole(height: int, width: int) -> None:
     kept[..., height // 4 : 3 * height // 4, width // 4 : width // 2] = 0
     hole = kept.expand_as(picture) == 0
     spoilt = torch.where(hole, torch.full_like(picture, 0.9), picture)
-    around, rows = surroundings(spoilt, kept)
+    around, rows = fill_from_kept(spoilt, kept)
     assert torch.equal(around[~hole], picture[~hole]) and torch.equal(rows[~hole], picture[~hole])
     torch.testing.assert_close(rows, picture, atol=1e-5, rtol=0)
     assert (around - picture)[hole].abs().mean() < 0.5 * (spoilt - picture)[hole].abs().mean()
@@ -32,10 +32,10 @@ def test_what_is_hidden_does_not_show() -> None:
     kept = torch.ones(1, 1, 40, 40)
     kept[..., 10:30, :] = 0
     picture[..., 10:30, :] = -1
-    for grown in surroundings(picture, kept):
+    for grown in fill_from_kept(picture, kept):
         torch.testing.assert_close(grown, torch.full_like(grown, 0.25), atol=1e-5, rtol=0)
 
 
 def test_where_nothing_is_kept_it_is_grey() -> None:
-    for grown in surroundings(torch.rand(2, 3, 16, 24), torch.zeros(2, 1, 16, 24)):
+    for grown in fill_from_kept(torch.rand(2, 3, 16, 24), torch.zeros(2, 1, 16, 24)):
         assert grown.shape == (2, 3, 16, 24) and grown.abs().max() == 0

@@ -11,8 +11,8 @@ from torch import nn
 
 from ace_agent.engines.memory_budget import RELEASED_SIZES, Work
 from ace_agent.engines.released import memory_check as module
-from ace_agent.engines.released.memory_check import Room
-from ace_agent.engines.released.model_parts import Part, Parts
+from ace_agent.engines.released.memory_check import MemoryCheck
+from ace_agent.engines.released.model_parts import ModelPart, ModelParts
 from ace_agent.engines.released.t5 import T5TextEncoder
 from ace_agent.errors import ModelError
 
@@ -35,8 +35,8 @@ def encoder(tmp_path: Path) -> T5TextEncoder:
     return T5TextEncoder(tmp_path, tmp_path)
 
 
-def parts(device: str = "cpu", offload: bool = False) -> Parts:
-    return Parts(lambda: nn.Linear(2, 2), lambda: nn.Linear(2, 2), device, offload)  # type: ignore[arg-type, return-value]
+def parts(device: str = "cpu", offload: bool = False) -> ModelParts:
+    return ModelParts(lambda: nn.Linear(2, 2), lambda: nn.Linear(2, 2), device, offload)  # type: ignore[arg-type, return-value]
 
 
 def check(
@@ -45,12 +45,12 @@ def check(
     encoder: T5TextEncoder,
     device: str = "cpu",
     work: Work = EDIT,
-    held: Parts | None = None,
+    held: ModelParts | None = None,
     **savings: bool,
 ) -> None:
     monkeypatch.setattr(module, "available_memory", machine)
     options = {"offload": False, "tiling": False} | savings
-    room = Room(RELEASED_SIZES, device, **options)
+    room = MemoryCheck(RELEASED_SIZES, device, **options)
     room.check(work, encoder, ["a red fox"], held or parts(device))
 
 
@@ -110,13 +110,13 @@ def test_weights_that_are_loaded_are_not_asked_for_twice(monkeypatch: MonkeyPatc
     loaded = parts()
     with raises(ModelError):
         check(monkeypatch, Machine(cpu=2), encoder, held=loaded)
-    monkeypatch.setattr(Parts, "held", 2_700_000_000)
+    monkeypatch.setattr(ModelParts, "held", 2_700_000_000)
     check(monkeypatch, Machine(cpu=2), encoder, held=loaded)
 
 
 def test_parts_make_room_for_the_text_encoder(monkeypatch: MonkeyPatch, encoder: T5TextEncoder):
     loaded = parts()
-    with loaded.transformer.at_work():
+    with loaded.transformer.loaded():
         pass
     check(monkeypatch, Machine(cpu=11), encoder, held=loaded)
     assert loaded.transformer.is_loaded
@@ -140,12 +140,12 @@ def test_offload_on_a_cpu_lets_each_part_go():
         loads.append(1)
         return nn.Linear(3, 3, bias=False)
 
-    def part(offload: bool) -> Part[nn.Linear]:
-        return Part(load, lambda module: module, "cpu", offload)
+    def part(offload: bool) -> ModelPart[nn.Linear]:
+        return ModelPart(load, lambda module: module, "cpu", offload)
 
-    def twice(part: Part[nn.Linear]) -> Iterator[int]:
+    def twice(part: ModelPart[nn.Linear]) -> Iterator[int]:
         for _ in range(2):
-            with part.at_work():
+            with part.loaded():
                 yield part.held
         yield part.held
 
@@ -156,7 +156,7 @@ def test_offload_on_a_cpu_lets_each_part_go():
 
 
 def test_what_failed_at_work_is_let_go_too():
-    part = Part(lambda: nn.Linear(2, 2), lambda module: module, "cpu", True)
-    with raises(RuntimeError), part.at_work():
+    part = ModelPart(lambda: nn.Linear(2, 2), lambda module: module, "cpu", True)
+    with raises(RuntimeError), part.loaded():
         raise RuntimeError("out of memory")
     assert not part.is_loaded

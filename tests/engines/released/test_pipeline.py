@@ -13,7 +13,12 @@ from ace_agent.engines.ace.condition_unit import ConditionUnit
 from ace_agent.engines.released import memory_check
 from ace_agent.engines.released.convert import convert
 from ace_agent.engines.released.pipeline import ReleasedPipeline
-from ace_agent.engines.released.request import FaithfulRequest, ProductRequest, Settings, changed_region
+from ace_agent.engines.released.request import (
+    FaithfulRequest,
+    ProductRequest,
+    ReleasedSettings,
+    changed_region,
+)
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import InputError, ModelError
 from tests.released_checkpoint import write_released_checkpoint
@@ -185,7 +190,7 @@ def test_folders_of_another_model_or_cut_short_are_refused(folder: Path, tmp_pat
         ReleasedPipeline.from_pretrained(copy)
 
 
-SETTINGS = Settings("tiny", 512, 1024, 20, 4.5, 0.5)
+SETTINGS = ReleasedSettings("tiny", 512, 1024, 20, 4.5, 0.5)
 
 
 def test_product_requests_number_images_and_leave_out_what_is_too_much():

@@ -84,7 +84,7 @@ def test_without_the_model_the_rules_answer_and_say_so_once() -> None:
 def test_a_missing_adapter_is_a_model_error_every_time(tmp_path: object) -> None:
     planner = LanguageModelPlanner()
     planner._adapter = None
-    planner.warm().join()
+    planner.preload().join()
     for _ in range(2):
         with pytest.raises(ModelError, match="adapter"):
             planner.script("make it red", context("a hill"))

@@ -62,7 +62,7 @@ def command(
         session.tell(f"{agent.conversation}, {model}. /help lists the commands, /quit leaves.")
         for turn in agent.unfinished()[-1:]:
             session.tell(f"{clip(turn.request, 60)!r} was not finished: /resume goes on with it.")
-        agent.warm()
+        agent.preload()
     well = True
     try:
         for line in lines(session, agent.workspace / "chat-history"):

@@ -131,7 +131,7 @@ class Session:
             pipeline=self.agent.pipeline,
         )
         self.planner = planner
-        self.agent.warm()
+        self.agent.preload()
 
     def complain(self, error: AceError) -> None:
         """One line and the way out."""
