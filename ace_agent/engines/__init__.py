@@ -1,1 +1,1 @@
-"""Who makes a picture: one interface, and the models behind it."""
+"""The models that make pictures, behind one interface."""

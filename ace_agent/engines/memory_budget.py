@@ -1,7 +1,6 @@
-"""How much memory a picture takes with the released model, known before anything is loaded. Torch is
-imported only to ask a GPU.
+"""Estimates the memory that a picture takes, before anything is loaded. Torch is imported only to ask a GPU.
 
-The text encoder runs first and is let go, so the need is the larger of two stages, not their sum.
+The text encoder runs first and is unloaded, so the need is the larger of two stages, not their sum.
 """
 
 from __future__ import annotations
@@ -67,8 +66,8 @@ def sizes_of(folder: Path) -> ModelSizes:
 
 @dataclass(frozen=True)
 class Work:
-    """What a request asks for: tokens of all its frames, pixels of the largest picture that the first stage reads or
-    draws."""
+    """The size of a request: tokens of all its frames, and pixels of the largest picture that the first stage encodes
+    or decodes."""
 
     tokens: int
     pixels: int
@@ -83,7 +82,7 @@ class Work:
 def estimate_memory(
     sizes: ModelSizes, work: Work, *, tiling: bool = False, offload: bool = False
 ) -> MemoryNeed:
-    """Memory for a request. `offload` keeps only the part that is at work; `tiling` decodes in tiles of 512 px."""
+    """Memory for a request. `offload` keeps only the part in use on the device; `tiling` decodes in tiles of 512 px."""
     denoising = work.tokens * sizes.width * 4 * ACTIVATION_WIDTHS
     decoded = min(work.pixels, TILE_SIDE**2) if tiling else work.pixels
     decoding = decoded * DECODER_BYTES_PER_PIXEL
@@ -103,7 +102,7 @@ def preset_memory(name: str) -> dict[int, MemoryNeed]:
 
 
 def available_memory(device: str = "cpu") -> int:
-    """Free bytes on the device, as far as it tells; what torch keeps in reserve on a GPU counts as free."""
+    """Free bytes on the device; what torch holds in reserve on a GPU counts as free."""
     if device.startswith("cuda"):
         import torch
 
@@ -118,7 +117,7 @@ def available_memory(device: str = "cpu") -> int:
 
 
 def _container_limit() -> int | None:
-    """What a container may still take, where it is limited (cgroup 2). The page cache counts as free."""
+    """What a container may still allocate if it is limited (cgroup 2). The page cache counts as free."""
     try:
         limit = (CGROUP / "memory.max").read_text().strip()
         used = int((CGROUP / "memory.current").read_text())
@@ -138,7 +137,7 @@ def check_memory(need: int, available: int, what: str, remedy: str) -> None:
 
 
 def free_memory() -> None:
-    """Hand what nobody refers to any more back to the machine."""
+    """Collect garbage and return unused GPU memory."""
     import gc
 
     import torch

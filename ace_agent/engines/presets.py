@@ -1,4 +1,4 @@
-"""The models that can run, where they lie on disk, and fetching the released ones. No torch here."""
+"""The known models, where they lie on disk, and how the released ones are fetched. No torch here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from ace_agent.errors import ModelError
 
 MANIFEST = "checksums.json"
-"""Written last into a converted folder: its presence says that the folder is whole."""
+"""Written last into a converted folder: where it exists, the folder is complete."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ def model_folder(model: str | Path) -> Path:
 
 
 def fetch(name: str) -> Path:
-    """Download a released checkpoint into Hugging Face's cache; an interrupted download goes on where it stopped.
+    """Download a released checkpoint into Hugging Face's cache; an interrupted download is resumed.
 
-    Returns the folder of the snapshot. Raises ModelError with the way out when the hub says no or the disk is full.
+    Returns the folder of the snapshot. Raises ModelError with a way out when the hub refuses or the disk is full.
     """
     preset = find_preset(name)
     if preset.repository is None:
@@ -176,7 +176,7 @@ def check_room_to_fetch(preset: Preset, dest: Path) -> None:
 
 
 def partial_of(dest: Path) -> Path:
-    """The folder in which `dest` is made."""
+    """The folder in which `dest` is built."""
     return dest.with_name(f"{dest.name}.partial")
 
 

@@ -1,5 +1,5 @@
-"""Where and how a model runs: its device, its number format and what saves memory. Torch is imported only to look at
-this machine's devices."""
+"""Where and how a model runs: device, number format, memory savings. Torch is imported only to look at this machine's
+devices."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 def check_device_name(device: str) -> None:
-    """Raises InputError for what is no device's name, whether this machine has it or not."""
+    """Raises InputError for an invalid device name; whether this machine has the device is checked later."""
     if not _DEVICE.fullmatch(device):
         raise InputError(f"there is no device {device!r}", f"it is {DEVICES}")
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """What `--device`, `--dtype`, `--offload` and `--vae-tiling` say.
+    """The settings of `--device`, `--dtype`, `--offload` and `--vae-tiling`.
 
-    `offload` keeps on the device only the part at work, and spreads the text encoder over device, memory and disk;
-    on a CPU each part is let go after its work. `vae_tiling` decodes in tiles of 512 px.
+    `offload` keeps only the part in use on the device, and spreads the text encoder over device, memory and disk; on a
+    CPU each part is unloaded after use. `vae_tiling` decodes in tiles of 512 px.
     """
 
     device: str = "auto"
@@ -39,18 +39,18 @@ class Runtime:
     vae_tiling: bool = False
 
     def __post_init__(self) -> None:
-        """Raises InputError for a name that is none."""
+        """Raises InputError for an unknown device or number format."""
         check_device_name(self.device)
         if self.dtype not in DTYPES:
             raise InputError(f"there is no number format {self.dtype!r}", f"it is one of {', '.join(DTYPES)}")
 
     def check_for(self, model: str | Path) -> None:
-        """Raises InputError for what a model, known by its name alone, has no use for."""
+        """Raises InputError for settings that a model, known by its name alone, cannot use."""
         if str(model) == MINI:
             self.check_small(MINI)
 
     def check_small(self, name: str) -> None:
-        """Raises InputError for what ace-mini, called `name`, has no use for."""
+        """Raises InputError for settings that ace-mini, called `name`, cannot use."""
         if self.dtype not in ("auto", "float32"):
             raise InputError(
                 f"{name} runs in float32, not in {self.dtype}",
@@ -82,9 +82,10 @@ class Runtime:
         return found
 
     def torch_dtype(self, device: torch.device) -> torch.dtype:
-        """The format to autocast to: float16 on a GPU, as the weights were released for, float32 elsewhere.
+        """The number format for autocast; `auto` is float16 on a GPU, as the weights were released for, and float32
+        elsewhere.
 
-        Raises InputError for float16 on a CPU, where PyTorch cannot do it.
+        Raises InputError for float16 on a CPU, which PyTorch does not support.
         """
         import torch
 

@@ -1,5 +1,4 @@
-"""Carrying out a plan: its steps in dependency order, each committed as it completes, resumed where it
-stopped."""
+"""Runs a plan: its steps in dependency order, each committed as it completes, resumed where it stopped."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ READ_PICTURES = 16
 
 @dataclass(frozen=True)
 class PlanProgress:
-    """How far a plan is: `step` of `steps` (from 1), the share of the whole plan that is done, seconds left."""
+    """Progress of a plan: `step` of `steps` (from 1), the fraction of the whole plan that is done, seconds left."""
 
     step: int
     steps: int
@@ -67,7 +66,7 @@ class Executor:
         self.timing = timing
 
     def run(self, turn: TurnRow, report: ProgressCallback | None = None) -> list[str]:
-        """Carry out what is not done yet of a turn's bound plan; returns lines for the user.
+        """Run the remaining steps of a turn's bound plan; returns notes for the user.
 
         Every completed step is committed with its pictures before the next begins. Raises InputError for a
         mask that does not fit the picture a step made.
@@ -240,8 +239,8 @@ class Executor:
 def bind(
     plan: Plan, replaced: dict[str, str], pipeline: Pipeline, draw: Callable[[int], int] = secrets.randbelow
 ) -> Plan:
-    """A plan that holds all that decides its pictures: references to the conversation replaced by numbers,
-    seeds drawn, the model's defaults written out. A resumed run reads it again and comes to the same bits."""
+    """A plan with everything that decides its pictures: references to the conversation replaced by numbers, seeds
+    drawn, the model's defaults filled in. A resumed run reads it again and gives the same bits."""
     steps = []
     for step in plan.steps:
         mask = replaced.get(step.mask, step.mask) if isinstance(step.mask, str) else step.mask
@@ -260,7 +259,7 @@ def bind(
 
 
 def check_known_masks(plan: Plan, pictures: dict[str, Image.Image]) -> None:
-    """Refuse, before any work, a mask that does not fit a picture which is there already."""
+    """Raise InputError, before any work, for a mask that does not fit a picture that exists already."""
     for number, step in enumerate(plan.steps, 1):
         if not isinstance(step.mask, str) or not step.images:
             continue
@@ -275,7 +274,7 @@ def check_known_masks(plan: Plan, pictures: dict[str, Image.Image]) -> None:
 
 @dataclass
 class _Clock:
-    """Turns a step's share into the plan's, with the time left by what was measured so far."""
+    """Turns a step's fraction into the plan's, and estimates the time left from what was measured."""
 
     steps: int
     index: int
@@ -289,13 +288,13 @@ class _Clock:
     def tick(self, share: float) -> None:
         if self.report is None:
             return
-        # A second look that the first one asks for makes the whole longer; the bar does not go back for it.
+        # A second pass makes the whole longer; the bar does not go back for it.
         self.shown = share = max(self.shown, share)
         elapsed = time.perf_counter() - self.started
         fraction = self.finished + self.own * share
         left = self.expected
         if share > 0.05:
-            # By now this run's own speed says more than earlier ones.
+            # By now this run's own speed predicts better than earlier runs'.
             left = elapsed / share * (1 - share) + elapsed / share * (1 - self.finished - self.own) / self.own
         elif left is not None:
             left = max(0.0, left - elapsed)
@@ -304,7 +303,7 @@ class _Clock:
 
 
 def _work(step: Step, default_steps: int) -> int:
-    """Denoising steps of a plan's step over all its variations."""
+    """Denoising steps of a plan's step, over all its variations."""
     return (step.steps or default_steps) * step.variations
 
 
@@ -315,5 +314,5 @@ def _digest(row: ImageRow) -> str:
 
 
 def _caption(mask: str | Region | None) -> str:
-    """A drawn mask's caption."""
+    """The caption of a mask that was drawn from a region."""
     return json.dumps(mask.model_dump(exclude_none=True)) if isinstance(mask, Region) else ""

@@ -1,5 +1,5 @@
-"""The picture the user keeps: how a result at the model's size becomes one at the user's, losing nothing that
-was not to change. Pure functions on pictures; docs/design.md, "Fidelity".
+"""Brings results from the model's size to the user's without losing what was not to change. Pure functions on pictures;
+docs/design.md, "Fidelity".
 
 Letters: H, W the picture's height and width in pixels.
 """
@@ -21,20 +21,20 @@ Array = npt.NDArray[np.float32]
 CHANGED = 0.25
 """Share of a pixel that the model repainted from which it counts as changed."""
 FEATHER = 0.015
-"""Width of the seam inside a region, as a share of the region's longer side."""
+"""Width of the feathered edge inside a region, as a share of the region's longer side."""
 MAX_FEATHER = 12
 CONTEXT = 0.5
-"""What a crop shows around a region, as a share of the region's longer side, on each side."""
+"""Margin of a crop around a region on each side, as a share of the region's longer side."""
 BLANK = "#808080"
-"""What stands where a picture is to be painted anew; the models learned repainting with it."""
+"""Colour of areas to be repainted; the models were trained with it."""
 WHOLE = 0.6
 """A region that covers more of the picture than this is edited in the whole picture, not in a crop."""
 
 
 @dataclass(frozen=True)
 class View:
-    """How a part of a picture is shown to the model: `box` of the picture, resized to `inner` inside a square
-    of `side` pixels, whose rest repeats the picture's border."""
+    """How a part of a picture is fitted to the model: `box` of the picture, resized to `inner` inside a square of
+    `side` pixels, padded by repeating the border."""
 
     box: Box
     inner: Box
@@ -42,12 +42,12 @@ class View:
 
     @property
     def scale(self) -> float:
-        """Pixels of the model a pixel of the picture."""
+        """Model pixels per picture pixel."""
         return (self.inner[2] - self.inner[0]) / (self.box[2] - self.box[0])
 
 
 def view_of(box: Box, side: int) -> View:
-    """`box` as large as it fits into the model's square, at its own aspect ratio."""
+    """`box` fitted into the model's square at its own aspect ratio."""
     width, height = box[2] - box[0], box[3] - box[1]
     scale = side / max(width, height)
     inner_width, inner_height = max(1, round(width * scale)), max(1, round(height * scale))
@@ -56,7 +56,7 @@ def view_of(box: Box, side: int) -> View:
 
 
 def to_model_view(image: Image.Image, view: View) -> Image.Image:
-    """RGB [side, side]: what the model sees. Transparent parts are shown on white."""
+    """The view of a picture, RGB [side, side]. Transparent parts lie on white."""
     part = on_white(image.crop(view.box))
     width, height = view.inner[2] - view.inner[0], view.inner[3] - view.inner[1]
     part = resized(part, (width, height))
@@ -67,10 +67,10 @@ def to_model_view(image: Image.Image, view: View) -> Image.Image:
 
 
 def mask_to_model_view(mask: Image.Image, view: View) -> Image.Image:
-    """L [side, side]: a mask as the model sees it; nothing changes beyond the picture's border."""
+    """The view of a mask, L [side, side]; the padding is 0, because nothing changes there."""
     width, height = view.inner[2] - view.inner[0], view.inner[3] - view.inner[1]
     part = mask.convert("L").crop(view.box).resize((width, height), Image.Resampling.BOX)
-    # A thin stroke must not vanish when the picture is made smaller.
+    # A thin stroke must not vanish when the mask is shrunk.
     part = part.point(lambda value: 255 if value >= 64 else 0)
     shown = Image.new("L", (view.side, view.side), 0)
     shown.paste(part, view.inner[:2])
@@ -78,13 +78,13 @@ def mask_to_model_view(mask: Image.Image, view: View) -> Image.Image:
 
 
 def from_model_view(result: Image.Image, view: View) -> Image.Image:
-    """RGB of `view.box`'s size: the model's square result without its border, brought back to size."""
+    """The model's square result without its padding, RGB of `view.box`'s size."""
     size = (view.box[2] - view.box[0], view.box[3] - view.box[1])
     return resized(result.convert("RGB").crop(view.inner), size)
 
 
 def region_from_model_view(region: Array, view: View) -> Array:
-    """float32 of `view.box`'s size from float32 [side, side]."""
+    """A region float32 [side, side] without its padding, at `view.box`'s size."""
     size = (view.box[2] - view.box[0], view.box[3] - view.box[1])
     left, top, right, bottom = view.inner
     part = Image.fromarray(np.ascontiguousarray(region[top:bottom, left:right], dtype=np.float32))
@@ -92,7 +92,7 @@ def region_from_model_view(region: Array, view: View) -> Array:
 
 
 def blank_masked(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """The picture with blank grey under the mask: what repainting starts from."""
+    """The picture with grey under the mask, as repainting starts."""
     return Image.composite(Image.new("RGB", image.size, BLANK), image.convert("RGB"), clean_mask(mask))
 
 
@@ -105,7 +105,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The picture itself where the size is right already, so that no pixel changes."""
+    """Resized with Lanczos; the picture itself where it has that size already."""
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
@@ -144,16 +144,16 @@ def draw_region(region: Region, size: tuple[int, int]) -> Image.Image:
 
 
 def clean_mask(mask: Image.Image) -> Image.Image:
-    """L with nothing between 0 and 255: grey edges of a drawn mask belong to the side they are nearer to."""
+    """L, thresholded to 0 and 255 at half."""
     return mask.convert("L").point(lambda value: 255 if value >= 128 else 0)
 
 
 def found_region(changed: Array, before: Image.Image, after: Image.Image) -> Image.Image:
-    """The region a model found, as a mask L: where it repainted (`changed`, float32 [H, W] in 0..1) and the
-    result is visibly another, grown by a few pixels so that soft edges and shadows come along."""
+    """The region that a model found, as a mask L: where it repainted (`changed`, float32 [H, W] in 0..1) and the result
+    visibly differs, grown by a few pixels to take in soft edges and shadows."""
     difference = np.asarray(ImageChops.difference(before.convert("RGB"), after.convert("RGB"))).max(axis=2)
     mask = Image.fromarray(((changed > CHANGED) & (difference > 6)).astype(np.uint8) * 255)
-    # Specks are noise of the sampler, not parts of the edit.
+    # Specks are sampling noise, not parts of the edit.
     mask = mask.filter(ImageFilter.MedianFilter(3))
     grow = max(1, round(max(mask.size) / 64))
     return mask.filter(ImageFilter.MaxFilter(2 * grow + 1))
@@ -165,7 +165,7 @@ def coverage(mask: Image.Image) -> float:
 
 
 def crop_around(mask: Image.Image, at_least: int) -> Box | None:
-    """A square-ish box around a mask with context, inside the picture; None for an empty mask.
+    """A box around a mask with a margin, as square as the picture allows; None for an empty mask.
 
     `at_least` is the model's own size: a smaller crop would be enlarged, which gains nothing.
     """
@@ -194,7 +194,7 @@ def feather_weights(mask: Image.Image) -> Array:
     if found is None:
         return weights
     left, top, right, bottom = found
-    # Beyond the picture's own border there is nothing to blend into, so the mask goes on there.
+    # Beyond the picture's border there is nothing to blend into, so the mask is continued there.
     inside = np.pad(np.asarray(mask.crop(found)) > 0, 1)
     inside[0, 1:-1] = inside[1, 1:-1] if top == 0 else False
     inside[-1, 1:-1] = inside[-2, 1:-1] if bottom == mask.height else False
@@ -206,7 +206,7 @@ def feather_weights(mask: Image.Image) -> Array:
     for _ in range(width):
         depth += np.asarray(layer) > 0
         layer = layer.filter(ImageFilter.MinFilter(3))
-    # In a region thinner than twice the seam, the middle still is all new.
+    # In a region thinner than twice the feathered edge, the middle is still fully new.
     deepest = max(1.0, float(depth.max()))
     weights[top:bottom, left:right] = np.minimum(1.0, depth / deepest)[1:-1, 1:-1]
     return weights
@@ -215,10 +215,9 @@ def feather_weights(mask: Image.Image) -> Array:
 def composite(
     base: Image.Image, new: Image.Image, mask: Image.Image, *, feathered: bool = True
 ) -> Image.Image:
-    """The new picture inside the mask, the base picture outside it bit for bit, alpha and all.
+    """The new picture inside the mask, and outside it the base picture bit for bit, alpha included.
 
-    Without `feathered` the new picture begins at the mask's edge in full: where the base holds nothing inside
-    it.
+    Without `feathered` the new picture begins at the mask's edge in full, for a base that holds nothing inside it.
 
     All three have one size; `base` is RGB or RGBA and gives the mode of the result.
     """
@@ -239,9 +238,9 @@ def paste_part(base: Image.Image, part: Image.Image, box: Box) -> Image.Image:
 
 
 def add_difference(base: Image.Image, seen: Image.Image, result: Image.Image, view: View) -> Image.Image:
-    """The base picture plus the enlarged change that the model made, so that its own detail stays.
+    """The base picture plus the model's change, enlarged, so that the base keeps its detail.
 
-    `seen` and `result` are RGB [side, side]: what the model saw and what it made of it. Where nothing changed
+    `seen` and `result` are RGB [side, side], the model's input and output. Where nothing changed
     the base picture comes back bit for bit.
     """
     left, top, right, bottom = view.inner

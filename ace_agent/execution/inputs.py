@@ -1,4 +1,4 @@
-"""What comes with a request or a plan: pictures handed over, files named, a mask. Read before any work."""
+"""Reads what comes with a request or a plan before any work: attached pictures, named files, a mask."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Inputs:
 
 
 def hand_over(images: Sequence[Handed]) -> Inputs:
-    """`input`, `input1` ... in order. Raises InputError for one that cannot be read."""
+    """Attached pictures as `input`, `input1` ... in order. Raises InputError for one that cannot be read."""
     if len(images) > MAX_INPUTS:
         raise InputError(f"at most {MAX_INPUTS} pictures at once, got {len(images)}", "ask in several turns")
     inputs = Inputs()
@@ -64,8 +64,7 @@ def hand_over(images: Sequence[Handed]) -> Inputs:
 
 
 def add_files(inputs: Inputs, plan: Plan, folder: Path, allow: Iterable[Path]) -> None:
-    """The files that a plan names, inside `folder` or `allow`. One that is only ever a mask is read as a
-    mask."""
+    """Read the files that a plan names, inside `folder` or `allow`. A file used only as a mask is read as one."""
     masks = {step.mask for step in plan.steps if isinstance(step.mask, str)}
     pictures = {text for step in plan.steps for text in step.images}
     allow = list(allow)
@@ -113,8 +112,7 @@ def overridden(
     guidance: float | None,
     size: tuple[int, int] | None,
 ) -> Plan:
-    """The user's settings where the plan leaves them open: variations and size on the results, the rest on
-    all."""
+    """The plan with the user's settings: variations and size on its results, the rest on all steps."""
     if not plan.steps:
         return plan
     outputs = plan.outputs()
@@ -148,7 +146,7 @@ def clean_request(request: str, limit: int = 4000) -> str:
 
 
 def looks_like_a_photograph(image: Image.Image) -> bool:
-    """Whether nearly every one of its pixels has a colour of its own, as in no drawn scene."""
+    """Whether nearly every pixel has a colour of its own, as in no drawn scene."""
     small = image.convert("RGB").resize((96, 96), Image.Resampling.NEAREST)
     colours = np.unique(np.asarray(small).reshape(-1, 3), axis=0)
     return len(colours) > 0.75 * 96 * 96

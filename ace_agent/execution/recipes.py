@@ -1,4 +1,4 @@
-"""Recipes: everything that made a picture, as JSON (format 1 of docs/design.md), and back."""
+"""Recipes: everything that decides a picture, to JSON (format 1 of docs/design.md) and back."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def runtime_facts(pipeline: Pipeline) -> dict[str, Any]:
 def call_of(recipe: Mapping[str, Any], picture: Callable[[str], Image.Image]) -> tuple[TaskCall, int]:
     """The call that a recipe records, and which of its variations (from 1) the recipe's picture is.
 
-    `picture` finds a stored picture by its hash. Raises InputError for a recipe that is no recipe.
+    `picture` finds a stored picture by its hash. Raises InputError for an incomplete or altered recipe.
     """
     try:
         asked = recipe.get("asked_size")
@@ -106,7 +106,7 @@ def call_of(recipe: Mapping[str, Any], picture: Callable[[str], Image.Image]) ->
     )
     if not sane:
         raise InputError(
-            "the recipe asks for what no recipe of ours does", "it was changed by another program"
+            "the recipe holds values that ace-agent never writes", "it was changed by another program"
         )
     return call, variation
 
@@ -124,7 +124,7 @@ def _history_unit(unit: Mapping[str, Any], picture: Callable[[str], Image.Image]
 
 @contextmanager
 def recorded_threads(recipe: Mapping[str, Any]) -> Iterator[None]:
-    """Sums over several threads are split among them, so the last bits depend on their number."""
+    """Use the recipe's number of threads: sums are split among threads, so the last bits depend on it."""
     import torch
 
     before = torch.get_num_threads()

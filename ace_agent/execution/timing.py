@@ -1,4 +1,4 @@
-"""How long pictures take on this machine, as measured: a small JSON file beside the conversations."""
+"""Measured speed of models on this machine, in a small JSON file beside the conversations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RECENT = 0.3
 
 
 class Timing:
-    """Seconds per denoising step of one picture, by model. A lost or unreadable file only costs the estimate."""
+    """Seconds per denoising step of one picture, by model. A lost or unreadable file costs only the estimate."""
 
     def __init__(self, file: Path) -> None:
         self.file = file

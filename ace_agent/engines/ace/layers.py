@@ -32,8 +32,8 @@ def frequencies() -> Tensor:
 
 
 def released_frequencies() -> Tensor:
-    """The released code's table, the same on every machine: a float32 exponential differs in its last digit from
-    one machine to the next, and at t = 800 such a digit moves the noise prediction by 1e-5.
+    """The released code's table, the same on every machine. A float32 exponential differs in its last digit between
+    machines, which at t = 800 moves the noise prediction by 1e-5.
 
     Rounded once from float64, which is the table that the golden numbers were written with but for entry 13,
     where it is a digit higher. With that digit every golden output agrees to 2.2e-6, without it to 4.8e-6.
@@ -65,8 +65,8 @@ class TimestepEmbedder(nn.Module):
         return embedded
 
 
-# Rows that the MLP works on at a time where nothing is differentiated on a CPU. All 2048 rows of the released model
-# make a hidden block that the system hands out anew each time; measured, one thread: 270 ms at once, 251 in pieces.
+# Rows that the MLP works on at a time on a CPU without gradients. The hidden block of all 2048 rows of the released
+# model is so large that the system allocates it anew each time; measured on one thread: 270 ms at once, 251 in pieces.
 MLP_ROWS = 1024
 
 

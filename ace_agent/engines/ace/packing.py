@@ -20,7 +20,7 @@ MAX_REFERENCES = 6
 
 @dataclass(frozen=True)
 class FrameSlot:
-    """Where one conditioning frame stands in its request. Everything its rows may depend on besides its pixels."""
+    """A conditioning frame's place in its request: all that its rows may depend on beside its pixels and mask."""
 
     grid: tuple[int, int]
     ordinal: int  # running frame count since the anchor turn: RoPE's frame axis
@@ -49,12 +49,12 @@ def rows_of(grid: tuple[int, int]) -> int:
 
 
 TURNS = 8
-"""Turns that are told apart, from the newest and from the oldest."""
+"""Turns that are distinguished, counted from the newest and from the oldest."""
 
 
 def turns_of(request: RequestLayout) -> torch.Tensor:
-    """For each prefix row, how many turns ago its frame was shown and how many turns after the oldest, both less than
-    `TURNS`. Returns int64 [N, 2]."""
+    """For each prefix row, how many turns before the current one and after the oldest one its frame came, both capped
+    at `TURNS` - 1. Returns int64 [N, 2]."""
     rows = torch.tensor(
         [sum(rows_of(slot.grid) for slot in turn) for turn in request.turns], dtype=torch.long
     )
@@ -85,7 +85,7 @@ def grid_positions(grid: tuple[int, int], ordinal: int) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class PackedFrames:
-    """Host-built tensors for one call over packed rows: positions, indicators and the plan of self-attention."""
+    """Positions, indicators and the self-attention plan of one call over packed rows, built on the host."""
 
     positions: torch.Tensor  # int64 [N, 3]
     indicators: torch.Tensor  # int64 [N]

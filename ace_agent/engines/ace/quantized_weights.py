@@ -1,4 +1,4 @@
-"""Weights in a quarter of the space of float16: large matrices as 4-bit integers, a scale for every 64 of a row."""
+"""Weights at a quarter of float16's size: large matrices as 4-bit integers with a scale for every 64 in a row."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 SCALE = "|scale"
-"""After the name of a matrix: float16 [rows, groups], what one of a group's integers is worth."""
+"""Suffix of a matrix's scales, float16 [rows, groups]."""
 GROUP = 64
 """Neighbours in a row that share a scale."""
 LARGE = 2**16
-"""Numbers of a tensor from which it is written as integers. The small ones at the ends of ace-mini, which pixels are
-made with, stay float16."""
+"""Elements from which a tensor is written as integers. The small ones at both ends of ace-mini, which touch pixels,
+stay float16."""
 _TOP = 7
 _CLIPS = (1.0, 0.9, 0.8, 0.7)
-"""Shares of a group's largest number that its scale may reach: what is cut off at the top may be gained below."""
+"""Candidate clipping ranges, as shares of a group's largest value; the one with the smallest error is taken."""
 _SHAPES = "shapes"
 
 
 def packed(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, list[int]]]:
-    """A state as it is written, two integers a byte, and the shapes of its large matrices."""
+    """A state dict packed with two integers to a byte, and the shapes of its large matrices."""
     written: dict[str, Tensor] = {}
     shapes = {}
     for name, value in state.items():
@@ -77,11 +77,11 @@ def _shapes(file: Path) -> dict[str, list[int]] | None:
 
 
 def read_state(file: Path) -> dict[str, Tensor]:
-    """The state in float32 that a file of weights holds, written by `write_state` or otherwise."""
+    """The state dict of a weights file in float32, whether `write_state` wrote it or not."""
     return unpacked(load_file(file), _shapes(file) or {})
 
 
 def write_state(state: Mapping[str, Tensor], file: Path) -> None:
-    """Write a state compactly, for `read_state`."""
+    """Write a state dict packed, for `read_state`."""
     written, shapes = packed(state)
     save_file(written, file, {"format": "pt", _SHAPES: json.dumps(shapes)})

@@ -1,8 +1,8 @@
-"""Networks that are kept with what they were made with, in diffusers' layout of a folder: `config.json` and
+"""Networks saved with their arguments in diffusers' folder layout: `config.json` and
 `diffusion_pytorch_model.safetensors`.
 
-Not diffusers' own mixins: importing them loads transformers, peft and torch's compiler, which took longer than the
-whole of a first picture takes without (docs/design.md).
+diffusers' own mixins would do the same, but importing them loads transformers, peft and torch's compiler, which takes
+longer than a whole first picture (docs/design.md).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ace_agent.engines.ace import quantized_weights
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "diffusion_pytorch_model.safetensors"
 LARGE = 2**28
-"""Bytes of weights from which a model is built without memory of its own, to be in memory once. Smaller ones are not:
-torch loads its compiler for that, which takes longer than to initialise them."""
+"""Bytes of weights from which a model is built on the meta device, so that its weights are in memory once. For smaller
+models that costs more than it saves, because torch loads its compiler for it."""
 
 
 def configured(init: Callable[..., None]) -> Callable[..., None]:
-    """Decorates a model's `__init__`: its arguments, given or not, become the model's `config`."""
+    """Decorates a model's `__init__`: all its arguments, defaults included, become the model's `config`."""
     signature = inspect.signature(init)
 
     @wraps(init)
@@ -59,7 +59,7 @@ class SavedModule(nn.Module):
         return next(self.parameters()).dtype
 
     def save_config(self, folder: str | Path) -> None:
-        """Write what the model was made with, without its weights."""
+        """Write the model's arguments without its weights."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         facts = {"_class_name": type(self).__name__, **self.config}
         (Path(folder) / CONFIG_FILE).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
@@ -77,7 +77,7 @@ class SavedModule(nn.Module):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A new model; names that begin with an underscore are notes.
+        """A new model from its arguments; names that begin with an underscore are ignored.
 
         Raises:
             ValueError: a retired argument has a value that this class cannot have.
@@ -91,7 +91,7 @@ class SavedModule(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """The model of a folder, which `save_pretrained` or `save_compact` made, for inference and in float32.
+        """Load a folder that `save_pretrained` or `save_compact` wrote, in float32 and in evaluation mode.
 
         Raises:
             OSError: a file is not there.

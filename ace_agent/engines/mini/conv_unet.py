@@ -17,16 +17,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FINE = 2
-"""Pixels a side that the finest level holds as one."""
+"""Side in pixels of a cell of the finest level."""
 
 SEEN = 8
-"""Channels of what the encoder sees: noise, base image, mask, and ones where there is a base image."""
+"""Input channels of the encoder: noise, base image, mask, and ones where there is a base image."""
 
 
 @dataclass(frozen=True)
 class Film:
-    """What every block of the convolutions is told: vector [B, C] (time, task and the text's mean) and task int64 [B]
-    (0: not named)."""
+    """What modulates every convolutional block: vector [B, C] (time, task and the text's mean) and task int64 [B]
+    (0: unknown)."""
 
     vector: Tensor
     task: Tensor
@@ -35,7 +35,7 @@ class Film:
 def channel_norm(x: Tensor) -> Tensor:
     """LayerNorm over the channels of every pixel, [B, c, h, w], without weights.
 
-    GroupNorm's backward alone took a quarter of the convolutions' time in training on a CPU.
+    In training on a CPU, GroupNorm's backward pass alone took a quarter of the convolutions' time.
     """
     return F.layer_norm(x.permute(0, 2, 3, 1), x.shape[1:2], eps=1e-6).permute(0, 3, 1, 2)
 
@@ -83,7 +83,8 @@ class Features:
 
 
 class Encoder(nn.Module):
-    """Pictures to tokens, by halves. Frames and targets share it: a frame is a base image without noise."""
+    """From pictures to tokens, halving the size at each level. Frames and targets share it: a frame is a base image
+    without noise."""
 
     def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:
         super().__init__()
@@ -102,18 +103,18 @@ class Encoder(nn.Module):
         for down, block in zip(self.down_blocks, list(self.blocks)[1:], strict=True):
             levels.append(x)
             x = block(down(F.silu(x)), film)
-        # Otherwise what the transformer adds, words and places among it, would be small beside the tokens themselves.
+        # Otherwise what the transformer adds, words and places included, would be small beside the tokens themselves.
         tokens = F.layer_norm(x.flatten(2).transpose(1, 2), x.shape[1:2], eps=1e-6)
         return Features(tokens, tuple(levels))
 
 
 MATTE_CELLS = 4
-"""Cells a side of a token's own part of a matte."""
+"""Cells a side of each token's part of a matte."""
 
 
 class Matte(nn.Module):
     """How much of a frame's pixels stands out from its ground: a logit a pixel, summed over all levels (as in FCN-8s,
-    arXiv 1411.4038). Nobody tells it what is right but the pictures that things are copied into."""
+    arXiv 1411.4038). It is trained only through the pictures that things are copied into."""
 
     def __init__(self, width: int, levels: Sequence[int]) -> None:
         super().__init__()
@@ -125,7 +126,7 @@ class Matte(nn.Module):
             nn.init.zeros_(cast(Tensor, layer.bias))
 
     def forward(self, tokens: Tensor, grid: tuple[int, int], levels: Sequence[Tensor]) -> Tensor:
-        """tokens [B, N, C] on their grid, and what the encoder left. Returns [B, 1, h, w]."""
+        """tokens [B, N, C] on their grid, and the encoder's levels. Returns [B, 1, h, w]."""
         finest, *others = (F.silu(channel_norm(level)) for level in levels)
         matte = F.pixel_shuffle(self.fine(finest), FINE)
         of_tokens = self.token(tokens).transpose(1, 2).unflatten(2, grid)
@@ -137,10 +138,10 @@ class Matte(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Tokens to the finest level, by doubling, with the encoder's levels.
+    """From tokens up to the finest level, joining the encoder's levels.
 
-    Each of the four pixels that come of one has a map of its own: where there is no base image to copy, all detail has
-    to come out of the tokens.
+    Each of the four pixels that come of one has weights of its own: without a base image to copy, all detail has to
+    come from the tokens.
     """
 
     def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:
@@ -151,7 +152,7 @@ class Decoder(nn.Module):
         self.film = Modulation(levels[0], width, tasks)
 
     def forward(self, tokens: Tensor, grid: tuple[int, int], levels: Sequence[Tensor], film: Film) -> Tensor:
-        """tokens [B, N, C] on their grid, and what the encoder left. Returns [B, c, h / 2, w / 2]."""
+        """tokens [B, N, C] on their grid, and the encoder's levels. Returns [B, c, h / 2, w / 2]."""
         x = tokens.transpose(1, 2).unflatten(2, grid).contiguous(memory_format=torch.channels_last)
         for up, block, level in reversed(list(zip(self.up_blocks, self.blocks, levels, strict=True))):
             x = block(level + F.pixel_shuffle(up(x), 2), film)

@@ -1,11 +1,14 @@
-"""ace-mini's output head: the way up to pixels, mixed with what can be copied.
+"""ace-mini's output head: paints pixels and mixes them with what can be copied.
 
-The picture is a mixture, per pixel, of six sources: the base image (what an edit leaves alone), the base image in
-other colours (what an edit repaints: a map of colours for every cell of 2 x 2 pixels, as in arXiv 1707.02880), the
-frames of the prefix seen through the pointer (`pointer.py`) and such a map (what an edit moves, brings back or
-borrows), what surrounds the change, or what is copied into a new picture, grown over it in two ways (what a removal
-uncovers), and paint of the head's own. It is a pointer-generator network (arXiv 1704.04368) for pictures: what can be
-copied need not be memorised.
+Each pixel of the picture is a mixture of six sources:
+- the base image: what an edit leaves alone;
+- the base image in other colours, by a colour map for every cell of 2 x 2 pixels (arXiv 1707.02880): what an edit
+  recolours;
+- the frames of the prefix, warped by the pointer (`pointer.py`) and recoloured: what an edit moves, brings back or
+  borrows;
+- the surroundings of the change, grown over it in two ways: what a removal uncovers;
+- the head's own paint.
+It is a pointer-generator network (arXiv 1704.04368) for pictures: what can be copied need not be memorised.
 
 Letters: T targets, N tokens, C width, M prefix tokens.
 """
@@ -32,9 +35,9 @@ DATA_SPREAD = 0.6
 
 
 def precondition(t: Tensor) -> tuple[Tensor, Tensor]:
-    """Shares of the noisy picture and of the network's output in a clean estimate (EDM, arXiv 2206.00364, table 1).
+    """Weights of the noisy picture and of the network's output in the clean estimate (EDM, arXiv 2206.00364, table 1).
 
-    Without them the network had to learn to pass a nearly clean picture through: after 7,500 samples its error at
+    Without them the network has to learn to pass a nearly clean picture through: after 7,500 samples its error at
     t = 0.1 was still above that of the noisy picture itself, and those samples dominated the loss. `t` [T] in 0..1.
     """
     variance = t.square() + DATA_SPREAD**2 * (1 - t).square()
@@ -42,20 +45,20 @@ def precondition(t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def input_scale(t: Tensor) -> Tensor:
-    """What the network sees of the noisy picture: all of it at t = 0, nothing at t = 1, where it says nothing.
+    """Scale of the noisy picture at the network's input: 1 at t = 0, and 0 at t = 1, where it is pure noise.
 
-    There the output of ace-mini's first run followed the noise and not the text. `t` [T] in 0..1.
+    Without it the output of ace-mini's first run followed that noise instead of the text. `t` [T] in 0..1.
     """
     return (1 - t).clamp_min(0).sqrt()
 
 
 TINT = 12
-"""Numbers of a map of colours: three by three, and three to add."""
+"""Numbers of a colour map: a matrix of three by three, and three offsets."""
 
 
 def tinted(pixels: Tensor, maps: Tensor) -> Tensor:
-    """Pictures [T, 3, h, w] with their colours changed by `maps` [T, 12, h / 2, w / 2], one of each cell; a map of
-    zeros changes nothing."""
+    """Pictures [T, 3, h, w] recoloured by `maps` [T, 12, h / 2, w / 2], one for each cell; a map of zeros changes
+    nothing."""
     cells = F.pixel_unshuffle(pixels, FINE).unflatten(1, (3, -1))
     matrix, added = maps[:, :9].unflatten(1, (3, 3)), maps[:, 9:]
     moved = cells + (matrix[:, :, :, None] * cells[:, None]).sum(2) + added[:, :, None]
@@ -63,26 +66,26 @@ def tinted(pixels: Tensor, maps: Tensor) -> Tensor:
 
 
 def bounded(pixels: Tensor) -> Tensor:
-    """Within a picture's range, with the gradient of what is beyond it: a tint that overshot could not come back."""
+    """Clamped to -1..1, with the gradient of the unclamped value, so that a tint that overshot can come back."""
     return pixels.detach().clamp(-1, 1) + (pixels - pixels.detach())
 
 
 SKETCH = 4
-"""Cells a side of a token's own part of the paint: what words ask for reaches pixels before the way up has learned."""
+"""Cells a side of the coarse paint of each token: it reaches pixels before the decoder has learned."""
 
 
 SURELY = 4
-"""Power of a pixel's share of the base image with which it counts among what surrounds a change: a pixel at the edge
-of a thing, kept by half, is still half the thing."""
+"""Power applied to a pixel's share of the base image before surroundings are grown: a pixel at a thing's edge, of which
+half is kept, is still half the thing and should count for little."""
 
 
 NEAR = 16
-"""Pixels around what is copied into a new picture that its surroundings are grown over: there paint is what was learned
-of things that no pointer found, and stood around them as a grey square."""
+"""Pixels around a copied thing in a new picture over which its surroundings are grown. Without it the paint there,
+which was learned from things that no pointer found, stood around the thing as a grey square."""
 
 
 def _around(mass: Tensor) -> Tensor:
-    """The most [T, 1, h, w] of `mass` within `NEAR` pixels."""
+    """The maximum of `mass` within `NEAR` pixels, [T, 1, h, w]."""
     wide = F.max_pool2d(mass, (1, 2 * NEAR + 1), stride=1, padding=(0, NEAR))
     return F.max_pool2d(wide, (2 * NEAR + 1, 1), stride=1, padding=(NEAR, 0))
 
@@ -92,30 +95,30 @@ COMMITTED = frozenset(
     | {"subject_reference", "face_reference", "multi_control", "text_to_image", "replace"}
     | {"segment", "render_text"}
 )
-"""Tasks with many right answers, or of flat colours, whose pictures take the likelier source more than its share says:
-half a copy and half paint is no thing, and no letter. Of 312 validation samples .65 instead of .61 agreed with what
-they were asked. Of 48 a task, mIoU was .707 instead of .697 and the score of words .74 instead of .71; eleven other
-tasks lost by it, up to .13. Shares that count less than they say gained nothing in the mean."""
+"""Tasks with many right answers, or with flat colours, for which the likelier source gets more than its share: half a
+copy and half paint is no thing, and no letter. Of 312 validation samples .65 instead of .61 followed their
+instruction; of 48 per task, mIoU was .707 instead of .697 and lettering scored .74 instead of .71. Eleven other tasks
+lost by it, up to .13. Flattening the shares gained nothing on average."""
 RECALLING = "add"
-"""A task of which the same is true once there are earlier turns: what they show and its reference picture are two
-sources. Of things of the first picture .66 instead of .59 agreed, of 144 validation samples; additions to a single
-picture lost .13 of their score, as where they go is not sure either."""
+"""A task that belongs to them once there are earlier turns, because an earlier picture and the reference picture are
+then two sources. Of 144 validation samples .66 instead of .59 brought back the right thing; additions to a single
+picture lost .13 of their score, because their place is uncertain too."""
 COMMITMENT = 2.0
-"""Power of the shares in them."""
+"""Power applied to the shares in these tasks."""
 _COMMITTED = tuple(TASK_NUMBERS[task] for task in sorted(COMMITTED))
 _HOLED = tuple(TASK_NUMBERS[row.id] for row in TASKS.values() if row.family == "repainting")
 
 
 def committed(logits: Tensor, task: Tensor, recalls: Tensor) -> Tensor:
-    """Logits of shares [T, S, h, w] as pictures are made with them; task int64 [T], recalls bool [T]: whether there are
-    earlier turns."""
+    """Logits [T, S, h, w] of the shares for inference; task int64 [T]; recalls bool [T]: whether there are earlier
+    turns."""
     sure = _among(task, _COMMITTED) | (recalls & (task == TASK_NUMBERS[RECALLING]))
     power = torch.where(sure, COMMITMENT, 1.0)
     return logits * power[:, None, None, None].to(logits)
 
 
 def holes(mask: Tensor, task: Tensor) -> Tensor:
-    """Where a base image shows nothing, for it is to be repainted: bool [T, 1, h, w] of masks and tasks int64 [T]."""
+    """Where the base image is blank because it is to be repainted, bool [T, 1, h, w]; task int64 [T]."""
     return (mask > 0.5) & _among(task, _HOLED)[:, None, None, None]
 
 
@@ -130,10 +133,10 @@ def _on_grid(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
 
 @dataclass(frozen=True)
 class Mixture:
-    """What a picture is mixed of: shares [T, S, h, w], which sum to one, and as many sources [T, 3, h, w]; what the
-    pointer has to show, mass [T, 1, h, w], and which targets have a base image, based bool [T].
+    """How a picture is mixed: shares [T, S, h, w], which sum to one, of S sources [T, 3, h, w]; the pointer's mass
+    [T, 1, h, w]; and which targets have a base image, based bool [T].
 
-    Sources are apart because half of them learn nothing: stacked, they would be copied and all have a gradient.
+    Sources are not stacked because half of them need no gradient, and stacking would copy them.
     """
 
     shares: Tensor
@@ -143,15 +146,16 @@ class Mixture:
 
 
 class CopyHead(nn.Module):
-    """Tokens, what the encoder saw of noise and base image, and the warped picture in; clean picture out.
+    """From tokens, the encoder's levels and the warped picture to the clean picture.
 
     x0 = s * base + w * tinted warped + r * tinted base + g * grown + h * grown along rows + (1 - s - w - r - g - h) *
     paint + (1 - s) * correction, with (s, w, r, g, h) per pixel; without a base image s = r = 0 and it is paint that
-    grows. In holes that are to be repainted s = r = 0 too, once pictures are made: in training their grey is a source
-    like others.
-    What is tinted stays within a picture's range: without that bound tints grew until a twentieth of one was all the
-    head wanted of it, and nothing was copied. The correction mends what the mixture gets nearly right: a source learns
-    by its share alone, and without it an ablation without copying had learned several single edits faster.
+    grows. At inference s = r = 0 also in holes that are to be repainted; in training their grey is a source like any
+    other.
+
+    Tinted pixels are bounded: without that, tints grew until the head wanted only a twentieth of one, and nothing was
+    copied. The correction mends what the mixture gets nearly right, because a source learns through its share alone:
+    without it, an ablation that copied nothing learned several single edits faster.
     """
 
     def __init__(self, width: int, levels: Sequence[int], tasks: int) -> None:

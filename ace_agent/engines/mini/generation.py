@@ -25,8 +25,11 @@ from ace_kernels import RopeTable
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How to denoise. Each step more had a higher error on validation samples (docs/training.md), but with one alone
-    the seed does not matter. `guided` is the span of times (1 = noise) in which guidance acts (arXiv 2404.07724)."""
+    """Settings of a denoising run.
+
+    More steps had a higher error on validation samples (docs/training.md), but with a single one the seed does not
+    matter. `guided` is the interval of times (1 = noise) in which guidance acts (arXiv 2404.07724).
+    """
 
     steps: int = 1
     guidance: float = 1.0
@@ -52,7 +55,7 @@ def encode_request_prefix(
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts of a batch, encoded once per request: a run per request and, with guidance, a null run after them."""
+    """The encoded texts of a batch: a run for each request and, with guidance, their null runs after them."""
 
     state: TextState
     lengths: tuple[int, ...]
@@ -79,7 +82,7 @@ def encode_texts(
 
 @dataclass(frozen=True)
 class _Branch:
-    """Everything host-built for one kind of step: with both guidance branches, or the conditional one alone."""
+    """What is built once for one kind of step: with both guidance branches, or with the conditional one alone."""
 
     targets: PackedTargets
     rope: RopeTable
@@ -140,7 +143,7 @@ def generate(
 ) -> list[list[GeneratedPicture]]:
     """Pictures of every request, one per seed, denoised together in one packed pass.
 
-    `null` is the text that stands for the current instruction in the null branch. `callback(step, steps)` is told
+    `null` is the text that stands for the current instruction in the null branch. `callback(step, steps)` is called
     after each step. `prefixes` keeps the rows of conversations between calls.
     """
     patch = model.patch

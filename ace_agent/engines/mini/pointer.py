@@ -1,4 +1,5 @@
-"""ace-mini's pointer: where target tokens look in the frames of the prefix, and the picture that they see there.
+"""ace-mini's pointer: attends from target tokens to places in the prefix's frames, and warps those frames to the
+target.
 
 Letters: T targets, R requests, F frames, N tokens, C width, P patch side.
 """
@@ -19,11 +20,11 @@ from ace_agent.engines.ace.packing import TURNS, RequestLayout, rows_of
 class Pointing:
     """Where target tokens look in the frames of their prefix, as they are and mirrored left to right.
 
-    weight [T, N, 2, M] is the attention of each target token over the (padded) prefix tokens of its request, for what
-    it shows as it is there and for what it shows mirrored; those of a token sum to less than one, the rest pointing
-    nowhere. shift [T, N, 2], (x, y) in target pixels, is from what it attends to to its own centre. extent [T, N, 2]
-    and extents [T, M, 2] are logarithms of how large a thing is in the target and in the frames: their difference is
-    the magnification, so that a token can look at one thing in frames that show it at different sizes.
+    weight [T, N, 2, M] is the attention of each target token over the (padded) prefix tokens of its request, for an
+    upright and for a mirrored copy; a token's weights sum to less than one, and the rest points nowhere. shift
+    [T, N, 2], (x, y) in target pixels, leads from the attended place to the token's own centre. extent [T, N, 2] and
+    extents [T, M, 2] are logarithms of how large a thing is in the target and in the frames: their difference is the
+    magnification, so that a token can look at one thing in frames that show it at different sizes.
     """
 
     weight: Tensor
@@ -36,7 +37,7 @@ SHIFT = 16.0
 """Target pixels of one unit of the layer that shifts."""
 
 SELDOM = -3.0
-"""Where the logit of a mirrored copy starts, beside one that is not."""
+"""Initial logit of a mirrored copy against an upright one."""
 
 
 class Pointer(nn.Module):
@@ -60,11 +61,11 @@ class Pointer(nn.Module):
         nn.init.constant_(self.mirrored.bias, SELDOM)
 
     def forward(self, target: Tensor, prefix: Tensor, rows: Tensor, valid: Tensor, turns: Tensor) -> Pointing:
-        """target [T, N, C]; prefix [P, C], of which target t reads `rows` int64 [T, M] where `valid` bool [T, M], shown
-        in `turns` int64 [T, M, 2] (`turns_of`)."""
+        """target [T, N, C]; prefix [P, C], of which target t reads `rows` int64 [T, M] where `valid` bool [T, M];
+        `turns` int64 [T, M, 2] are their turns (`turns_of`)."""
         queries = self.q(target).unflatten(2, (2, -1)).flatten(1, 2)
         normed = F.layer_norm(prefix, prefix.shape[-1:], eps=1e-6)
-        # "Undo" means a picture by its turn alone, which nothing in the rows says.
+        # "Undo" refers to a picture by its turn alone, which nothing in the rows tells.
         shown = self.turns(turns + turns.new_tensor([0, TURNS])).sum(2)
         keys = F.embedding(rows, self.k(normed)) + shown
         logits = queries @ keys.transpose(1, 2) * queries.shape[-1] ** -0.5
@@ -169,7 +170,7 @@ def token_centres(grid: tuple[int, int], patch: int) -> Tensor:
 
 
 def pointed(pointing: Pointing, table: FrameTable) -> Pointed:
-    """What a pointing means in the pixels of each frame."""
+    """A pointing in the pixels of each frame."""
     weight = pointing.weight[table.target].transpose(1, 2)
     index = table.columns[:, None, None, :].expand(-1, 2, weight.shape[2], -1)
     weight = weight.gather(3, index) * table.valid[:, None, None, :]
@@ -188,9 +189,9 @@ AGREEMENT = 8.0
 
 
 def agreed(mass: Tensor, position: Tensor, scale: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
-    """Maps of tokens, each averaged with those that say nearly the same about its place: `(position, scale)`.
+    """The tokens' maps, each averaged with the others that nearly agree with it: `(position, scale)`.
 
-    A thing is moved as one piece, but every token finds its place alone; on the way they differed by pixels. mass
+    A thing moves as one piece, but every token finds its place alone, and neighbours differed by pixels. mass
     [F, N], position and scale [F, N, 2], centre [N, 2] in target pixels. Maps that agree stay as they are.
     """
     apart = centre[:, None] - centre
@@ -202,9 +203,9 @@ def agreed(mass: Tensor, position: Tensor, scale: Tensor, centre: Tensor) -> tup
 
 
 PREFERENCE = 2.0
-"""Power of a frame's mass when pictures are made: two frames that show a thing a pixel apart give two edges. Of 563
-validation samples .755 instead of .746 agreed with what they were asked; the mean score of eleven rows with one right
-answer was .002 higher."""
+"""Power applied to the frames' masses at inference: two frames that show a thing a pixel apart would give two edges. Of
+563 validation samples .755 instead of .746 followed their instruction; the mean score of eleven rows with one right
+answer rose by .002."""
 
 
 def warp(
@@ -216,8 +217,8 @@ def warp(
     targets: int,
     preference: float = 1.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures that the targets' tokens point at: `(colour [T, 3, h, w], mass [T, 1, h, w], matte [T, 1, h, w])`;
-    `mattes`, each [1, h, w], are of all frames of the call.
+    """The frames warped to the targets by their tokens' maps: `(colour [T, 3, h, w], mass [T, 1, h, w], matte [T, 1,
+    h, w])`; `mattes`, each [1, h, w], are of all frames of the call.
 
     Each token holds an affine map from target pixels to frame pixels, after `agreed`; maps are interpolated between
     tokens with their mass as weight (a partition of unity), so that neighbouring tokens that agree give an exact

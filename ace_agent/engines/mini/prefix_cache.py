@@ -1,7 +1,7 @@
-"""Rows of a conversation's turns, kept from one request to the next.
+"""Caches the rows of a conversation's turns between requests.
 
-The rows of a turn depend on its frames, those of earlier turns, and the weights alone (docs/design.md), so a request
-that goes on with a conversation finds those of its history here, the same bits that it would compute.
+A turn's rows depend only on its frames, the frames of earlier turns, and the weights (docs/design.md), so a request
+that continues a conversation finds the rows of its history here, with the same bits that it would compute.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ace_agent.engines.mini.states import PrefixState
 from ace_agent.engines.mini.transformer import MiniTransformer
 
 TURNS = 64
-"""Turns that are kept: 50 MB of ace-mini's, and several conversations of the longest history that it reads."""
+"""Turns kept by default: 50 MB for ace-mini, enough for several conversations of the longest history that it reads."""
 
 
 class PrefixCache:
-    """Turns' rows by all that they depend on; those that were not used for longest go first.
+    """Turns' rows, keyed by all that they depend on; the least recently used go first.
 
     Args:
         turns: how many are kept; 0 keeps none.
@@ -63,15 +63,15 @@ class PrefixCache:
 
 
 def _weights(model: MiniTransformer) -> bytes:
-    """Changes with every change of a weight in place, and with what the rows are computed in. Weights that were loaded
-    for inference alone are not counted, and cannot be trained."""
+    """A key that changes with every in-place change of a weight, and with the number format. Inference tensors have no
+    version counter, and cannot be trained."""
     changes = [parameter._version for parameter in model.parameters() if not parameter.is_inference()]
     autocast = torch.is_autocast_enabled(model.device.type)
     return hashlib.blake2b(repr((id(model), model.device, model.dtype, autocast, changes)).encode()).digest()
 
 
 def _followed(key: bytes, unit: PreparedUnit, slots: tuple[FrameSlot, ...]) -> bytes:
-    """The key of a turn after the turns of `key`."""
+    """The key of a turn that follows the turns of `key`."""
     digest = hashlib.blake2b(key)
     digest.update(repr(slots).encode())
     for picture in frame_pictures(unit.frames):

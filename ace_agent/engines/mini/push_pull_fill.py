@@ -1,4 +1,4 @@
-"""What surrounds a hole, grown over it.
+"""Fills holes in pictures from their surroundings.
 
 Letters: T pictures.
 """
@@ -10,22 +10,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 ENOUGH = 0.25
-"""Share of a coarse pixel that must be kept for its own mean to count alone."""
+"""Share of a coarse pixel from which its own mean is trusted fully."""
 
 
 @torch.no_grad()
 def fill_from_kept(pixels: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """Two guesses [T, 3, h, w] at what `pixels` are where `kept` [T, 1, h, w] is zero; where it is one they are as they
-    are. The first grows what is kept from all around, the second along rows: most pictures are layered, sky over
-    land. Where nothing is kept at all, grey.
+    """Two fills [T, 3, h, w] of `pixels` where `kept` [T, 1, h, w] is zero; where it is one, the pixels stay.
+
+    The first fill grows from all around, the second along rows, because most pictures are layered, sky over land. Where
+    nothing is kept at all, the fill is grey.
     """
     around = _grown(pixels, kept, (2, 2), torch.zeros_like(pixels[:, :, :1, :1]))
     return around, _grown(pixels, kept, (1, 2), around.mean(3, keepdim=True))
 
 
 def _grown(pixels: Tensor, kept: Tensor, factor: tuple[int, int], start: Tensor) -> Tensor:
-    """Means of what is kept are taken over `factor` (rows, columns) again and again, and on the way back from `start`
-    fill what lacks them: the pull and push of Gortler et al. 1996, "The Lumigraph", section 3.4."""
+    """Averages the kept pixels over `factor` (rows, columns) level by level, then fills the holes on the way back from
+    `start`: pull and push of Gortler et al. 1996, "The Lumigraph", section 3.4."""
     levels = [(pixels * kept, kept)]
     while kept.shape[2:] != start.shape[2:]:
         pixels, kept = (

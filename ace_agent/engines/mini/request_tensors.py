@@ -1,4 +1,4 @@
-"""Condition units as tensors: what the pipeline and the trainer both feed to the transformer.
+"""Condition units as tensors, as pipeline and trainer feed them to the transformer.
 
 Letters: N packed rows, P patch side, M texts, L tokens of a text.
 """
@@ -31,8 +31,8 @@ class PreparedFrame:
 
     @property
     def layer(self) -> Tensor:
-        """What may be copied of the frame, [4, h, w]: colours times how much of them counts, and how much. Of a
-        reference picture it is the thing without its white paper; of another frame all of it."""
+        """What the pointer may copy of the frame, [4, h, w]: colours premultiplied by their alpha, and the alpha. A
+        reference picture gives the thing without its white ground, another frame all of it."""
         if self.indicator < REFERENCE_INDICATOR:
             return torch.cat([self.pixels, torch.ones_like(self.mask)])
         return torch.cat([self.pixels - (1 - self.mask), self.mask])

@@ -1,7 +1,7 @@
 """Samplers of the rectified flow `x_t = (1 - t) x0 + t noise`, as free functions with one signature.
 
 `denoise(x, t, step) -> x0` takes the packed state (any shape), the time as a float in 0..1 (1 = noise) and the step's
-number; `callback(step, x0)` is told every step's clean estimate.
+number; `callback(step, x0)` gets every step's clean estimate.
 """
 
 from __future__ import annotations

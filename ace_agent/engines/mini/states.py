@@ -1,4 +1,4 @@
-"""What passes between the parts of a request: rows of its prefix and texts, what its targets know, what comes out.
+"""Tensors that the transformer's calls hand on: prefix rows, text rows, target inputs and the denoised output.
 
 Letters: T targets, N packed rows, C width, P patch side.
 """
@@ -19,8 +19,8 @@ from ace_agent.engines.mini.pointer import Pointing
 
 @dataclass(frozen=True)
 class PrefixState:
-    """What conditioning frames leave behind: keys and values per block, their last hidden rows [N, C], and the matte
-    [1, h, w] of each."""
+    """Encoded conditioning frames: keys and values per block, their last hidden rows [N, C], and the matte [1, h, w] of
+    each."""
 
     key_values: list[KeyValues]
     hidden: Tensor
@@ -49,7 +49,7 @@ class TextState:
 
 @dataclass(frozen=True)
 class TargetInputs:
-    """What a target knows besides noise: mask [N, P*P] in 0..1, base image [N, 3*P*P] (zeros without), has_base [T],
+    """What a target reads beside its noise: mask [N, P*P] in 0..1, base image [N, 3*P*P] (zeros without), has_base [T],
     and base_rows int64 [N], the base image's rows among the packed prefix rows (zeros without)."""
 
     mask: Tensor
@@ -68,7 +68,7 @@ class TargetInputs:
 
 @dataclass(frozen=True)
 class Seen:
-    """Targets of one grid on their way through the convolutions: noise and base [T, 3, h, w] as pixels, and the mask
+    """Targets of one grid and what the encoder made of them: noise and base [T, 3, h, w] as pixels, and the mask
     [T, 1, h, w] of what is to change."""
 
     noise: Tensor
@@ -80,8 +80,8 @@ class Seen:
 
 @dataclass(frozen=True)
 class Denoised:
-    """Clean estimate [N, 3*P*P], the trunk's last rows [N, C], and per group: what was mixed of what, and where tokens
-    pointed (None: no frames)."""
+    """Clean estimate [N, 3*P*P], the trunk's last rows [N, C], and for each group the mixture and the pointing (None
+    without frames)."""
 
     clean: Tensor
     rows: Tensor

@@ -1,4 +1,4 @@
-"""ace-mini's own text encoder: words with vectors that started from a language model's, letters for everything else.
+"""ace-mini's text encoder: word vectors initialised from a language model's, and letters for everything else.
 
 Letters: M texts, L tokens of the longest, W vector width, C width.
 """
@@ -24,14 +24,15 @@ from ace_agent.quotes import is_caption
 SPECIAL = ("<pad>", "<end>", "<image>", "<quote>")
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,:;!?'-+&%#@/()$*=\"_ "
 MAX_TOKENS = 64
-"""Longest text in tokens; what runs over is cut and said by the pipeline."""
+"""Longest text in tokens; the rest is cut off, which `Tokens.cut` notes."""
 TASK_NUMBERS = {task: number for number, task in enumerate(TASKS, 1)}
 _PIECE = re.compile(r"\{image\d*\}|\"[^\"]*\"|[a-z]+(?:-[a-z]+)*|\d+|[^\sa-z\d]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """ids of one text, and the indicator of each token (-1: none); the number of the task it asks for (0: unknown)."""
+    """ids of one text, the indicator of each token (-1: none), and the number of the task that it asks for (0:
+    unknown)."""
 
     ids: tuple[int, ...]
     indicators: tuple[int, ...]
@@ -44,7 +45,7 @@ class Tokens:
 
 
 def _pieces(text: str) -> Iterator[tuple[str, int]]:
-    """What `text` is made of, each piece with where it starts; of a quoted caption its words, between quotes."""
+    """The pieces of `text`, each with its start; a quoted caption gives its words, between quotes."""
     for found in _PIECE.finditer(text):
         piece, start = found.group(), found.start()
         if piece.startswith('"') and is_caption(piece[1:-1]):

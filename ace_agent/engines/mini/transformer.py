@@ -27,9 +27,9 @@ from ace_kernels import RopeTable
 TARGET_INDICATOR = 16
 TURN_TAGS = 8
 TASK_VECTORS = 64
-"""Numbers of tasks that have a vector; the catalogue has 44, and 0, which nobody named, is not used."""
+"""Size of the tasks' table; the catalogue has 44, and 0 stands for an unknown task."""
 SIDES = 16
-"""Rows and columns of tokens with a vector of their own; further ones share the last."""
+"""Rows and columns of tokens that have their own vector; further ones share the last."""
 
 
 class MiniTransformer(Trunk):
@@ -98,8 +98,8 @@ class MiniTransformer(Trunk):
     def _placed(self, x: Tensor, positions: Tensor) -> Tensor:
         """Rows with a vector of their row and column added; positions int64 [N, 3].
 
-        RoPE tells distances alone: without this, after 48,000 samples, pictures made of noise had no sky above and
-        no ground below.
+        RoPE encodes distances only: without these vectors, pictures made from noise had no sky above and no ground
+        below after 48,000 samples.
         """
         for places, axis in zip(self.places, positions[:, 1:].unbind(1), strict=True):
             x = x + places(axis.clamp_max(SIDES - 1))
@@ -137,8 +137,8 @@ class MiniTransformer(Trunk):
     def _frame_rows(
         self, pictures: Sequence[Tensor], embedded: Tensor
     ) -> tuple[Tensor, list[tuple[list[int], Features]]]:
-        """What the convolutions make of conditioning frames [4, h, w], packed [N, C]; those of one size go together,
-        and are returned with their numbers."""
+        """Encode conditioning frames [4, h, w] to packed rows [N, C]. Frames of one size go through the convolutions
+        together; their features are returned with the frames' numbers."""
         numbers: dict[torch.Size, list[int]] = {}
         for number, picture in enumerate(pictures):
             numbers.setdefault(picture.shape, []).append(number)
@@ -195,19 +195,19 @@ class MiniTransformer(Trunk):
         int64 [N] (turns ago), current float [runs, N] (averages the current turn's rows of a run), tasks int64 [runs]
         (the current turn's, 0: unknown)."""
         x = self.y_embedder(states)
-        # At its start the embedder shrinks the states to a twentieth, and the text is read so much later.
+        # At initialisation the embedder shrinks the states to a twentieth, which delays learning to read the text.
         x = F.layer_norm(x, x.shape[-1:], eps=1e-6)
         named = self.indicator(indicators.clamp_min(0)) * (indicators >= 0)[:, None]
         x = x + named + self.turn_tag(tags.clamp_max(TURN_TAGS - 1))
-        # Where the task is known its words are not asked for it: unusual ones were taken for another task's. What else
-        # they say, colours, times of day, goes straight to every block beside attention.
+        # A known task is not read from the words, because unusual words were taken for another task's. What else they
+        # say, such as colours and times of day, reaches every block directly, beside attention.
         mean = current @ x
         asked = torch.where((tasks > 0)[:, None], self.task(tasks), self.pooled(mean)) + self.said(mean)
         return TextState([block.cross_attn.key_values(x) for block in self.trunk], asked, tasks)
 
     def target_rows(self, frames: PackedFrames, inputs: TargetInputs, prefix: PrefixState | None) -> Tensor:
-        """What targets are apart from noise and mask, [N, C]: their vector, their places, and what the trunk made of
-        the base image at the same place, which attention need not find then."""
+        """The targets' input rows apart from noise and mask, [N, C]: their own vector, their places, and the trunk's
+        output for the base image at the same place, so that attention need not find it."""
         x = self._placed(
             self.indicator.weight[TARGET_INDICATOR].expand(len(frames.positions), -1), frames.positions
         )
@@ -273,8 +273,8 @@ class MiniTransformer(Trunk):
         text: TextState,
         prefix: PrefixState | None,
     ) -> tuple[Tensor, PrefixState | None]:
-        """Targets through the trunk, where they read the prefix, themselves and their texts. Returns their rows, and
-        the prefix as the pointer is to see it."""
+        """Run targets through the trunk, where they read the prefix, themselves and their texts. Returns their rows and
+        the prefix for the pointer."""
         earlier = prefix.key_values if prefix is not None else None
         x, _ = self._blocks(x, modulation, targets.frames, rope, earlier, text.key_values, targets)
         return x, prefix
@@ -311,7 +311,7 @@ class MiniTransformer(Trunk):
         warped = torch.zeros_like(seen.base)
         mass = matte = torch.zeros_like(seen.base[:, :1])
         if prefix is not None and group.table is not None:
-            # Places in a picture need more digits than bfloat16 has.
+            # Coordinates need more digits than bfloat16 has.
             with torch.autocast(tokens.device.type, enabled=False):
                 pointed = self.head.pointer(
                     tokens.float(), prefix.hidden.float(), group.prefix, group.prefix_valid, group.turns

@@ -20,14 +20,14 @@ WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 RELEASED_HEAD_WIDTH = 72
 LATENT_CHANNELS = 4
 LISTED = 10
-"""Tensors that an error names before it says how many more there are."""
+"""Tensors that an error names before it counts the rest."""
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """A state dict from safetensors or a pickle of tensors, memory-mapped where the format allows.
 
-    Raises ModelError for a file that is missing, truncated or of another kind, and for a pickle that wants more than
-    tensors: that could run code, and is never loaded.
+    Raises ModelError for a file that is missing, truncated or of another kind, and for a pickle with more than tensors
+    in it, which could run code and is never loaded.
     """
     if not path.is_file():
         raise ModelError(f"{path} does not exist", "fetch the checkpoint again")

@@ -1,6 +1,7 @@
-"""Turning a released checkpoint into one diffusers-style folder of safetensors: resumable, checksummed, all or nothing.
+"""Converts a released checkpoint into one diffusers-style folder of safetensors: resumable, checksummed, all or
+nothing.
 
-What the folder's files are and how they are read from the source; `converted` says how they are written.
+This module reads the source and lists the folder's files; `converted_folder` writes them.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ from ace_agent.errors import InputError, ModelError
 
 SHARD_BYTES = 2_000_000_000
 GUIDANCE_RESCALE = 0.5
-Progress = Callable[[int, int, str], None]
-"""(bytes done, bytes in all, file being written)."""
+ConversionProgress = Callable[[int, int, str], None]
+"""Called with bytes done, bytes in all, and the file being written."""
 
 
 @dataclass(frozen=True)
@@ -258,7 +259,7 @@ def convert(
     *,
     heads: int | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: ConversionProgress | None = None,
 ) -> Path:
     """Convert a preset's name (fetched first) or a local folder in the released layout; returns the folder made.
 

@@ -1,6 +1,6 @@
-"""A converted folder: its manifest, and the folder beside it in which it is made. No torch here.
+"""A converted folder: its manifest, and the folder beside it in which it is built. No torch here.
 
-Every file is written under another name and noted with its checksum when it is whole. Only the finished folder takes
+Every file is written under another name and recorded with its checksum once complete. Only the finished folder gets
 DEST's name.
 """
 
@@ -50,7 +50,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _noted(path: Path) -> dict[str, Any]:
-    """A note of ours, empty if there is none that can be read."""
+    """A manifest or progress file; empty if there is none that can be read."""
     try:
         noted = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -99,12 +99,12 @@ def _name_of(folder: Path) -> str | None:
 
 
 def _old(dest: Path) -> Path:
-    """Where the last good folder is for the instant in which the new one takes its name."""
+    """Where the previous folder lies for the instant in which the new one takes its name."""
     return dest.with_name(f"{dest.name}.old")
 
 
 def check_destination(dest: Path, overwrite: bool, preset: str | None) -> None:
-    """Raises InputError if something else than a converted model, of `preset` if it is given, lies at `dest`."""
+    """Raises InputError if `dest` holds anything but a converted model, or one of another preset than `preset`."""
     if not dest.exists() and _old(dest).is_dir():
         _old(dest).rename(dest)  # a run was killed between its last two renames
     if not dest.exists():
@@ -126,7 +126,7 @@ def source_of(dest: Path) -> str | None:
 
 
 class Staging:
-    """`DEST.partial` and the note of what in it is whole."""
+    """`DEST.partial`, and the record of its complete files."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.folder = folder

@@ -18,10 +18,10 @@ from ace_agent.engines.released.transformer import ReleasedTransformer
 
 
 class JointDenoiser:
-    """The noise prediction of a batch of samples, as the samplers want it.
+    """Predicts the noise of a batch of samples, with the signature that the samplers call.
 
-    What does not change from step to step (the plans, the angles, the conditioning patches, the keys and values of
-    the texts) is worked out once. Gradients flow through it, so training uses it too.
+    What no step changes (plans, angles, conditioning patches, keys and values of the texts) is computed once. Gradients
+    flow through it, so training uses it too.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Whether a request to the released model fits this machine, said before anything is loaded."""
+"""Checks, before anything is loaded, that a request to the released model fits the machine's memory."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class MemoryCheck:
         self._apart = device.startswith("cuda")  # a GPU with memory of its own
 
     def check(self, work: Work, encoder: TextEncoder, texts: Sequence[str], parts: ModelParts) -> None:
-        """Raises ModelError where the stage of the text encoder (if a text is new) or of the picture does not fit.
+        """Raises ModelError where encoding a new text, or making the picture, needs more memory than is free.
 
-        The text encoder goes to the CPU where the device is too small for it; parts that are loaded are let go for
-        it where that helps.
+        Moves the text encoder to the CPU where the device is too small for it, and unloads other parts where that makes
+        room for it.
         """
         if isinstance(encoder, T5TextEncoder) and encoder.missing(texts):
             self._check_text(encoder, parts)

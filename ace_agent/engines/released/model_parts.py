@@ -1,4 +1,4 @@
-"""The heavy parts of the released model: loaded when first at work, on the device as long as the runtime says."""
+"""The heavy parts of the released model: loaded when first used, and kept on the device as the runtime allows."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ T = TypeVar("T")
 class ModelPart(Generic[T]):
     """One part, and the function that loads it.
 
-    With `offload` it is on `device` only while it is at work. A CPU has no other memory to move it to, so there it is
-    let go and loaded again.
+    With `offload` it is on `device` only while it is used. A CPU has no other memory to move it to, so there it is
+    unloaded and loaded again.
     """
 
     def __init__(

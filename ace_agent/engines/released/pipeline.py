@@ -1,8 +1,9 @@
-"""ReleasedPipeline: ACE-0.6B behind the same call as ace-mini, part by part so that it fits small machines.
+"""ReleasedPipeline: ACE-0.6B as a `Pipeline` that runs part by part, so that it fits small machines.
 
-The text encoder runs first and is let go; then the first stage reads the pictures, the transformer denoises, the first
-stage draws. `faithful=True` does what the released code does, oddities included; the default mends what hurts a
-user: the result is sized like the current image, everything is seeded, and a turn of several images may have history.
+The text encoder runs first and is unloaded; then the first stage encodes the pictures, the transformer denoises, and
+the first stage decodes. `faithful=True` does what the released code does, oddities included. The default mends what
+hurts a user: the result is sized like the current image, everything is seeded, and a turn of several images may have
+history.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import InputError, ModelError
 
 POSTERIOR_SEED = 0
-"""Conditioning latents are drawn with a seed of their own, so that a picture depends on its seed and not on its place
+"""Conditioning latents are drawn with a fixed seed, so that a picture depends on its own seed and not on its place
 among variations."""
 
 
 class ReleasedPipeline(Pipeline):
-    """The released model. The parts come as functions that load them when they are first needed."""
+    """The released model. Its parts are passed as functions, which are called when a part is first needed."""
 
     def __init__(
         self,
@@ -61,8 +62,8 @@ class ReleasedPipeline(Pipeline):
         sizes: ModelSizes | None = None,
         vae_tiling: bool = False,
     ) -> None:
-        """`dtype` other than float32 is autocast to, with float32 weights, as released. `sizes` None skips the check
-        of memory."""
+        """With a `dtype` other than float32, float32 weights run under autocast, as released. `sizes` None skips the
+        memory check."""
         self.parts = ModelParts(transformer, first_stage, device, offload)
         self.text_encoder = text_encoder
         self.settings = settings

@@ -1,5 +1,4 @@
-"""Preparing pictures for the released model: crop, shrink, threshold, blank. Plain PIL, bit for bit as
-released.
+"""Prepares pictures for the released model: crop, shrink, threshold, blank. Plain PIL, bit for bit as released.
 
 Letters: H, W a prepared picture's height and width in pixels, both multiples of 16.
 """

@@ -1,6 +1,6 @@
-"""A request to the released model made ready: prompts per picture, prepared pictures, the target's size.
+"""Prepares a request to the released model: prompts per picture, prepared pictures, the target's size.
 
-Two readings: as the released code has it, and as a person would want it.
+`FaithfulRequest` does it as the released code does, `ProductRequest` as a user would want it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class ReleasedSettings:
 
 
 class Request(Protocol):
-    """A request made ready: prompts one per picture, prepared pictures, the target's (width, height) and its latent
+    """A prepared request: one prompt per picture, prepared pictures, the target's (width, height) and its latent
     mask."""
 
     prompts: tuple[str, ...]
@@ -96,7 +96,8 @@ class FaithfulRequest:
         self.prompts = tuple(number_history(prompts) if history else prompts)
         self.pictures = []
         for turn in turns:
-            # The released history keeps each turn's task; condition units do not, so it applies to the current turn.
+            # `task` names a task of the released code; those of earlier turns are catalogue ids, so it is the current
+            # turn's.
             own = task or "" if turn is current else ""
             for image, mask in zip(turn.images, turn.masks, strict=True):
                 self.pictures.append(prepare_image(image, mask, max_tokens=settings.max_tokens, task=own))
@@ -119,7 +120,7 @@ def spelled(instruction: str) -> str:
 
 
 class ProductRequest:
-    """Sized like the current image, several current images with history, masks that are empty blank nothing."""
+    """Sized like the current image; several current images may have history; an empty mask blanks nothing."""
 
     def __init__(
         self,
@@ -177,7 +178,7 @@ class ProductRequest:
         return PipelineOutput(images, regions)
 
     def _placed(self, picture: Image.Image) -> Image.Image:
-        """At the size asked for; what a very long base image lost to the crop comes back."""
+        """At the size asked for, with what was cropped off a very long base image put back."""
         if self.base is None or self.resized:
             return _resized(picture, self.size)
         box = crop_box(*self.base.size)

@@ -1,8 +1,8 @@
 """Samplers of the released model: free functions with one signature, and classifier-free guidance.
 
 Every sampler takes a denoiser `(x, t) -> eps` (x float32 [B, ...], t int64 [B], already guided), the starting
-noise and a number of steps, and returns the clean estimate. The callback hears about each finished step and
-may raise to stop.
+noise and a number of steps, and returns the clean estimate. The callback is called after each step and may
+raise to stop.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def guide(conditional: Tensor, unconditional: Tensor, scale: float, rescale: flo
 
 
 def guided(conditional: Denoiser, unconditional: Denoiser, scale: float, rescale: float = 0.0) -> Denoiser:
-    """A guided denoiser that leaves out the branch that guidance does not need.
+    """A guided denoiser that skips a branch which the scale does not need.
 
     Scale 1 is the prompt alone and 0 the null text alone; in between the two are blended. Raises InputError
     below 0.
@@ -70,9 +70,9 @@ def guided(conditional: Denoiser, unconditional: Denoiser, scale: float, rescale
 @dataclass(frozen=True)
 class DDIMStep:
     """Coefficients of one step, float32 scalars: the table's sigma and alpha for the clean estimate, and the
-    interpolated variance-preserving sigmas of this timestep and the next with what they leave of the signal.
+    interpolated variance-preserving sigmas of this timestep and the next, with the signal that each leaves.
 
-    For a fractional timestep the two disagree; the released code rounds in these two ways at once.
+    At a fractional timestep the two disagree, because the released code uses both.
     """
 
     sigma: Tensor
@@ -115,9 +115,8 @@ def sample_ddim(
         t = grid[number].round().long().expand(len(x)).to(x.device)
         x = step(x, denoise(x, t).float())
         if faithful:
-            torch.randn_like(
-                x
-            )  # drawn though eta is 0: it moves the global generator, and with it what is drawn next
+            # Unused as eta is 0, but the released code draws it, which moves the global generator on.
+            torch.randn_like(x)
         if callback is not None:
             callback(number + 1, float(grid[number]), x)
     return x
@@ -137,7 +136,7 @@ def _run_scheduler(
 ) -> Tensor:
     trailing_grid(steps)  # the same bounds and the same message for every sampler
     scheduler.set_timesteps(steps, device=noise.device)
-    # Else the first step looks its timestep up, and the host waits for the device.
+    # Otherwise the first step looks its timestep up on the device, and the host waits for it.
     scheduler.set_begin_index(0)
     x = noise.float()
     for step, timestep in enumerate(scheduler.timesteps):

@@ -1,4 +1,4 @@
-"""The released model's text encoder: T5, loaded only when a text is new, its outputs kept on disk.
+"""The released model's text encoder: T5, loaded only for new texts, with its outputs cached on disk.
 
 Letters: n valid tokens of a text, C the encoder's width (4096 for T5 v1.1 XXL).
 """
@@ -57,14 +57,14 @@ class TextCache:
         return self.folder / key[:2] / f"{key}.safetensors"
 
     def read(self, text: str) -> Tensor | None:
-        """None when the text is new, or its file was damaged: then it is encoded anew."""
+        """None for a new text, or for a damaged file, whose text is encoded again."""
         try:
             return load_file(self.path(text))["states"]
         except (OSError, SafetensorError, KeyError):
             return None
 
     def write(self, text: str, states: Tensor) -> None:
-        """A cache that cannot be written, on a full disk say, is no reason to make no picture."""
+        """Does nothing where the cache cannot be written, on a full disk for example."""
         path = self.path(text)
         with suppress(OSError, SafetensorError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ class TextCache:
 
 
 class T5TextEncoder:
-    """A `TextEncoder` that loads T5 for the texts the cache lacks, and lets it go again.
+    """A `TextEncoder` that loads T5 for texts that the cache lacks, and unloads it again.
 
     Each text is encoded alone, padded to 120 tokens and masked, as released. The tokenizer must be the
     checkpoint's own: it may hold indicator tokens that the stock T5 lacks.
@@ -135,12 +135,13 @@ class T5TextEncoder:
                 tokens = tokenizer(
                     text, max_length=MAX_TOKENS, padding="max_length", truncation=True, return_tensors="pt"
                 )
-                if model.device.type != "meta":  # a model on disk; accelerate's hooks then move them
+                # On the meta device the model lies on disk, and accelerate's hooks move the tokens.
+                if model.device.type != "meta":
                     tokens = tokens.to(model.device)
                 hidden = model(tokens.input_ids, attention_mask=tokens.attention_mask).last_hidden_state[0]
                 states[text] = hidden[: int(tokens.attention_mask.sum())].cpu()
                 if self.cache is not None:
                     self.cache.write(text, states[text])
         del model
-        free_memory()  # the transformer takes it next
+        free_memory()  # for the transformer, which runs next
         return states
