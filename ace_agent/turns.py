@@ -58,12 +58,12 @@ class Picture:
         """What made it; None for an attached picture, a drawn mask and a forgotten one."""
         if self.row.step is None:
             return None
-        recipe: dict[str, Any] = json.loads(self.store.step(self.row.step).recipe)
-        return {**recipe, "variation": self.row.variation} if recipe else None
+        recipe = json.loads(self.store.step(self.row.step).recipe)
+        return {**recipe, "variation": self.row.variation} if recipe and isinstance(recipe, dict) else None
 
     @property
     def image(self) -> Image.Image:
-        image = Image.open(io.BytesIO(self.store.data(self.row)))
+        image = Image.open(io.BytesIO(self.store.data(self.row)), formats=["PNG"])
         image.load()
         return image
 

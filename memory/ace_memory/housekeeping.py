@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ace_memory.records import Conversation
@@ -23,8 +24,12 @@ class Removed:
     complete: bool = True
 
 
-def check(store: Store) -> list[str]:
-    """Every hash and pointer; returns what is wrong, one line each, nothing when all is well."""
+def check(store: Store, picture: Callable[[bytes, int, int], None] | None = None) -> list[str]:
+    """Every hash and pointer; returns what is wrong, one line each, nothing when all is well.
+
+    `picture` gets each file's bytes, its width and height in pixels, and raises ValueError for what is no picture of
+    that size.
+    """
     found = [f"database: {row['integrity_check']}" for row in store.rows("PRAGMA integrity_check")]
     found = [line for line in found if line != "database: ok"]
     for row in store.rows("PRAGMA foreign_key_check"):
@@ -32,6 +37,8 @@ def check(store: Store) -> list[str]:
     for row in store.rows("SELECT sha256 FROM blobs"):
         if hashlib.sha256(store.blob(row["sha256"])).hexdigest() != row["sha256"]:
             found.append(f"blob {row['sha256'][:12]}... is damaged")
+    if picture is not None:
+        found += _wrong_pictures(store, picture)
     queries = {
         "the tip of conversation {a} is turn {b}, which is not a finished turn of it": """
             SELECT c.name AS a, c.tip AS b FROM conversations c JOIN turns t ON t.id = c.tip
@@ -69,8 +76,25 @@ def check(store: Store) -> list[str]:
     for line, sql in queries.items():
         found += [line.format(a=row["a"], b=row["b"]) for row in store.rows(sql)]
     for table, column in (("turns", "plan"), ("steps", "recipe")):
-        for row in store.rows(f"SELECT id, {column} AS text FROM {table} WHERE NOT json_valid({column})"):
-            found.append(f"{table} row {row['id']}: {column} is no JSON")
+        sql = (
+            f"SELECT id FROM {table} WHERE CASE WHEN json_valid({column}) THEN json_type({column}) ELSE '' END"
+            " != 'object'"
+        )
+        found += [f"{table} row {row['id']}: {column} is no JSON object" for row in store.rows(sql)]
+    return found
+
+
+def _wrong_pictures(store: Store, picture: Callable[[bytes, int, int], None]) -> list[str]:
+    found = []
+    sql = (
+        "SELECT sha256, width, height, min(number) AS number FROM images WHERE sha256 IS NOT NULL"
+        " GROUP BY sha256, width, height"
+    )
+    for row in store.rows(sql):
+        try:
+            picture(store.blob(row["sha256"]), row["width"], row["height"])
+        except ValueError as error:
+            found.append(f"image @{row['number']}: {error}")
     return found
 
 

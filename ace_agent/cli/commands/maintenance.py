@@ -44,10 +44,11 @@ def check(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
     The exit status is 1 when something is wrong.
     """
     from ace_agent.cli.ui.console import print_json
+    from ace_agent.workspace import check_picture
     from ace_memory import housekeeping
 
     with open_store(workspace) as store:
-        found = housekeeping.check(store)
+        found = housekeeping.check(store, check_picture)
     if as_json:
         print_json({"problems": found})
     else:

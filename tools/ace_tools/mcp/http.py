@@ -67,7 +67,8 @@ class WebServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         now = time.monotonic()
-        waiting = [c for c in self.server_state.connections if c.cycle is None or c.cycle.response_complete]
+        connections: set[Any] = set(self.server_state.connections)
+        waiting = [c for c in connections if c.cycle is None or c.cycle.response_complete]
         self._waiting = {c: self._waiting.get(c, now) for c in waiting}
         newest = sorted(waiting, key=lambda c: -self._waiting[c])
         for place, connection in enumerate(newest):
@@ -88,7 +89,7 @@ def web_server(
     logging.getLogger("mcp.server.transport_security").setLevel(logging.ERROR)
     config = uvicorn.Config(
         http_app(server, token, **limits), log_level="error", access_log=False, timeout_graceful_shutdown=2,
-        lifespan="on", server_header=False, ws="none",
+        lifespan="on", server_header=False, http="h11", ws="none",
     )  # fmt: skip
     return WebServer(config, listening)
 
