@@ -19,10 +19,8 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, Entry] = {
     "branch": Entry("ace_agent.cli.commands.navigate:branch", "Start another conversation from this point."),
-    "chat": Entry("ace_agent.cli.commands.chat:command", "Talk in the terminal."),
-    "check": Entry(
-        "ace_agent.cli.commands.maintenance:check", "Verify every picture and pointer that is stored."
-    ),
+    "chat": Entry("ace_agent.cli.commands.chat:command", "Talk to the agent in the terminal."),
+    "check": Entry("ace_agent.cli.commands.maintenance:check", "Verify everything that is stored."),
     "completion": Entry(
         "ace_agent.cli.commands.completion:command", "Print the completion script of a shell."
     ),
@@ -31,7 +29,8 @@ COMMANDS: dict[str, Entry] = {
         "ace_agent.cli.commands.data:group", "Make training pairs from your own pictures.", optional=True
     ),
     "doctor": Entry(
-        "ace_agent.cli.commands.doctor:command", "Say what is installed and how to mend what is missing."
+        "ace_agent.cli.commands.doctor:command",
+        "Check what is installed, and say how to get what is missing.",
     ),
     "eval": Entry("ace_agent.cli.commands.eval:command", "Measure a model.", optional=True),
     "export": Entry("ace_agent.cli.commands.archive:export", "Write a conversation to one file."),
@@ -40,17 +39,17 @@ COMMANDS: dict[str, Entry] = {
     ),
     "gallery": Entry("ace_agent.cli.commands.gallery:command", "Write a conversation as one HTML page."),
     "goto": Entry("ace_agent.cli.commands.navigate:goto", "Go back to the turn that made a picture."),
-    "history": Entry("ace_agent.cli.commands.history:command", "Show what was said and made."),
+    "history": Entry("ace_agent.cli.commands.history:command", "List the turns of a conversation."),
     "import": Entry("ace_agent.cli.commands.archive:import_", "Read a conversation from a file."),
     "mcp": Entry("ace_tools.mcp.command:command", "Serve the tools over MCP.", optional=True),
-    "models": Entry("ace_agent.cli.commands.models:command", "List the models."),
+    "models": Entry("ace_agent.cli.commands.models:command", "List the models, or convert one."),
     "plan": Entry("ace_agent.cli.commands.plan:command", "Show the plan of a request, or check a plan file."),
     "prune": Entry("ace_agent.cli.commands.maintenance:prune", "Remove what no conversation can reach."),
     "redo": Entry("ace_agent.cli.commands.navigate:redo", "Go forward again after an undo."),
     "rerun": Entry("ace_agent.cli.commands.rerun:command", "Make a picture again from the recipe inside it."),
     "run": Entry("ace_agent.cli.commands.run:command", "Run a plan file, over one picture or many."),
     "search": Entry("ace_agent.cli.commands.search:command", "Find turns by their words."),
-    "show": Entry("ace_agent.cli.commands.show:command", "Show one picture and how it was made."),
+    "show": Entry("ace_agent.cli.commands.show:command", "Show a picture, and how it was made."),
     "train": Entry(
         "ace_agent.cli.commands.train:command", "Fine-tune a model on pairs of your own.", optional=True
     ),

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -100,7 +101,12 @@ class Terminal:
         os.write(self._end, f"{line}\n".encode())
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Ctrl-C, once the command waits for a line: before that, it would only be noticed with the next line."""
+        asleep = 0
+        while asleep < 3 and Path("/proc/self/stat").exists():
+            time.sleep(0.05)
+            stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+            asleep = asleep + 1 if stat.rpartition(")")[2].split()[0] == "S" else 0
         self._process.send_signal(signal.SIGINT)
 
     def finish(self) -> int:

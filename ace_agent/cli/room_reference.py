@@ -30,7 +30,7 @@ INTERFACES = (
     ("ace_agent.planner", "Planner", ("plan",)),
     ("ace_agent.planner", "Context", ()),
     ("ace_agent.planner", "KnownImage", ()),
-    ("ace_agent.engines.interface", "Pipeline", ("__call__", "fit_history", "unload")),
+    ("ace_agent.engines.interface", "Pipeline", ("fit_history", "unload", "__call__")),
     ("ace_agent.engines.interface", "PipelineOutput", ()),
     ("ace_agent.engines.ace.condition_unit", "ConditionUnit", ()),
     ("ace_agent.errors", "AceError", ("__init__",)),

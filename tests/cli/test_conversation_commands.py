@@ -81,7 +81,7 @@ def test_search_finds_words(talk: Ace) -> None:
 
 def test_a_conversation_travels_as_one_file(talk: Ace, here: Path) -> None:
     talk("export", "cars.ace")
-    assert "is there already" in talk("export", "cars.ace", status=1).stderr
+    assert "exists already" in talk("export", "cars.ace", status=1).stderr
     talk("export", "cars.ace", "--force")
     elsewhere = ("--workspace", str(here / "elsewhere"))
     assert told(talk, "import", "cars.ace", *elsewhere)["conversation"] == "cars"

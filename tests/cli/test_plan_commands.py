@@ -40,7 +40,7 @@ def test_a_request_is_planned_and_nothing_is_stored(ace: Ace, here: Path) -> Non
     assert "text_to_image" in result.stderr
     ace("plan", "a red car", "-o", "car.yaml")
     assert load_plan(here / "car.yaml").steps[0].task == "text_to_image"
-    assert "is there already" in ace("plan", "a red car", "-o", "car.yaml", status=1).stderr
+    assert "exists already" in ace("plan", "a red car", "-o", "car.yaml", status=1).stderr
     assert json.loads(ace("conversations", "--json").stdout) == []
 
 

@@ -13,7 +13,7 @@ from ace_agent.cli.room_reference import ROOT, imports, interface, sections
 PAGE = Path(__file__).parents[2] / "docs" / "design.md"
 
 
-@pytest.mark.parametrize("name", sections())
+@pytest.mark.parametrize("name", ["rooms", "imports", "interfaces"])
 def test_the_page_is_what_the_source_says(name: str) -> None:
     """The page was written by hand. It left out eleven modules, and said that `data` imports `engine` where only
     the reverse was true."""

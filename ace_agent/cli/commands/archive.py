@@ -11,7 +11,7 @@ from ace_agent.cli.ui import options
 
 @click.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Write over the file.")
+@click.option("--force", is_flag=True, help="Overwrite the file.")
 @options.conversation
 @options.workspace
 @options.as_json
@@ -22,7 +22,7 @@ def export(file: Path, force: bool, conversation: str | None, workspace: Path | 
     from ace_agent.errors import InputError
 
     if file.exists() and not force:
-        raise InputError(f"{file} is there already", hint="choose another name, or --force")
+        raise InputError(f"{file} exists already", hint="choose another name, or --force")
     agent = open_existing(workspace, conversation)
     path = agent.export(file, force=force)
     if as_json:
@@ -33,7 +33,7 @@ def export(file: Path, force: bool, conversation: str | None, workspace: Path | 
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--name", help="What to call it; default: its own name, with a number if that is taken.")
+@click.option("--name", help="Its new name; default: the old one, with a number if that is taken.")
 @options.workspace
 @options.as_json
 def import_(file: Path, name: str | None, workspace: Path | None, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`ace completion SHELL`: the script that makes a shell complete commands, options and names."""
+"""`ace completion SHELL`: the script that lets a shell complete commands and options."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ WHERE = {
 }
 
 
-@click.command(
-    "completion", epilog="To install it, put one of these where it belongs:\n\n" + "\n\n".join(WHERE.values())
-)
+@click.command("completion", epilog="To install it:\n\n" + "\n\n".join(WHERE.values()))
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:

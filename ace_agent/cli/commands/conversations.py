@@ -1,4 +1,4 @@
-"""`ace conversations`: list them."""
+"""`ace conversations`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ace_agent.cli.ui import options
 @options.workspace
 @options.as_json
 def command(workspace: Path | None, as_json: bool) -> None:
-    """List the conversations, the latest first. `-c NAME` reopens one."""
+    """List the conversations, latest first. `-c NAME` reopens one."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,51 +1,46 @@
-"""`ace data`: training pairs from anyone's own pictures."""
+"""`ace data`: training pairs from your own pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ace_agent.cli.ui.console import notices, output, print_json
+from ace_agent.cli.ui.options import parse_names
 from ace_agent.cli.ui.plain_text import clip
 
 if TYPE_CHECKING:
-    from ace_agent.data.pairs_from_images.run import RunProgress, RunSettings
+    from ace_agent.data.pairs_from_images.run import RunSettings
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-_LISTED = 20  # skipped pictures that are printed; manifest.json has all
+_LISTED = 20  # skipped pictures that are printed; manifest.json lists all
 
 
-def _names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Names given one by one or with commas between them."""
-    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
-
-
-def _shared(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that both routes have."""
+def _route_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the arguments and options of both routes."""
     options = [
         click.argument("folder", metavar="DIR", type=_FOLDER),
         click.option("-o", "--out", type=_FOLDER, metavar="DIR",
-                     help="Where shards go; default: beside DIR, named after the route."),
+                     help="Folder of the shards; default: beside DIR, named after the route."),
         click.option("--size", type=click.IntRange(64, 4096), default=512, show_default=True,
-                     help="Longest side of a picture, in pixels; none is enlarged."),
-        click.option("--seed", type=int, default=0, show_default=True, help="Other seeds, other pairs."),
+                     help="Longest side of a picture, in pixels; smaller ones are not enlarged."),
+        click.option("--seed", type=int, default=0, show_default=True, help="Another seed makes other pairs."),
         click.option("--per-shard", type=click.IntRange(1), default=64, show_default=True,
-                     help="Pictures (or pairs of them) in a shard: what a kill can cost."),
+                     help="Pictures, or pairs of them, in a shard, which is what a kill can cost."),
         click.option("--encoding", type=click.Choice(("png", "webp")), default="png", show_default=True,
                      help="Both lossless; webp is smaller and slower."),
         click.option("--smallest", type=click.IntRange(16), default=64, show_default=True,
-                     help="Leave out pictures with a side of fewer pixels."),
+                     help="Skip pictures with a side shorter than this, in pixels."),
         click.option("--workers", type=click.IntRange(1),
-                     help="Processes; default: one a core, or one when models are used."),
+                     help="Processes; default: one a core, or one where models are used."),
         click.option("--ray", is_flag=False, flag_value="local", metavar="[ADDRESS]",
                      help="Work on a Ray cluster: its address, auto, or nothing to start one here."),
         click.option("--captioner", default="", metavar="MODEL",
-                     help="Image-to-text model for pictures without a .txt beside them; none for no model."),
-        click.option("--json", "as_json", is_flag=True, help="Print the manifest for a program to read."),
+                     help="Model that captions pictures without a .txt beside them, or none."),
+        click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -58,10 +53,10 @@ def group() -> None:
 
 
 @group.command("synthesize")
-@_shared
+@_route_options
 @click.option("--per-picture", type=click.IntRange(1), default=8, show_default=True,
-              help="Pairs made of one picture at most.")  # fmt: skip
-@click.option("--tasks", multiple=True, callback=_names, metavar="NAME,...", help="Only these tasks.")
+              help="Maximum of pairs made of one picture.")  # fmt: skip
+@click.option("--tasks", multiple=True, callback=parse_names, metavar="NAME,...", help="Only these tasks.")
 @click.option("--depth", default="", metavar="MODEL", help="Depth model, or none.")
 @click.option("--segment", default="", metavar="MODEL", help="Segmentation model, or none.")
 @click.option("--pose", default="", metavar="MODEL", help="Pose model (VitPose), or none.")
@@ -69,34 +64,43 @@ def group() -> None:
 def synthesize(per_picture: int, tasks: tuple[str, ...], **options: Any) -> None:
     """Make pairs of each picture in DIR: edges, mosaics, filters, holes, letters and their inverses.
 
-    Depth, segments, poses and captions join in where the weights of a model are on disk; nothing is
-    downloaded. Run the same command again to go on after a stop, or after adding pictures.
+    Depth, segments, poses and captions are added where the weights of their model are on disk; nothing
+    is downloaded. Run the same command again to continue after a stop, or after adding pictures.
     """
+    from ace_agent.cli.ui.progress import stage_bars
     from ace_agent.data.pairs_from_images.run import synthesize as carry_out
 
     needs = ("depth", "segment", "detect", "pose", "caption")
     run = _run("synthesized", {need: _wanted(need, options) for need in needs}, **options)
-    with _progress(options["as_json"]) as progress:
+    with stage_bars(options["as_json"]) as progress:
         manifest = carry_out(run, per_picture=per_picture, tasks=tasks, progress=progress)
-    _told(manifest, run.out, options["as_json"])
+    _print_manifest(manifest, run.out, options["as_json"])
 
 
 @group.command("cluster")
-@_shared
+@_route_options
 @click.option("--embedder", default="auto", show_default=True, metavar="MODEL",
-              help="An image model on disk, classical for none; auto takes the best that is there.")  # fmt: skip
+              help="An image model on disk, or classical for none; auto takes the best one on disk.")  # fmt: skip
 @click.option("--band", type=(click.FloatRange(-1, 1), click.FloatRange(-1, 1)), default=None, metavar="LOW HIGH",
-              help="Similarity of two pictures of one subject; default: the embedder's own.")  # fmt: skip
+              help="Similarity of two pictures of one subject; default: that of the embedder.")  # fmt: skip
 @click.option(
-    "--per-cluster", type=click.IntRange(1), default=24, show_default=True, help="Pairs of one cluster."
+    "--per-cluster",
+    type=click.IntRange(1),
+    default=24,
+    show_default=True,
+    help="Maximum of pairs from one cluster.",
 )
 @click.option(
-    "--per-picture", type=click.IntRange(1), default=3, show_default=True, help="Pairs one picture is in."
+    "--per-picture",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Maximum of pairs with one picture.",
 )
 @click.option("--writer", default="template", show_default=True, metavar="PROVIDER:MODEL",
-              help="Who writes instructions: template, or a LangChain chat model.")  # fmt: skip
+              help="What writes the instructions: template, or a LangChain chat model.")  # fmt: skip
 @click.option("--writer-sees", type=click.Choice(("pictures", "captions")), default="pictures", show_default=True,
-              help="Send the chat model both pictures, or captions only.")  # fmt: skip
+              help="Send the chat model both pictures, or only their captions.")  # fmt: skip
 def cluster(
     embedder: str,
     band: tuple[float, float] | None,
@@ -106,10 +110,11 @@ def cluster(
     writer_sees: str,
     **options: Any,
 ) -> None:
-    """Link pictures in DIR that show one subject, and say how they differ.
+    """Pair pictures in DIR of the same subject, with an instruction for their difference.
 
-    Run the same command again to go on after a stop, or after adding pictures.
+    Run the same command again to continue after a stop, or after adding pictures.
     """
+    from ace_agent.cli.ui.progress import stage_bars
     from ace_agent.data.pairs_from_images import embedding
     from ace_agent.data.pairs_from_images.instruction_writers import ModelWriter, TemplateWriter, chat_model
     from ace_agent.data.pairs_from_images.run import cluster as carry_out
@@ -122,32 +127,32 @@ def cluster(
             "embedding without a learned model, which is much weaker; "
             f"better: hf download {embedding.LEARNED[0]}"
         )
-    hand = TemplateWriter() if writer == "template" else ModelWriter(writer, writer_sees)  # type: ignore[arg-type]
-    if isinstance(hand, ModelWriter):
-        chat_model(writer)  # fails now rather than after the embedding
+    instructions = TemplateWriter() if writer == "template" else ModelWriter(writer, writer_sees)  # type: ignore[arg-type]
+    if isinstance(instructions, ModelWriter):
+        chat_model(writer)  # fails now, not after the embedding
         if writer_sees == "pictures":
             notices().print(f"reduced copies of the paired pictures are sent to {writer}")
     run = _run("clustered", {"caption": _wanted("caption", options)}, **options)
-    with _progress(options["as_json"]) as progress:
+    with stage_bars(options["as_json"]) as progress:
         manifest = carry_out(
             run,
             embedder=chosen,
             band=band,
             per_cluster=per_cluster,
             per_picture=per_picture,
-            writer=hand,
+            writer=instructions,
             progress=progress,
         )
-    _told(manifest, run.out, options["as_json"])
+    _print_manifest(manifest, run.out, options["as_json"])
 
 
 @group.command("sprites")
 @click.argument("npm_dir", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
 def sprites(npm_dir: Path | None, out: Path | None) -> None:
-    """Rasterise the sprites of the scene world.
+    """Draw the sprites of the scene world.
 
-    NPM_DIR holds the unpacked icon packages; without it they are fetched with npm.
+    NPM_DIR holds the unpacked icon packages; without it, npm fetches them.
     """
     from ace_agent.references import sprites as drawing
 
@@ -164,9 +169,9 @@ def sprites(npm_dir: Path | None, out: Path | None) -> None:
     "--per-task", type=click.IntRange(1), default=6, show_default=True, help="Samples of a task on the sheet."
 )
 @click.option("-n", "count", type=click.IntRange(0), default=8, show_default=True, help="Samples to print.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for a program to read.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(shards: Path, html: Path | None, per_task: int, count: int, as_json: bool) -> None:
-    """Say what a folder of shards (or one shard) holds."""
+    """List what a folder of shards, or one shard, holds."""
     from ace_agent.data.shards import Shards
     from ace_agent.files import write_atomic
     from ace_agent.reports.shard_page import page
@@ -206,7 +211,7 @@ def _wanted(need: str, options: dict[str, Any]) -> str:
 
 
 def _run(route: str, wanted: dict[str, str], **options: Any) -> RunSettings:
-    """The settings of a run; says which models are left out and why."""
+    """The settings of a run. Prints which models are left out, and why."""
     import os
 
     from ace_agent.data.pairs_from_images.annotators import MODELS, available
@@ -238,25 +243,7 @@ def _run(route: str, wanted: dict[str, str], **options: Any) -> RunSettings:
     )
 
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[RunProgress]:
-    """A bar for each stage, with the time left."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=notices(), transient=True, disable=quiet) as bars:
-        stages: dict[str, Any] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = bars.add_task(stage, total=total, completed=done)
-            bars.update(stages[stage], completed=done, total=total)
-
-        yield progress
-
-
-def _told(manifest: dict[str, Any], out: Path, as_json: bool) -> None:
+def _print_manifest(manifest: dict[str, Any], out: Path, as_json: bool) -> None:
     if as_json:
         print_json(manifest)
         return

@@ -1,4 +1,4 @@
-"""`ace doctor`: what is installed, which device and models will be used, and how to mend what is missing."""
+"""`ace doctor`: what is installed, which device and models will be used, and how to get what is missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import click
 from ace_agent.cli.ui import options
 
 LOW_DISK = 500_000_000  # bytes; a long conversation is some 100 MB
-# What an optional part needs, by the name of its extra in pyproject.toml.
+# The package behind each optional extra of pyproject.toml.
 EXTRAS = {
     "openai": "langchain-openai",
     "anthropic": "langchain-anthropic",
@@ -32,7 +32,7 @@ EXTRAS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. `state` is `ok`, `optional` (missing, and nothing breaks) or `broken`."""
+    """One line of the report. `state` is `ok`, `optional` (missing, not needed) or `broken`; `mend` is the remedy."""
 
     name: str
     state: str
@@ -49,7 +49,7 @@ def version(package: str) -> str | None:
 
 
 def examine(workspace: Path) -> Iterator[Finding]:
-    """Every finding, in the order in which things are needed."""
+    """Every finding, the most basic first."""
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for package in ("torch", "diffusers", "transformers", "langchain"):
         found = version(package)
@@ -98,7 +98,7 @@ def models() -> Iterator[Finding]:
 
 
 def planner() -> Finding:
-    """What turns requests into plans where `--planner` names nothing."""
+    """What plans requests unless `--planner` says otherwise."""
     from ace_agent.planner.llm.weights import INSTALL, adapter_folder, available
 
     if available():
@@ -127,7 +127,7 @@ def storage(workspace: Path) -> Finding:
 
 
 def terminal() -> Finding:
-    """How pictures will be shown."""
+    """How pictures will be drawn."""
     from ace_agent.cli.ui.console import output
     from ace_agent.cli.ui.halfblocks import can_show
 
@@ -145,7 +145,7 @@ def terminal() -> Finding:
 @options.as_json
 @click.pass_context
 def command(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
-    """Say what is installed and how to mend what is missing.
+    """Check what is installed, and say how to get what is missing.
 
     The exit status is 1 when something that `ace` needs is broken.
     """

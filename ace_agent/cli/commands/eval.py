@@ -1,4 +1,4 @@
-"""`ace eval`: measure a model on samples it has not seen."""
+"""`ace eval`: measure a model on unseen samples."""
 
 from __future__ import annotations
 
@@ -21,32 +21,27 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-def _names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Names given one by one or with commas between them."""
-    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
-
-
 @click.command("eval")
 @options.model
 @click.option("--preset", type=click.Choice(PRESETS), default="scenes", show_default=True,
-              help="scenes: every task; ood: things, looks and photographs never trained; contradictory: requests "
-              "that conflict; baseline: answers without a model.")  # fmt: skip
+              help="scenes: every task; ood: things, styles and photographs never trained on; contradictory: "
+              "conflicting requests; baseline: answers without a model.")  # fmt: skip
 @click.option(
-    "--held-out", is_flag=True, help="Held-out wordings, pairs and landscapes; default: validation's."
+    "--held-out", is_flag=True, help="Held-out wordings, pairs and landscapes; default: those of validation."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Other seeds, other samples.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed draws other samples.")
 @click.option(
     "--per-task", type=click.IntRange(1), default=32, show_default=True, help="Samples of each task."
 )
-@click.option("--tasks", multiple=True, callback=_names, metavar="NAME,...",
+@click.option("--tasks", multiple=True, callback=options.parse_names, metavar="NAME,...",
               help="Only these tasks, kinds of chain or rows of the preset.")  # fmt: skip
 @click.option("--wording", type=_FILE, metavar="FILE",
-              help='Someone else\'s instructions: {"remove": ["Erase <the> from {image}."], ...}.')  # fmt: skip
+              help='Instructions of other people: {"remove": ["Erase <the> from {image}."], ...}.')  # fmt: skip
 @click.option(
-    "--photos", type=_FOLDER, metavar="DIR", help="For ood: photographs to analyse and edit as well."
+    "--photos", type=_FOLDER, metavar="DIR", help="For ood: also analyse and edit these photographs."
 )
 @click.option("--references", type=click.Choice(REFERENCES), default="library", show_default=True,
-              help="Where reference pictures of named objects come from.")  # fmt: skip
+              help="Source of the reference pictures of named objects.")  # fmt: skip
 @click.option("--no-history", is_flag=True, help="Hide the earlier turns from the model.")
 @click.option("--steps", type=click.IntRange(1, 1000), help="Denoising steps; default: the model's own.")
 @click.option("--guidance", type=click.FloatRange(0, 30), help="Default: the model's own.")
@@ -54,19 +49,21 @@ def _names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
               help="For the preset baseline: the input, the best colour or gain and offset, the target a pixel "
               "beside where it should be, the target.")  # fmt: skip
 @click.option(
-    "--batch", type=click.IntRange(1), default=8, show_default=True, help="Requests in one packed pass."
+    "--batch", type=click.IntRange(1), default=8, show_default=True, help="Requests in one packed batch."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--dump", type=_FOLDER, metavar="DIR",
-              help="Write samples and answers as PNGs with an index.jsonl, to be scored anywhere.")  # fmt: skip
-@click.option("--sheets", type=_FOLDER, metavar="DIR", help="Write a sheet of uncurated samples per family.")
+              help="Write samples and answers as PNGs with an index.jsonl, to score elsewhere.")  # fmt: skip
+@click.option(
+    "--sheets", type=_FOLDER, metavar="DIR", help="Write a sheet of uncurated samples of each family."
+)
 @click.option(
     "--card", type=_FILE, metavar="FILE", help="Write the model card, its sheets in a folder beside it."
 )
 @click.option("--with", "others", type=_FILE, multiple=True, metavar="FILE",
-              help="For the card: the --json of another preset, shown as well.")  # fmt: skip
+              help="For the card: also include this --json of another preset.")  # fmt: skip
 @click.option("--history", type=_FILE, metavar="FILE",
-              help="Add the figures and the model's training hours to FILE, and plot it beside as WebP.")  # fmt: skip
+              help="Add the figures and the hours of training to FILE, and plot it as WebP beside it.")  # fmt: skip
 @options.runtime
 def command(
     model: str,
@@ -91,7 +88,7 @@ def command(
     history: Path | None,
     runtime: Runtime,
 ) -> None:
-    """Measure a model: a figure per task and family beside the answers that need no model."""
+    """Measure a model: a figure for each task and family, beside those of answers that need no model."""
     from rich.progress import Progress
 
     from ace_agent.evaluation import benchmark, presets

@@ -11,7 +11,7 @@ from ace_agent.cli.ui import options
 
 @click.command("gallery")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
-@click.option("--force", is_flag=True, help="Write over the file.")
+@click.option("--force", is_flag=True, help="Overwrite the file.")
 @options.conversation
 @options.workspace
 @options.as_json
@@ -24,7 +24,7 @@ def command(
     """
     from ace_agent.cli.ui.console import output, print_json
     from ace_agent.cli.ui.open_agent import open_existing
-    from ace_agent.cli.ui.present import shown
+    from ace_agent.cli.ui.present import display_path
 
     agent = open_existing(workspace, conversation)
     file = file or Path(f"{agent.conversation}.html")
@@ -34,4 +34,4 @@ def command(
     if as_json:
         print_json({"conversation": agent.conversation, "path": str(path)})
     else:
-        output().print(shown(path), soft_wrap=True)
+        output().print(display_path(path), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`ace history`: what was said and made."""
+"""`ace history`: the turns of a conversation."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def history_table(turns: Sequence[Turn], path: frozenset[int], console: Console)
 
 
 @click.command("history")
-@click.option("--all", "everything", is_flag=True, help="Also what was undone, and other branches.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Also the turns that were undone, and other branches."
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the latest N turns.")
 @options.conversation
 @options.workspace
@@ -53,7 +55,7 @@ def history_table(turns: Sequence[Turn], path: frozenset[int], console: Console)
 def command(
     everything: bool, limit: int | None, conversation: str | None, workspace: Path | None, as_json: bool
 ) -> None:
-    """Show what was said and made."""
+    """List the turns of a conversation."""
     from ace_agent.cli.ui.console import output, print_json
     from ace_agent.cli.ui.json_records import turn_record
     from ace_agent.cli.ui.open_agent import open_existing

@@ -1,4 +1,4 @@
-"""`ace check`, `ace prune` and `ace forget`: looking after what is stored."""
+"""`ace check`, `ace prune` and `ace forget`: upkeep of what is stored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def removed_words(removed: Removed) -> str:
 @options.as_json
 @click.pass_context
 def check(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
-    """Verify every picture and pointer that is stored.
+    """Verify that every stored picture and pointer is sound.
 
     The exit status is 1 when something is wrong.
     """
@@ -58,19 +58,19 @@ def check(ctx: click.Context, workspace: Path | None, as_json: bool) -> None:
 
 
 @click.command("prune")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @options.workspace
 @options.yes
 @options.as_json
 def prune(dry_run: bool, workspace: Path | None, yes: bool, as_json: bool) -> None:
-    """Remove the turns that no conversation can reach, such as those that were undone and left."""
+    """Remove the turns that no conversation can reach, such as those undone and abandoned."""
     from ace_agent.cli.ui.console import print_json
     from ace_memory import housekeeping
 
     with open_store(workspace) as store:
         removed = housekeeping.prune(store, dry_run=True)
         if not dry_run and removed.turns:
-            agree(f"Remove {removed_words(removed)}?", yes)
+            require_consent(f"Remove {removed_words(removed)}?", yes)
             removed = housekeeping.prune(store)
     if as_json:
         print_json(asdict(removed) | {"dry_run": dry_run})
@@ -87,9 +87,9 @@ def prune(dry_run: bool, workspace: Path | None, yes: bool, as_json: bool) -> No
 @options.yes
 @options.as_json
 def forget(what: str, conversation: str | None, workspace: Path | None, yes: bool, as_json: bool) -> None:
-    """Erase a conversation, or one picture and the words that it came with, for good.
+    """Erase for good a conversation, or one picture with its words.
 
-    Files that were written elsewhere are not touched.
+    Files written elsewhere are not touched.
     """
     from ace_agent.cli.ui.console import print_json
     from ace_agent.errors import InputError
@@ -101,12 +101,12 @@ def forget(what: str, conversation: str | None, workspace: Path | None, yes: boo
             if owner is None:
                 raise InputError("there is no conversation yet")
             store.image(owner.id, int(found[1]))
-            agree(f"Erase {what} of {owner.name} and its words for good?", yes)
+            require_consent(f"Erase {what} of {owner.name} and its words for good?", yes)
             removed = housekeeping.forget_image(store, owner, int(found[1]))
         else:
             owner = store.conversation(what)
             turns, images = store.counts(owner.id)
-            agree(f"Erase {owner.name}, its {turns} turns and {images} pictures, for good?", yes)
+            require_consent(f"Erase {owner.name}, its {turns} turns and {images} pictures, for good?", yes)
             removed = housekeeping.forget_conversation(store, owner)
     if as_json:
         print_json(asdict(removed))
@@ -116,14 +116,14 @@ def forget(what: str, conversation: str | None, workspace: Path | None, yes: boo
         say("old bytes may remain in the file: close other `ace` programs, then run `ace prune`", err=True)
 
 
-def agree(question: str, yes: bool) -> None:
-    """Ask. InputError when the answer is no, and where nobody can be asked and --yes was not given."""
+def require_consent(question: str, yes: bool) -> None:
+    """Ask before erasing. Raises InputError for a no, and where nobody can be asked and --yes is missing."""
     from ace_agent.cli.ui.console import interactive
     from ace_agent.errors import InputError
 
     if yes:
         return
     if not interactive():
-        raise InputError(f"this needs a yes: {question}", hint="add --yes")
+        raise InputError(f"this needs your consent: {question}", hint="add --yes")
     if not click.confirm(plain(question), err=True):
         raise InputError("nothing was erased")

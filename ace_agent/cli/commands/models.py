@@ -1,4 +1,4 @@
-"""`ace models`: list what can run; `ace models convert` takes a released checkpoint in."""
+"""`ace models` lists what can run; `ace models convert` converts a released checkpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ace_agent.cli.ui import options
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model by name, for people. `side` in pixels; `mend` says how to get it when it is not installed.
+    """One model of the list. `side` in pixels; `mend` says how to get it when it is not installed.
 
     `disk` in bytes once converted; `memory` in bytes for an edit of one picture, by the picture's side in pixels: the
     larger of the text encoder's stage and the picture's, and the picture's alone.
@@ -30,7 +30,7 @@ class KnownModel:
 
 
 def known_models() -> Iterator[KnownModel]:
-    """Every model that has a name, the shipped one first. Nothing is loaded."""
+    """Every model with a name, the embedded one first. Nothing is loaded."""
     from ace_agent.engines.memory_budget import preset_memory
     from ace_agent.engines.presets import PRESETS, is_installed, preset_folder
 
@@ -58,7 +58,7 @@ def known_models() -> Iterator[KnownModel]:
 
 
 def shipped(name: str) -> int:
-    """Bytes of a model's weights in the package; 0 if it does not hold them."""
+    """Bytes of a model's weights in the package; 0 if they are not there."""
     import ace_agent
 
     folder = Path(ace_agent.__file__).parent / "weights" / name
@@ -80,8 +80,8 @@ def cost(model: KnownModel) -> str:
     return "; ".join(facts)
 
 
-def room_here() -> str:
-    """What this machine has free, to hold the list against."""
+def free_here() -> str:
+    """The memory and disk that this machine has free."""
     import shutil
 
     from ace_agent.engines.memory_budget import available_memory
@@ -95,7 +95,7 @@ def room_here() -> str:
 @options.as_json
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """List the models, or take one in.
+    """List the models, or convert one.
 
     `--model` takes one of these names, or a folder.
     """
@@ -117,7 +117,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         table.add_row(mark, Text(model.name, "bold"), f"{model.side} px", where)
         table.add_row("", "", "", Text(cost(model), "dim"))
     output().print(table)
-    output().print(room_here())
+    output().print(free_here())
 
 
 @command.command("convert")
@@ -125,18 +125,19 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @click.argument("dest", required=False, type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace what is there.")
 def convert(source: str, dest: Path | None, force: bool) -> None:
-    """Convert a released checkpoint into a folder of safetensors, fetching it first if it is named.
+    """Convert a released checkpoint, fetched by NAME or read from FOLDER, to safetensors.
 
-    An interrupted conversion goes on where it stopped. The default DEST of a named model is where
+    An interrupted conversion continues where it stopped. By default, a named model is put where
     `--model` finds it.
     """
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ace_agent.cli.ui.console import notices, output
     from ace_agent.engines.released.convert import convert as convert_checkpoint
 
     console = notices()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("getting ready", total=None)
 
         def show(done: int, total: int, file: str) -> None:

@@ -1,4 +1,4 @@
-"""`ace undo`, `redo`, `goto` and `branch`: moving in the tree of turns. Nothing is ever lost by it."""
+"""`ace undo`, `redo`, `goto` and `branch`: moving through the tree of turns, without losing any."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def report(agent: Agent, picture: Picture | None, as_json: bool) -> None:
-    """Say where the conversation is now."""
+    """Show the picture at which the conversation stands."""
     from ace_agent.cli.ui.console import output, print_json
     from ace_agent.cli.ui.json_records import picture_record
     from ace_agent.cli.ui.present import draw, picture_line
@@ -29,7 +29,7 @@ def report(agent: Agent, picture: Picture | None, as_json: bool) -> None:
         return
     console = output()
     if picture is None:
-        console.print("At the beginning: no picture yet. `ace redo` goes forward again.")
+        console.print("At the beginning, before the first picture. `ace redo` goes forward again.")
         return
     draw([picture], console)
     console.print(picture_line(picture))
@@ -67,7 +67,7 @@ def redo(turns: int, conversation: str | None, workspace: Path | None, as_json: 
 @options.workspace
 @options.as_json
 def goto(picture: str, conversation: str | None, workspace: Path | None, as_json: bool) -> None:
-    """Go to the turn that made a picture; what you say next goes on from there."""
+    """Go to the turn that made a picture; the next request continues from there."""
     from ace_agent.cli.ui.open_agent import open_existing
 
     agent = open_existing(workspace, conversation)
@@ -76,7 +76,7 @@ def goto(picture: str, conversation: str | None, workspace: Path | None, as_json
 
 @click.command("branch")
 @click.argument("name")
-@click.option("--at", metavar="@ID", help="Branch off at the turn that made this picture; default: here.")
+@click.option("--at", metavar="@ID", help="Branch at the turn that made this picture; default: here.")
 @options.conversation
 @options.workspace
 @options.as_json

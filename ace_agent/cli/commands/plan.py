@@ -1,4 +1,4 @@
-"""`ace plan`: the plan of a request, or what is wrong with a plan file."""
+"""`ace plan`: show the plan of a request, check a plan file, or score the planner."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ace_agent.cli.ui.plain_text import say
     "--check",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Say what is wrong with a plan file.",
+    help="List what is wrong with a plan file.",
 )
 @click.option(
     "--eval",
     "evaluate",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Score the planner on requests whose right plans are known (JSON lines).",
+    help="Score the planner on requests with known plans (JSON lines).",
 )
 @click.option(
     "--dump",
@@ -34,13 +34,13 @@ from ace_agent.cli.ui.plain_text import say
     type=click.Path(dir_okay=False, path_type=Path),
     help="With --eval, write every plan as a JSON line.",
 )
-@click.option("--missed", is_flag=True, help="With --eval, also list what was not exactly right.")
+@click.option("--missed", is_flag=True, help="With --eval, also list the requests that it got wrong.")
 @options.allow_path
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a plan, for editors.")
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the plan as YAML."
 )
-@click.option("--force", is_flag=True, help="Write over the file that -o names.")
+@click.option("--force", is_flag=True, help="Overwrite the file that -o names.")
 @options.planner
 @options.conversation
 @options.workspace
@@ -88,7 +88,7 @@ def command(
 
 
 def check_file(path: Path, allow: tuple[Path, ...], as_json: bool) -> int:
-    """Print every problem with its line; the exit status."""
+    """Print every problem with its line, and return the exit status."""
     from ace_agent.cli.ui.console import print_json
     from ace_agent.plan.yaml_file import check_text, read_text
 
@@ -112,24 +112,24 @@ def propose(
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Plan a request and print or write the plan; nothing is stored."""
+    """Print or write the plan of a request, without storing anything."""
     from rich.syntax import Syntax
 
     from ace_agent.cli.ui import console as consoles
     from ace_agent.cli.ui.open_agent import open_agent
     from ace_agent.cli.ui.plans import asker, plan_table
-    from ace_agent.cli.ui.present import show_notes
+    from ace_agent.cli.ui.present import print_notes
     from ace_agent.cli.ui.progress import duration
     from ace_agent.errors import InputError
     from ace_agent.plan.yaml_file import PlanFile
 
     if output is not None and output.exists() and not force:
-        raise InputError(f"{output} is there already", hint="choose another name, or --force")
+        raise InputError(f"{output} exists already", hint="choose another name, or --force")
     agent = open_agent(workspace, conversation, planner=planner)
     notes: list[str] = []
     console = consoles.notices()
     plan = agent.propose(request, pictures, ask=asker(console, False), notes=notes)
-    show_notes(notes, console)
+    print_notes(notes, console)
     document = PlanFile.new(plan)
     if output is not None:
         document.write(output)

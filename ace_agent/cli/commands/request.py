@@ -16,7 +16,7 @@ from ace_agent.engines.runtime import Runtime
 
 
 class RequestCommand(click.Command):
-    """The command that has no name of its own; `ace --help` shows its options."""
+    """The command without a name; `ace --help` lists its options."""
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage("ace", "[OPTIONS] REQUEST [PICTURE]...")
@@ -30,22 +30,22 @@ class RequestCommand(click.Command):
     "--output",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Where to write it; default: ./ace-ID.png.",
+    help="Where to write the picture; default: ./ace-ID.png.",
 )
-@click.option("--force", is_flag=True, help="Write over the file that -o names.")
+@click.option("--force", is_flag=True, help="Overwrite the file that -o names.")
 @click.option(
     "-n",
     "--variations",
     type=click.IntRange(1, 16),
     default=1,
     metavar="N",
-    help="How many variations, 1 to 16.",
+    help="Number of variations, 1 to 16.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
     metavar="N",
-    help="Repeat a picture exactly; default: a new one.",
+    help="The same seed makes the same picture; default: a new seed.",
 )
 @click.option(
     "--steps", type=click.IntRange(1, 1000), metavar="N", help="Denoising steps; default: the model's own."
@@ -62,7 +62,7 @@ class RequestCommand(click.Command):
 @click.option(
     "--mask",
     metavar="PICTURE",
-    help="White where the picture may change: a file, @4, or left, right, top, bottom, middle.",
+    help="Where it may change: a file (white), @4, left, right, top, bottom or middle.",
 )
 @options.model
 @options.runtime
@@ -105,14 +105,14 @@ def command(
     from ace_agent.cli.ui.progress import progress_bar
     from ace_agent.cli.ui.saving import Destination
 
-    refuse_loose_words(request, pictures)
+    refuse_unquoted_words(request, pictures)
     destination = Destination(output, force, metadata=not no_metadata)
     destination.check(variations)
     agent = open_agent(workspace, conversation, model=model, runtime=runtime, planner=planner, new=new)
     console = notices()
     note = Notes(console)
     newest = agent.memory.newest_turn
-    with progress_bar(console) as progress, nearest_command(request):
+    with progress_bar(console) as progress, suggest_command(request):
         turn = agent.say(
             request,
             pictures,
@@ -127,7 +127,7 @@ def command(
             note=None if as_json else note,
             progress=progress,
         )
-    # An undo-like request leads back to an earlier turn, whose pictures were written then.
+    # A request like "undo that" returns an earlier turn, whose pictures were written at the time.
     paths = destination.write(turn.images) if turn.id > newest else ()
     if as_json:
         print_json({"conversation": agent.conversation, **turn_record(turn, paths)})
@@ -135,8 +135,8 @@ def command(
         present(turn, paths, results(), note)
 
 
-def refuse_loose_words(request: str, pictures: tuple[Path, ...]) -> None:
-    """`ace make it night` without quotes would take `it` and `night` for files."""
+def refuse_unquoted_words(request: str, pictures: tuple[Path, ...]) -> None:
+    """Raise UsageError for `ace make it night` without quotes, where `it` and `night` would be files."""
     words = [str(path) for path in pictures if not path.exists()]
     if words and all(re.fullmatch(r"[\w',!?-]+", word) for word in words):
         raise click.UsageError(
@@ -145,8 +145,8 @@ def refuse_loose_words(request: str, pictures: tuple[Path, ...]) -> None:
 
 
 @contextmanager
-def nearest_command(request: str) -> Iterator[None]:
-    """Where one word means nothing to the planner, it may be a command with a slip in it."""
+def suggest_command(request: str) -> Iterator[None]:
+    """Add the nearest command to the planner's error: the request may be a misspelt command."""
     from ace_agent.errors import PlanError
 
     try:

@@ -12,8 +12,10 @@ from ace_agent.engines.runtime import Runtime
 
 @click.command("rerun")
 @click.argument("picture", metavar="FILE|@ID")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write what came out.")
-@click.option("--force", is_flag=True, help="Write over the file that -o names.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the new picture here."
+)
+@click.option("--force", is_flag=True, help="Overwrite the file that -o names.")
 @options.model
 @options.runtime
 @options.conversation
@@ -31,13 +33,13 @@ def command(
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a picture again from its recipe, and say whether it came out identical.
+    """Make a picture again from its recipe, and say whether it is identical.
 
-    The exit status is 1 when it did not.
+    The exit status is 1 when it is not.
     """
     from ace_agent.cli.ui import console as consoles
     from ace_agent.cli.ui.open_agent import open_agent
-    from ace_agent.cli.ui.present import show_notes, shown, verdict
+    from ace_agent.cli.ui.present import display_path, print_notes, verdict
     from ace_agent.cli.ui.progress import progress_bar
     from ace_agent.cli.ui.saving import Destination
     from ace_agent.files import write_file
@@ -50,7 +52,7 @@ def command(
         again = agent.rerun(picture, progress=progress)
     if output is not None:
         write_file(output, encode_png(again.image, again.recipe), force=force)
-    show_notes(again.notes, consoles.notices())
+    print_notes(again.notes, consoles.notices())
     if as_json:
         written = None if output is None else str(output)
         consoles.print_json(
@@ -62,6 +64,6 @@ def command(
             }
         )
     else:
-        where = "" if output is None else f"  {shown(output)}"
+        where = "" if output is None else f"  {display_path(output)}"
         consoles.output().print(verdict(again) + where, soft_wrap=True)
     ctx.exit(0 if again.identical else 1)

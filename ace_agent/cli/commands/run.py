@@ -57,16 +57,16 @@ def parse_variables(ctx: click.Context, param: click.Parameter, values: tuple[st
     metavar="TEMPLATE",
     help="With --each: {stem}, {index}, {variation}.",
 )
-@click.option("--resume", is_flag=True, help="Go on where it was stopped.")
+@click.option("--resume", is_flag=True, help="Continue where it stopped.")
 @click.option(
     "--retries",
     type=click.IntRange(0, 10),
     default=1,
     show_default=True,
     metavar="N",
-    help="With --each: tries after a failure.",
+    help="With --each: retries after a failure.",
 )
-@click.option("--force", is_flag=True, help="Write over files.")
+@click.option("--force", is_flag=True, help="Overwrite files.")
 @options.allow_path
 @click.option("--ray", "use_ray", is_flag=True, help="With --each: spread it over a Ray cluster.")
 @options.model
@@ -80,10 +80,10 @@ def parse_variables(ctx: click.Context, param: click.Parameter, values: tuple[st
 def command(ctx: click.Context, /, patterns: tuple[str, ...], **arguments: Any) -> None:
     """Run a plan file, over one picture or many.
 
-    Without --each the plan is a turn of the conversation. With it, every picture that the patterns match
-    is handed to the plan as `input`, and a report says how each went; the exit status is 1 if one failed.
+    Without --each the plan is a turn of the conversation. With --each it runs once for every picture that
+    matches, which it calls `input`; the exit status is 1 if one of them failed.
 
-    `ace run --resume` goes on with the newest request that was stopped, and needs no plan.
+    `ace run --resume` continues the latest request that was stopped, and needs no PLAN.
     """
     if arguments["plan_file"] is None and (patterns or not arguments["resume"]):
         raise click.UsageError("Missing argument 'PLAN'.")
@@ -96,7 +96,7 @@ def command(ctx: click.Context, /, patterns: tuple[str, ...], **arguments: Any) 
 
 
 def read_plan(plan_file: Path, variables: dict[str, str]) -> Plan:
-    """The plan, its variables filled in."""
+    """The plan with its variables filled in."""
     from ace_agent.plan.yaml_file import load_plan
 
     return load_plan(plan_file, variables)
@@ -174,7 +174,7 @@ def run_each(
     as_json: bool,
     **_of_once: Any,
 ) -> int:
-    """Run a plan over many pictures and report on each; the exit status."""
+    """Run a plan over many pictures, report on each, and return the exit status."""
     from rich.text import Text
 
     from ace_agent.batch import map_plan
@@ -191,7 +191,7 @@ def run_each(
     plan = read_plan(plan_file, variables)
     console = consoles.output()
 
-    def tell(report: FileReport) -> None:
+    def print_report(report: FileReport) -> None:
         if not as_json:
             console.print(Text(f"{report.file}  {report.status}  {report.message}".rstrip()), soft_wrap=True)
 
@@ -209,7 +209,7 @@ def run_each(
         runtime=runtime,
         ray=use_ray,
         metadata=not no_metadata,
-        report=tell,
+        report=print_report,
     )
     if as_json:
         consoles.print_json([asdict(report) | {"file": str(report.file)} for report in reports])

@@ -20,7 +20,7 @@ from ace_agent.cli.ui import options
 def command(
     words: tuple[str, ...], limit: int, conversation: str | None, workspace: Path | None, as_json: bool
 ) -> None:
-    """Find turns whose request or instructions hold these WORDS, the latest first."""
+    """Find turns whose request or instructions contain these WORDS, latest first."""
     from ace_agent.cli.commands.history import history_table
     from ace_agent.cli.ui.console import output, print_json
     from ace_agent.cli.ui.json_records import turn_record

@@ -1,4 +1,4 @@
-"""`ace show`: one picture and how it was made."""
+"""`ace show`: a picture, and how it was made."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from ace_agent.agent import Picture
 
-# Of the recipe, what a person asks for; --json has all of it.
+# The part of the recipe that people ask for; --json has all of it.
 FACTS = ("task", "instruction", "seed", "steps", "guidance", "model", "composite")
 
 
 def facts_table(picture: Picture) -> Table:
-    """What is known of a picture, one fact a row."""
+    """A picture's properties, one a row."""
     from rich.table import Table
     from rich.text import Text
 
@@ -37,11 +37,13 @@ def facts_table(picture: Picture) -> Table:
 
 @click.command("show")
 @click.argument("picture", metavar="@ID", default="@last")
-@click.option("--compare", metavar="@ID", help="Beside this one; `before` is the picture it was made from.")
+@click.option(
+    "--compare", metavar="@ID", help="Beside another picture; `before` is the one it was made from."
+)
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Also write it to a file."
 )
-@click.option("--force", is_flag=True, help="Write over the file that -o names.")
+@click.option("--force", is_flag=True, help="Overwrite the file that -o names.")
 @click.option("--no-metadata", is_flag=True, help="Leave the recipe out of the file.")
 @options.conversation
 @options.workspace
@@ -56,11 +58,11 @@ def command(
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Show one picture and how it was made; @last when none is named."""
+    """Show a picture, and how it was made; default: @last."""
     from ace_agent.cli.ui import console as consoles
     from ace_agent.cli.ui.json_records import picture_record
     from ace_agent.cli.ui.open_agent import open_existing
-    from ace_agent.cli.ui.present import draw, picture_line, visible
+    from ace_agent.cli.ui.present import draw, not_forgotten, picture_line
     from ace_agent.cli.ui.saving import Destination
     from ace_agent.errors import InputError
 
@@ -68,13 +70,13 @@ def command(
     if output is not None:
         destination.check()
     agent = open_existing(workspace, conversation)
-    found = visible(agent.show(picture))
+    found = not_forgotten(agent.show(picture))
     other: Picture | None = None
     if compare is not None:
         other = agent.before(found.id) if compare == "before" else agent.show(compare)
         if other is None:
             raise InputError(f"{found.id} was made from no other picture", hint="name one: --compare @1")
-        visible(other)
+        not_forgotten(other)
     path = destination.write([found])[0] if output is not None else None
     if as_json:
         record = picture_record(found, path)

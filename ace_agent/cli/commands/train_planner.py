@@ -13,14 +13,14 @@ from ace_agent.cli.ui.console import notices
 @click.command("train-planner")
 @click.option(
     "-o", "--output", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path),
-    default=Path("runs/planner"), show_default=True, help="Folder of the adapter and, until done, of the run's state.",
+    default=Path("runs/planner"), show_default=True, help="Folder of the adapter, and of the run's state until then.",
 )  # fmt: skip
 @click.option(
     "--hours",
     type=click.FloatRange(min=0.001),
     default=4.0,
     show_default=True,
-    help="Wall clock over all runs.",
+    help="Hours of training, over all launches.",
 )
 @click.option(
     "--rank", type=click.IntRange(1, 64), default=16, show_default=True, help="Rank of the adapter."
@@ -28,17 +28,19 @@ from ace_agent.cli.ui.console import notices
 @click.option(
     "--rate", type=click.FloatRange(min=0), default=1e-3, show_default=True, help="Highest learning rate."
 )
-@click.option("--batch", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests a step.")
+@click.option(
+    "--batch", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests in a step."
+)
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Of the corpus and the first weights.",
+    help="Seed of the corpus and of the first weights.",
 )
 @click.option(
     "--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True,
-    help="Of the frozen weights; auto: bfloat16 where the CPU has AMX.",
+    help="Type of the frozen weights; auto: bfloat16 where the CPU has AMX.",
 )  # fmt: skip
 @click.option(
     "--start", metavar="FOLDER", type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -51,7 +53,7 @@ from ace_agent.cli.ui.console import notices
     "--steps",
     type=click.IntRange(1),
     default=None,
-    help="Stop this run after so many steps; it can be resumed.",
+    help="Stop this launch after so many steps; the next continues.",
 )
 def command(
     output: Path,
@@ -67,7 +69,7 @@ def command(
 ) -> None:
     """Train the planner's language model on the corpus.
 
-    The same command resumes a stopped run; Ctrl-C finishes the step and saves. Copy the finished adapter to
+    The same command continues a stopped run; Ctrl-C finishes the step and saves. Copy the finished adapter to
     ace_agent/weights/planner, and score it with `ace plan --eval`.
     """
     from ace_agent.training.planner.adapter import AdapterOptions, AdapterProgress, train_adapter
@@ -88,4 +90,4 @@ def command(
     if finished:
         console.print(f"the adapter is in {output}")
     else:
-        console.print(f"stopped after {trainer.step:,} steps; the same command goes on")
+        console.print(f"stopped after {trainer.step:,} steps; the same command continues")

@@ -1,1 +1,1 @@
-"""What commands share: consoles, options, progress, pictures in a terminal."""
+"""What the commands share: consoles, options, progress bars, pictures in a terminal."""

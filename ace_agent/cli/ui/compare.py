@@ -1,4 +1,4 @@
-"""Before and after, side by side."""
+"""Pictures side by side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GAP = 2
 
 
 def side_by_side(pictures: Sequence[tuple[str, Image.Image]], width: int, rows: int = 24) -> RenderableType:
-    """Captioned pictures in a row of `width` columns, `rows` lines at most; where too narrow, one below another."""
+    """Captioned pictures in a row, at most `width` columns by `rows` lines; stacked where that is too narrow."""
     each = (width - GAP * (len(pictures) - 1)) // len(pictures)
     stacked = each < 16
     table = Table.grid(padding=(0, 0 if stacked else GAP, 0, 0))

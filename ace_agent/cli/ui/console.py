@@ -1,4 +1,4 @@
-"""Where the commands print: one console for results, one for what happens on the way."""
+"""The two consoles of the commands: one for results, one for progress and notices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ace_agent.cli.ui.plain_text import plain
 
 
 class PlainConsole(Console):
-    """A console that sends no control character but its own: all text passes `plain` on its way out."""
+    """A console that prints no control characters but its own: all text passes through `plain`."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
@@ -60,5 +60,5 @@ def print_json(value: Any) -> None:
 
 
 def interactive() -> bool:
-    """Whether a person sits at both ends and can be asked. A dumb terminal can show a question too."""
+    """Whether there is someone to ask: both ends are a terminal, even a dumb one."""
     return sys.stdin.isatty() and sys.stdout.isatty()

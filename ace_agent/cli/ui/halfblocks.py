@@ -1,4 +1,4 @@
-"""Pictures in a terminal: two pixels a character, the upper as ink and the lower as paper."""
+"""Pictures in a terminal, two pixels a character: the upper is its colour, the lower its background."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.segment import Segment
 from rich.style import Style
 
-CHECKS = (204, 153)  # the greys that stand behind what is transparent
+CHECKS = (204, 153)  # greys of the chequerboard behind transparent pixels
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class HalfBlocks:
             return
         pixels = self._pixels(*self.size(options.max_width))
         for upper, lower in zip(pixels[0::2], pixels[1::2], strict=True):
-            for ink, paper in zip(upper, lower, strict=True):
-                yield Segment("▀", Style(color=Color.from_rgb(*ink), bgcolor=Color.from_rgb(*paper)))
+            for above, below in zip(upper, lower, strict=True):
+                yield Segment("▀", Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below)))
             yield Segment.line()
 
     def _pixels(self, across: int, down: int) -> list[list[tuple[int, int, int]]]:
@@ -55,7 +55,7 @@ class HalfBlocks:
 
 
 def can_show(console: Console) -> bool:
-    """Whether a picture would be seen: a terminal with colours and the block character."""
+    """Whether the terminal can draw one: it has colours and the block character."""
     return (
         console.is_terminal
         and not console.is_dumb_terminal

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def picture_record(picture: Picture, path: Path | None = None) -> dict[str, Any]:
-    """One picture: its id, size, seed and recipe, and the file it was written to."""
+    """A picture: id, size, seed, recipe, and the file it was written to."""
     record: dict[str, Any] = {
         "id": picture.id,
         "kind": picture.kind,
@@ -26,7 +26,7 @@ def picture_record(picture: Picture, path: Path | None = None) -> dict[str, Any]
 
 
 def turn_record(turn: Turn, paths: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """One turn with its plan and pictures."""
+    """A turn with its plan and pictures."""
     files = [*paths, *[None] * (len(turn.images) - len(paths))]
     return {
         "turn": turn.number,

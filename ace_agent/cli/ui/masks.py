@@ -1,4 +1,4 @@
-"""A mask as it is typed: a picture, or a region in words."""
+"""Masks as people type them: a picture, or a region in words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHAPE = re.compile(r"(box|ellipse)[\s:=]+(.+)", re.IGNORECASE)
 def parse_mask(text: str) -> Region | str:
     """A region for `the left half` and `box 0.1 0.2 0.5 0.6`; anything else is a picture, returned as it is.
 
-    Raises InputError for a shape whose corners make no sense.
+    Raises InputError for a shape with impossible corners.
     """
     text = text.strip()
     if found := _SIDE_WORDS.fullmatch(text):
@@ -40,7 +40,7 @@ def parse_mask(text: str) -> Region | str:
 
 
 def region(**shape: object) -> Region:
-    """A Region, or an InputError that says what a region needs."""
+    """A Region. Raises InputError, saying what a region needs."""
     from pydantic import ValidationError
 
     from ace_agent.plan import Region

@@ -20,16 +20,16 @@ def open_agent(
     runtime: Runtime | None = None,
     **settings: Any,
 ) -> Agent:
-    """The agent of a conversation: the named one, else the latest. No model is loaded before it must run."""
+    """The agent of the named conversation, or of the latest. Loads no model."""
     from ace_agent.agent import Agent
 
     return Agent(workspace, conversation=conversation, **asdict(runtime or Runtime()), **settings)
 
 
 def open_existing(workspace: Path | None, conversation: str | None = None) -> Agent:
-    """The agent of a conversation that is there already.
+    """The agent of an existing conversation.
 
-    Raises InputError, naming those that exist, for any other name.
+    Raises InputError, listing those that exist, for any other name.
     """
     from ace_agent.agent import conversations, workspace_folder
 

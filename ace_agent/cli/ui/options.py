@@ -1,4 +1,4 @@
-"""Options that several commands share, with one meaning everywhere."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) ->
         raise click.BadParameter(str(error), ctx, param) from None
 
 
+def parse_names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """A click callback for names that are given one by one, or with commas between them."""
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
 def parse_device(ctx: click.Context, param: click.Parameter, value: str) -> str:
     """A click callback around `check_device_name`."""
     try:
@@ -41,7 +46,7 @@ def parse_device(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 
 def runtime(command: Command) -> Command:
-    """--device, --dtype, --offload and --vae-tiling, handed on as one `runtime`."""
+    """Add --device, --dtype, --offload and --vae-tiling, which the command receives as one `runtime`."""
 
     @click.option(
         "--device",
@@ -65,7 +70,7 @@ def runtime(command: Command) -> Command:
         "--offload",
         envvar="ACE_OFFLOAD",
         is_flag=True,
-        help="Released model: keep on the device only the part at work.",
+        help="Released model: keep only the part in use on the device.",
     )
     @click.option(
         "--vae-tiling",
@@ -74,21 +79,21 @@ def runtime(command: Command) -> Command:
         help="Released model: decode in tiles, to save memory at 1024 px.",
     )
     @functools.wraps(command)
-    def gathered(
+    def with_runtime(
         *arguments: Any, device: str, dtype: str, offload: bool, vae_tiling: bool, **others: Any
     ) -> Any:
         return command(*arguments, runtime=Runtime(device, dtype, offload, vae_tiling), **others)
 
-    return cast(Command, gathered)
+    return cast(Command, with_runtime)
 
 
 workspace = click.option(
     "--workspace", envvar="ACE_WORKSPACE", show_envvar=True, metavar="FOLDER",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where conversations are kept; default: your data folder.",
+    help="Where conversations are stored; default: your data folder.",
 )  # fmt: skip
 conversation = click.option(
-    "-c", "--conversation", metavar="NAME", help="The conversation to work in; default: the latest."
+    "-c", "--conversation", metavar="NAME", help="The conversation; default: the latest."
 )
 model = click.option(
     "--model", envvar="ACE_MODEL", default="ace-mini", show_default=True, metavar="NAME",
@@ -102,5 +107,5 @@ allow_path = click.option(
     "--allow-path", "allow", multiple=True, type=click.Path(path_type=Path), metavar="FOLDER",
     help="Also let the plan file read pictures here.",
 )  # fmt: skip
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
-yes = click.option("-y", "--yes", is_flag=True, help="Do not ask; take the first answer to a question.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+yes = click.option("-y", "--yes", is_flag=True, help="Do not ask; take the first answer to every question.")

@@ -1,4 +1,4 @@
-"""A plan for people: as a table, as a question before it runs, in an editor."""
+"""Plans for people: shown as a table, confirmed before they run, edited as YAML."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from ace_agent.plan import Plan, Step
     from ace_agent.planner import Question
 
-LONG = 30.0  # seconds ahead that are worth a question
+LONG = 30.0  # seconds; a longer plan is worth a question
 
 
 def plan_table(plan: Plan) -> Table:
-    """One row a step: number, task, what it takes, what it is told."""
+    """One row a step: number, task, images, instruction and settings."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", style="dim")
     table.add_column(style="cyan", no_wrap=True)
@@ -36,7 +36,7 @@ def plan_table(plan: Plan) -> Table:
 
 
 def details(step: Step) -> str:
-    """What a step sets besides its task, in words."""
+    """The settings of a step, in words."""
     parts = []
     if step.mask is not None:
         parts.append(f"mask {step.mask if isinstance(step.mask, str) else region_words(step.mask)}")
@@ -59,7 +59,7 @@ def region_words(region: object) -> str:
 
 
 def edit_plan(plan: Plan) -> Plan | None:
-    """Let the person change a plan as YAML; None when they leave it as it was or empty it."""
+    """Open a plan as YAML in an editor; None if it is left unchanged or empty."""
     from ace_agent.plan.yaml_file import PlanFile
 
     text = click.edit(PlanFile.new(plan).text(), extension=".yaml")
@@ -68,9 +68,9 @@ def edit_plan(plan: Plan) -> Plan | None:
 
 @dataclass(frozen=True)
 class Confirm:
-    """Asks before a plan runs, if there is someone to ask and something worth asking.
+    """Asks before a plan of several steps, or a long one, runs; if there is someone to ask.
 
-    `show` also shows a plan that needs no question, with the seconds it should take.
+    `show` also prints a plan that needs no question, with the seconds it should take.
     """
 
     console: Console
@@ -118,7 +118,7 @@ class Confirm:
 
 @dataclass(frozen=True)
 class Ask:
-    """Puts a planner's question, with its choices numbered."""
+    """Asks a planner's question, its choices numbered."""
 
     console: Console
     bar: ProgressBar | None = None
@@ -137,5 +137,5 @@ class Ask:
 
 
 def asker(console: Console, yes: bool, bar: ProgressBar | None = None) -> Ask | None:
-    """None where nobody can be asked: the agent then takes the first choice and says so."""
+    """None where there is no one to ask: the agent then takes the first choice and says so."""
     return None if yes or not interactive() else Ask(console, bar)

@@ -1,4 +1,4 @@
-"""What a person sees of a turn: notices, the picture, its id and its path."""
+"""How a turn is shown: notices, the pictures, their ids and paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ace_agent.cli.ui.compare import side_by_side
 from ace_agent.cli.ui.halfblocks import can_show
-from ace_agent.cli.ui.terminal_images import best, rows_for
+from ace_agent.cli.ui.terminal_images import rows_for, terminal_image
 from ace_agent.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,21 +20,20 @@ if TYPE_CHECKING:
 
 
 class Notes:
-    """Lines for the person, each shown once: what is known with the plan at once, the rest after the work."""
+    """Prints each notice once: those about the plan before the work, the rest after it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: set[str] = set()
+        self._printed: set[str] = set()
 
     def __call__(self, line: str) -> None:
-        if line not in self._told:
-            self._told.add(line)
-            show_notes([line], self._console)
+        if line not in self._printed:
+            self._printed.add(line)
+            print_notes([line], self._console)
 
 
 def present(turn: Turn, paths: Sequence[Path], results: Console, note: Notes) -> None:
-    """What is left to say to one console; pictures, then a line with the path of each that was written, to the
-    other."""
+    """Print the notices that are left, the pictures, and a line for each with its path."""
     for line in turn.notes:
         note(line)
     draw(turn.images, results)
@@ -42,18 +41,18 @@ def present(turn: Turn, paths: Sequence[Path], results: Console, note: Notes) ->
         results.print(picture_line(picture, path), soft_wrap=True)
 
 
-def show_notes(notes: Sequence[str], console: Console) -> None:
+def print_notes(notes: Sequence[str], console: Console) -> None:
     for note in notes:
         console.print(Text(note, style="yellow"))
 
 
 def draw(pictures: Sequence[Picture], console: Console) -> None:
-    """The pictures, several in one row; nothing where they could not be seen."""
+    """Draw the pictures, several in a row; nothing where the terminal cannot."""
     pictures = [picture for picture in pictures if not picture.forgotten]
     if not pictures or not can_show(console):
         return
     if len(pictures) == 1:
-        console.print(best(pictures[0].image, console))
+        console.print(terminal_image(pictures[0].image, console))
         return
     across = max(1, min(4, console.width // 20))
     for start in range(0, len(pictures), across):
@@ -61,8 +60,8 @@ def draw(pictures: Sequence[Picture], console: Console) -> None:
         console.print(side_by_side(row, console.width, rows_for(console)))
 
 
-def visible(picture: Picture) -> Picture:
-    """The picture; InputError for one that was forgotten."""
+def not_forgotten(picture: Picture) -> Picture:
+    """The picture itself. Raises InputError for one that was forgotten."""
     if picture.forgotten:
         raise InputError(f"{picture.id} was forgotten", hint="it was erased for good; its number stays taken")
     return picture
@@ -72,7 +71,7 @@ def picture_line(picture: Picture, path: Path | None = None) -> Text:
     """`@3  ./ace-3.png  128 x 128  seed 7`."""
     line = Text(picture.id, style="bold cyan")
     if path is not None:
-        line.append("  ").append(shown(path), style="default")
+        line.append("  ").append(display_path(path), style="default")
     facts = f"  {picture.size[0]} x {picture.size[1]}"
     if picture.recipe and picture.recipe.get("seed") is not None:
         facts += f"  seed {picture.recipe['seed']}"
@@ -80,7 +79,7 @@ def picture_line(picture: Picture, path: Path | None = None) -> Text:
 
 
 def verdict(again: Rerun) -> str:
-    """Whether a picture came out as it was."""
+    """Whether a picture was made again exactly."""
     if again.identical:
         return "identical, bit for bit"
     return (
@@ -90,6 +89,6 @@ def verdict(again: Rerun) -> str:
     )
 
 
-def shown(path: Path) -> str:
-    """A path that can be copied into a shell: ./ before a bare name."""
+def display_path(path: Path) -> str:
+    """A path as a shell takes it: ./ before a bare name."""
     return str(path) if path.is_absolute() or len(path.parts) > 1 else f"./{path}"

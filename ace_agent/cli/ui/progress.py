@@ -1,22 +1,33 @@
-"""A progress bar with the time left, on standard error, where there is a terminal to draw it in."""
+"""Progress bars on standard error, where that is a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
 from rich.text import Text
+
+from ace_agent.cli.ui.console import notices
 
 if TYPE_CHECKING:
     from ace_agent.agent import PlanProgress
 
 
 class TimeLeft(ProgressColumn):
-    """The executor's own estimate, which knows of the steps still to come."""
+    """The executor's own estimate, which includes the steps still to come."""
 
     def render(self, task: Task) -> Text:
         seconds = task.fields.get("seconds_left")
@@ -36,7 +47,7 @@ def duration(seconds: float) -> str:
 
 
 class ProgressBar:
-    """A callback for `Agent.say`. It can stand aside for a question."""
+    """A callback for `Agent.say`; `paused` hides it during a question."""
 
     def __init__(self, console: Console) -> None:
         columns = (
@@ -59,22 +70,44 @@ class ProgressBar:
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[ProgressBar | None]:
-    """A running bar; None where nobody would see it."""
+    """A running bar; None where there is no terminal."""
     if not console.is_terminal or console.is_dumb_terminal:
         yield None
         return
-    shown = ProgressBar(console)
-    with shown.bar:
-        yield shown
+    progress = ProgressBar(console)
+    with progress.bar:
+        yield progress
 
 
 @contextmanager
-def paused(shown: ProgressBar | None) -> Iterator[None]:
-    """Take the bar away while a question is asked."""
-    if shown is not None:
-        shown.bar.stop()
+def paused(progress: ProgressBar | None) -> Iterator[None]:
+    """Hide the bar while a question is asked."""
+    if progress is not None:
+        progress.bar.stop()
     try:
         yield
     finally:
-        if shown is not None:
-            shown.bar.start()
+        if progress is not None:
+            progress.bar.start()
+
+
+@contextmanager
+def stage_bars(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A callback `(stage, done, total)` with a bar for each stage; a total of 0 is not known yet."""
+    console = notices()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    hidden = quiet or not console.is_terminal  # elsewhere rich would leave an empty line
+    with Bar(*columns, console=console, transient=True, disable=hidden) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage)
+            bars.update(tasks[stage], completed=done, total=total or None)
+
+        yield progress

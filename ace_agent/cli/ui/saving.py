@@ -1,4 +1,4 @@
-"""Where a command writes its pictures: never over a file, and refused before any work if it cannot work."""
+"""Where a command writes its pictures: never over a file, and checked before any work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Destination:
-    """`-o`: None for ./ace-ID.png, a folder for ace-ID.png in it, else the file itself."""
+    """The option `-o`: None for ./ace-ID.png, a folder for ace-ID.png in it, or the file itself."""
 
     output: Path | None
     force: bool = False
@@ -33,16 +33,16 @@ class Destination:
         return self.output if self.is_folder else self.output.parent
 
     def check(self, count: int = 1) -> None:
-        """Raises InputError before any work: a wrong ending, a file in the way, a folder not writable."""
+        """Raises InputError for a name that is not PNG, a file that exists, a folder that cannot be written."""
         if self.output is not None and not self.is_folder:
             if self.output.suffix.lower() != ".png":
                 raise InputError(
                     f"{self.output} does not end in .png",
-                    hint="give a name that does, or a folder that is there",
+                    hint="give a name that does, or an existing folder",
                 )
             for path in self.paths([""] * count):
                 if path.exists() and not self.force:
-                    raise InputError(f"{path} is there already", hint="choose another name, or --force")
+                    raise InputError(f"{path} exists already", hint="choose another name, or --force")
         if not self.folder.is_dir():
             raise InputError(f"there is no folder {self.folder}", hint=f"mkdir -p {self.folder}")
         try:
@@ -55,16 +55,16 @@ class Destination:
             ) from None
 
     def paths(self, ids: Sequence[str]) -> list[Path]:
-        """One path a picture; several pictures under one name are numbered."""
+        """One path a picture; under one name, several pictures are numbered."""
         if not self.is_folder and self.output is not None:
             if len(ids) == 1:
                 return [self.output]
             stem, suffix = self.output.stem, self.output.suffix
             return [self.output.with_name(f"{stem}-{number}{suffix}") for number in range(1, len(ids) + 1)]
-        return [free(self.folder / f"ace-{image.lstrip('@')}.png") for image in ids]
+        return [unused_path(self.folder / f"ace-{image.lstrip('@')}.png") for image in ids]
 
     def write(self, pictures: Sequence[Picture]) -> tuple[Path, ...]:
-        """Write the pictures. They are stored already, so a failure says where they still are."""
+        """Write the pictures. They are already stored, and a failure says how to get them."""
         paths = self.paths([picture.id for picture in pictures])
         try:
             for picture, path in zip(pictures, paths, strict=True):
@@ -76,8 +76,8 @@ class Destination:
         return tuple(paths)
 
 
-def free(path: Path) -> Path:
-    """The path, or with a number after it the first that is not taken."""
+def unused_path(path: Path) -> Path:
+    """The path, with the first number after it that makes it new."""
     candidate, number = path, 2
     while candidate.exists():
         candidate, number = path.with_stem(f"{path.stem}-{number}"), number + 1

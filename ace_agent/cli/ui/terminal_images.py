@@ -1,4 +1,4 @@
-"""Pictures in a terminal's own pixels (kitty's protocol, or sixel, which iTerm2 too understands)."""
+"""Pictures in a terminal's own pixels: kitty's protocol, or sixel, which iTerm2 understands too."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rich.console import Console, RenderableType
 from ace_agent.cli.ui.halfblocks import HalfBlocks
 
 
-def best(image: Image.Image, console: Console) -> RenderableType:
-    """The picture as well as this terminal can show it: in pixels with the extra `terminal-images`, else half-blocks.
+def terminal_image(image: Image.Image, console: Console) -> RenderableType:
+    """The best that this terminal can show: pixels with the extra `terminal-images`, else half-blocks.
 
-    It is never higher than the window, so that its top stays in sight.
+    It is never taller than the window, so that its top stays in sight.
     """
     blocks = HalfBlocks(image, rows=rows_for(console))
-    # Only the real standard output can be asked what it understands.
+    # Only the real standard output can be asked for its protocol.
     if console.file is not sys.__stdout__ or importlib.util.find_spec("textual_image") is None:
         return blocks
     from textual_image import renderable
@@ -29,5 +29,5 @@ def best(image: Image.Image, console: Console) -> RenderableType:
 
 
 def rows_for(console: Console) -> int:
-    """Rows that a picture may take: what the window has, less the lines beside it."""
+    """Rows that a picture may take: those of the window, less a few lines of text."""
     return max(8, min(32, console.height - 4))

@@ -81,7 +81,7 @@ def test_an_undo_like_request_goes_back_and_writes_nothing_new(ace: Ace, here: P
         (["a cat", "--size", "5000"], 1, "4096"),
         (["make it night", "missing.png"], 1, "missing.png"),
         (["make", "it", "night"], 2, "make it night"),
-        (["a cat", "-o", "taken.png"], 1, "is there already"),
+        (["a cat", "-o", "taken.png"], 1, "exists already"),
         (["a cat", "--mask", "box 1 2 3"], 1, "four numbers"),
         (["remove the tent", "empty.png"], 1, "empty"),
         (["remove the tent", "text.png"], 1, "text.png"),

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ace_agent.cli.ui.compare import side_by_side
 from ace_agent.cli.ui.halfblocks import HalfBlocks
-from ace_agent.cli.ui.terminal_images import best, rows_for
+from ace_agent.cli.ui.terminal_images import rows_for, terminal_image
 
 
 def render(picture: HalfBlocks, *, width: int = 60, **console: object) -> str:
@@ -72,7 +72,7 @@ def test_a_picture_is_never_higher_than_the_window() -> None:
     console = Console(
         file=file, width=60, height=12, force_terminal=True, color_system="truecolor", _environ={}
     )
-    console.print(best(Image.new("RGB", (50, 50)), console))
+    console.print(terminal_image(Image.new("RGB", (50, 50)), console))
     assert file.getvalue().count("\n") == rows_for(console) == 8
 
 
@@ -83,8 +83,8 @@ def test_a_terminal_with_pixels_of_its_own_gets_them(monkeypatch: pytest.MonkeyP
     picture = Image.new("RGB", (128, 64))
     for kind in (renderable.TGPImage, renderable.SixelImage):
         monkeypatch.setattr(renderable, "Image", kind)
-        assert isinstance(best(picture, console), kind)
-        assert isinstance(best(picture, Console(file=StringIO(), force_terminal=True)), HalfBlocks)
+        assert isinstance(terminal_image(picture, console), kind)
+        assert isinstance(terminal_image(picture, Console(file=StringIO(), force_terminal=True)), HalfBlocks)
     for kind in (renderable.HalfcellImage, renderable.UnicodeImage):
         monkeypatch.setattr(renderable, "Image", kind)
-        assert isinstance(best(picture, console), HalfBlocks)
+        assert isinstance(terminal_image(picture, console), HalfBlocks)

@@ -35,7 +35,7 @@ def test_a_folder_takes_the_default_names(here: Path) -> None:
 
 def test_a_file_in_the_way_is_refused_unless_forced() -> None:
     Path("cat.png").touch()
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="exists already"):
         Destination(Path("cat.png")).check()
     Destination(Path("cat.png"), force=True).check()
     Destination(Path("cat.png")).check(count=2)  # cat-1.png and cat-2.png are free

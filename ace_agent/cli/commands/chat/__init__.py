@@ -22,7 +22,7 @@ from ace_agent.engines.runtime import Runtime
     "--output",
     metavar="FOLDER",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write every picture here too.",
+    help="Also write every picture here.",
 )
 @options.workspace
 @options.yes
@@ -38,12 +38,12 @@ def command(
     workspace: Path | None,
     yes: bool,
 ) -> None:
-    """Talk in the terminal. /help lists what can be typed besides requests.
+    """Talk to the agent in the terminal. /help lists the slash commands.
 
     From a pipe, every line is a request or a slash command; the exit status is 1 if one failed.
     """
     from ace_agent.cli.commands.chat import slash_commands  # noqa: F401  (fills the registry)
-    from ace_agent.cli.commands.chat.prompt import lines
+    from ace_agent.cli.commands.chat.prompt import read_lines
     from ace_agent.cli.commands.chat.session import Quit, Session
     from ace_agent.cli.ui import console as consoles
     from ace_agent.cli.ui.open_agent import open_agent
@@ -59,19 +59,19 @@ def command(
         workspace=workspace, model=model, runtime=runtime, planner=planner, yes=yes, output=output,
     )  # fmt: skip
     if sys.stdin.isatty():
-        session.tell(f"{agent.conversation}, {model}. /help lists the commands, /quit leaves.")
+        session.print_line(f"{agent.conversation}, {model}. /help lists the commands, /quit leaves.")
         for turn in agent.unfinished()[-1:]:
-            session.tell(f"{clip(turn.request, 60)!r} was not finished: /resume goes on with it.")
+            session.print_line(f"{clip(turn.request, 60)!r} was not finished: /resume continues it.")
         agent.preload()
-    well = True
+    ok = True
     try:
-        for line in lines(session, agent.workspace / "chat-history"):
+        for line in read_lines(session, agent.workspace / "chat-history"):
             try:
-                well &= session.line(line)
+                ok &= session.run_line(line)
             except (KeyboardInterrupt, click.Abort):  # click's is Ctrl-C at a question
                 if not sys.stdin.isatty():
                     raise
                 session.notices.print("stopped; the conversation is as it was", style="red")
     except Quit:
         pass
-    ctx.exit(0 if well or sys.stdin.isatty() else 1)
+    ctx.exit(0 if ok or sys.stdin.isatty() else 1)

@@ -1,4 +1,4 @@
-"""Where lines come from: a prompt with history and completion on a terminal, plain lines from a pipe."""
+"""Reading lines: a prompt with history and completion on a terminal, plain lines from a pipe."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 PROMPT = "› "
 
 
-def lines(session: Session, history: Path) -> Iterator[str]:
-    """Lines until the end of the input. Ctrl-C gives up the line that is being typed."""
+def read_lines(session: Session, history: Path) -> Iterator[str]:
+    """Lines until the end of the input. Ctrl-C discards the line that is being typed."""
     if not sys.stdin.isatty():
         yield from iter(sys.stdin.readline, "")  # a file itself would be closed with this generator
     elif os.environ.get("TERM") == "dumb":
-        yield from simple()
+        yield from plain_lines()
     else:
-        yield from edited(session, history)
+        yield from edited_lines(session, history)
 
 
-def simple() -> Iterator[str]:
+def plain_lines() -> Iterator[str]:
     """For a terminal that cannot move its cursor."""
     while True:
         try:
@@ -55,8 +55,8 @@ def completer(session: Session) -> Completer:
     return Words()
 
 
-def edited(session: Session, history: Path) -> Iterator[str]:
-    """With line editing, history across sittings and completion."""
+def edited_lines(session: Session, history: Path) -> Iterator[str]:
+    """With line editing, completion, and a history kept between sessions."""
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import FileHistory, InMemoryHistory
     from prompt_toolkit.output import ColorDepth

@@ -17,8 +17,8 @@ Choices = Callable[["Session"], Iterable[str]]
 
 
 @dataclass(frozen=True)
-class Slash:
-    """One command: how it is typed, what it does, and what may follow it."""
+class SlashCommand:
+    """One slash command. `choices` are the words that completion offers after its name."""
 
     name: str
     arguments: str
@@ -31,29 +31,29 @@ class Slash:
         return f"/{self.name} {self.arguments}".rstrip()
 
 
-SLASHES: dict[str, Slash] = {}
+SLASH_COMMANDS: dict[str, SlashCommand] = {}
 
 
 def slash(name: str, arguments: str, help: str, choices: Choices | None = None) -> Callable[[Run], Run]:
-    """Enter a function into the registry under a name."""
+    """Register a function as the slash command `name`."""
 
-    def enter(run: Run) -> Run:
-        SLASHES[name] = Slash(name, arguments, help, run, choices)
+    def register(run: Run) -> Run:
+        SLASH_COMMANDS[name] = SlashCommand(name, arguments, help, run, choices)
         return run
 
-    return enter
+    return register
 
 
-def find(name: str) -> Slash:
-    """The command of that name, or of the only name that starts so.
+def find(name: str) -> SlashCommand:
+    """The command of that name, or the only one whose name starts with it.
 
-    Raises InputError for an unknown name, naming the nearest ones.
+    Raises InputError for an unknown or ambiguous name.
     """
-    if name in SLASHES:
-        return SLASHES[name]
-    starts = [command for command in SLASHES if name and command.startswith(name)]
+    if name in SLASH_COMMANDS:
+        return SLASH_COMMANDS[name]
+    starts = [command for command in SLASH_COMMANDS if name and command.startswith(name)]
     if len(starts) == 1:
-        return SLASHES[starts[0]]
+        return SLASH_COMMANDS[starts[0]]
     if starts:
         raise InputError(f"/{name} could be {', '.join('/' + command for command in starts)}")
     raise InputError(f"there is no /{name}", hint="/help lists the commands")
@@ -69,12 +69,14 @@ def split(line: str) -> tuple[str, list[str]]:
 
 
 def completions(session: Session, text: str) -> list[tuple[str, str]]:
-    """(word, explanation) for every way to finish the last word before the cursor."""
+    """(word, explanation) for every completion of the last word before the cursor."""
     head, space, word = text.rpartition(" ")
     if text.startswith("/"):
         if not space:
-            return [("/" + s.name, s.help) for s in SLASHES.values() if ("/" + s.name).startswith(text)]
-        command = SLASHES.get(head.split(" ")[0][1:])
+            return [
+                ("/" + s.name, s.help) for s in SLASH_COMMANDS.values() if ("/" + s.name).startswith(text)
+            ]
+        command = SLASH_COMMANDS.get(head.split(" ")[0][1:])
         found = command.choices(session) if command and command.choices else ()
         return [(choice, "") for choice in found if choice.startswith(word)]
     if word.startswith("@"):

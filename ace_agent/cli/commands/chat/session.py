@@ -1,4 +1,4 @@
-"""One sitting of `ace chat`: what was set with slash commands, and what a line of input does."""
+"""A session of `ace chat`: its settings, and what one line of input does."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from ace_agent.plan import Plan
 
 
-PLAIN = {"exit": "/quit", "quit": "/quit", "bye": "/quit", "help": "/help", "?": "/help"}
-"""What people type in any terminal, and mean no picture by."""
+ALIASES = {"exit": "/quit", "quit": "/quit", "bye": "/quit", "help": "/help", "?": "/help"}
+"""Words that people type to leave, or for help, in any terminal."""
 
 
 class Quit(Exception):
-    """The person wants to leave."""
+    """Raised by /quit."""
 
 
 @dataclass
-class Settings:
-    """What `/seed`, `/size` and `/mask` set. A mask, the id of a picture, serves one request."""
+class ChatSettings:
+    """What `/seed`, `/size` and `/mask` set. The mask, a picture's id, serves one request."""
 
     seed: int | None = None
     size: tuple[int, int] | None = None
@@ -43,7 +43,7 @@ class Settings:
 
 @dataclass
 class Session:
-    """An agent, two consoles and the settings. `output` is a folder that every picture is written to."""
+    """An agent, two consoles and the settings. Every picture is also written to the folder `output`."""
 
     agent: Agent
     results: Console
@@ -54,28 +54,28 @@ class Session:
     planner: str = "auto"
     yes: bool = False
     output: Path | None = None
-    settings: Settings = field(default_factory=Settings)
+    settings: ChatSettings = field(default_factory=ChatSettings)
 
-    def line(self, text: str) -> bool:
-        """Do what one line says. An error is shown and the talk goes on; returns whether all went well.
+    def run_line(self, text: str) -> bool:
+        """Carry out a request or slash command; whether it succeeded. An error is printed and the chat goes on.
 
-        Raises Quit when the person wants to leave.
+        Raises Quit for /quit.
         """
         text = text.strip()
         try:
-            text = PLAIN.get(text.lower(), text)
+            text = ALIASES.get(text.lower(), text)
             if text.startswith("/"):
                 name, arguments = split(text)
                 find(name).run(self, arguments)
             elif text:
                 self.say(text)
         except AceError as error:
-            self.complain(error)
+            self.print_error(error)
             return False
         return True
 
     def say(self, request: str) -> Turn:
-        """Carry out a request and show what came of it."""
+        """Carry out a request and show its result."""
         settings = self.settings
         note = Notes(self.notices)
         with progress_bar(self.notices) as progress:
@@ -89,22 +89,22 @@ class Session:
                 note=note,
                 progress=progress,
             )
-        self.settings = Settings(seed=settings.seed, size=settings.size)
+        self.settings = ChatSettings(seed=settings.seed, size=settings.size)
         self.present(turn, note)
         return turn
 
     def run(self, plan: Plan, request: str) -> Turn:
-        """Carry out a plan that a slash command made, without showing it."""
+        """Run the plan of a slash command, without showing it."""
         with progress_bar(self.notices) as progress:
             return self.agent.run(plan, request=request, progress=progress)
 
     def present(self, turn: Turn, note: Notes | None = None) -> None:
-        """The pictures and their ids; with a folder to write to, their paths too."""
+        """Show the pictures with their ids, and their paths if there is a folder to write to."""
         paths = () if self.output is None else Destination(self.output).write(turn.images)
         present(turn, paths, self.results, note or Notes(self.notices))
 
     def use_model(self, model: str) -> None:
-        """Go on with another model. Raises ModelError, and keeps this one, where it is not installed."""
+        """Switch to another model. Raises ModelError, and keeps this one, where it is not installed."""
         from ace_agent.engines.presets import model_folder
 
         if not Path(model).is_dir():
@@ -119,7 +119,7 @@ class Session:
         self.model = model
 
     def use_planner(self, planner: str) -> None:
-        """Go on with another planner. Raises PlanError, and keeps this one, where there is none of that name."""
+        """Switch to another planner. Raises PlanError, and keeps this one, for an unknown name."""
         from ace_agent.planner.factory import make_planner
 
         self.agent = open_agent(
@@ -133,17 +133,16 @@ class Session:
         self.planner = planner
         self.agent.preload()
 
-    def complain(self, error: AceError) -> None:
+    def print_error(self, error: AceError) -> None:
         """One line and the way out."""
         line = f"{error.message} ({error.hint})" if error.hint else error.message
         self.notices.print(Text(line, style="red"))
 
-    def tell(self, line: str) -> None:
-        """One line to the person."""
+    def print_line(self, line: str) -> None:
         self.results.print(Text(line))
 
     def images(self) -> list[tuple[str, str]]:
-        """(id, caption) of every picture, the latest first, for completion."""
+        """(id, caption) of every picture, latest first, for completion."""
         pictures: list[Picture] = self.agent.pictures()
         named = [(picture.id, picture.caption) for picture in reversed(pictures)]
         return [*named, ("@last", "the latest"), ("@first", "the first")] if named else []

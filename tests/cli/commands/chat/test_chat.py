@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ace_agent.agent import Agent
 from ace_agent.cli.commands.chat import slash_commands  # noqa: F401  (fills the registry)
-from ace_agent.cli.commands.chat.prompt import completer, lines
+from ace_agent.cli.commands.chat.prompt import completer, read_lines
 from ace_agent.cli.commands.chat.session import Quit, Session
 from tests.cli.conftest import Ace
 from tests.tiny import TinyPipeline
@@ -34,7 +34,7 @@ class Screen:
     def __call__(self, *typed: str) -> str:
         start = self.file.tell()
         for line in typed:
-            self.session.line(line)
+            self.session.run_line(line)
         return self.file.getvalue()[start:]
 
 
@@ -106,7 +106,7 @@ def test_leaving_early_does_not_close_the_pipe(
     typed.write_text("/quit\na cat\n")
     with typed.open() as pipe:
         monkeypatch.setattr("sys.stdin", pipe)
-        read = lines(screen.session, tmp_path / "history")
+        read = read_lines(screen.session, tmp_path / "history")
         assert next(read) == "/quit\n"
         read.close()
         assert not pipe.closed
@@ -193,7 +193,7 @@ def test_attach_save_show_rerun_export(screen: Screen, tmp_path: Path) -> None:
     assert "identical" in screen("/rerun")
     assert "no recipe" in screen("/rerun @1")
     assert "talk.ace" in screen("/export talk.ace")
-    assert "is there already" in screen("/export talk.ace")
+    assert "exists already" in screen("/export talk.ace")
     assert "gone.png" in screen("/attach gone.png")
 
 
@@ -247,5 +247,5 @@ def test_the_prompt_remembers_across_sittings(
         keys.send_text("a red car\r")
         keys.send_text("half a line\x03")
         keys.send_text("\x04")
-        assert list(lines(screen.session, history)) == ["a red car"]
+        assert list(read_lines(screen.session, history)) == ["a red car"]
     assert "a red car" in history.read_text()

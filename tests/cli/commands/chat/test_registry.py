@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ace_agent.cli.commands.chat import slash_commands  # noqa: F401  (fills the registry)
-from ace_agent.cli.commands.chat.registry import SLASHES, completions, find, split
+from ace_agent.cli.commands.chat.registry import SLASH_COMMANDS, completions, find, split
 from ace_agent.errors import InputError
 
 PROMISED = [
@@ -39,8 +39,8 @@ def session() -> Any:
 
 
 def test_every_promised_command_is_there_with_help() -> None:
-    assert set(PROMISED) <= set(SLASHES)
-    assert all(command.help.endswith(".") for command in SLASHES.values())
+    assert set(PROMISED) <= set(SLASH_COMMANDS)
+    assert all(command.help.endswith(".") for command in SLASH_COMMANDS.values())
 
 
 def test_the_only_beginning_is_enough_and_an_unknown_name_says_so() -> None:
