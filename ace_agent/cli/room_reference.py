@@ -7,6 +7,7 @@ imports is read from its import statements. An interface is what a class offers:
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import textwrap
@@ -47,7 +48,8 @@ def python_files(package: str) -> Iterator[tuple[str, Path]]:
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
 
-def imported(path: Path, module: str) -> set[str]:
+@functools.cache
+def imported(path: Path, module: str) -> frozenset[str]:
     """Every absolute name that a file imports at run time, wherever the statement stands."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
@@ -62,7 +64,7 @@ def imported(path: Path, module: str) -> set[str]:
             base = package[: len(package) - node.level + 1] if node.level else []
             stem = ".".join([*base, *([node.module] if node.module else [])])
             names.update(f"{stem}.{alias.name}" for alias in node.names)
-    return names
+    return frozenset(names)
 
 
 def room_of(name: str) -> str | None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from ace_agent.agent import Agent
+from ace_agent.cli import main
 from ace_agent.cli.ui.console import output, print_json
 from ace_agent.cli.ui.plain_text import clip, plain
 from ace_agent.images.files import encode_png
@@ -103,20 +102,12 @@ def test_no_encoding_of_the_output_ends_a_command(own_workspace: Path, encoding:
     agent.say("a red car")
     agent.undo()
     agent.close()
-    environment = os.environ | {
-        "PYTHONIOENCODING": encoding,
-        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
-    }
+    runner = CliRunner(charset=encoding)
     for arguments in (["history", "--all"], ["search", "car"], ["show"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ace_agent.cli", *arguments], env=environment, capture_output=True
-        )
-        assert done.returncode == 0, done.stderr.decode(encoding)
-    history = subprocess.run(
-        [sys.executable, "-m", "ace_agent.cli", "history", "--all"], env=environment, capture_output=True
-    ).stdout.decode(encoding)
-    assert [line[0] for line in history.splitlines()[1:]] == ["*", "-"]
-    done = subprocess.run(
-        [sys.executable, "-m", "ace_agent.cli", "history", "--json"], env=environment, capture_output=True
-    )
-    assert "寿司" in json.loads(done.stdout.decode(encoding))["turns"][0]["request"]
+        result = runner.invoke(main, arguments)
+        assert result.exit_code == 0, repr(result.exception)
+        result.stdout_bytes.decode(encoding)
+    history = runner.invoke(main, ["history", "--all"]).stdout.splitlines()
+    assert [line[0] for line in history[1:]] == ["*", "-"]
+    record = json.loads(runner.invoke(main, ["history", "--json"]).stdout)
+    assert "寿司" in record["turns"][0]["request"]
