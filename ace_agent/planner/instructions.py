@@ -16,7 +16,7 @@ _SHOWING = r"(?:of|showing|with|depicting|where|that shows|about|in which there 
 _PICTURE_OF = re.compile(
     rf"^(?:(?:a|an|the|some|one|another)\s+)?(?:{_KIND} )*{_NOUN}\s+{_SHOWING}\s+", re.IGNORECASE
 )
-_ENDS = re.compile(r"[\s,;:.!?]+$")
+_ENDS = re.compile(r"(?<![\s,;:.!?])[\s,;:.!?]++$")
 
 TEMPLATES: Mapping[str, str] = {
     "segment": "Do segmentation on {image}.",
@@ -41,7 +41,7 @@ def _lead() -> re.Pattern[str]:
     """What may stand before the description of a new picture: "draw me", "text to image:"."""
     leads = "|".join(sorted(map(re.escape, wordset("leads")), key=len, reverse=True))
     return re.compile(
-        rf"^(?:(?:{leads})\s+(?:(?:me|us|up|out|with)\s+)*)+(?=\S)"
+        rf"^(?:(?:{leads})\s++(?:(?:me|us|up|out|with)\s++)*+)++(?=\S)"
         r"|^(?:text to image|(?:a )?new (?:picture|image))\s*[:,]\s*",
         re.IGNORECASE,
     )

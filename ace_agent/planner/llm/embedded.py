@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 200
 LONGEST_PROMPT = 900
-"""Tokens. A request of 4,000 characters has about as many; a longer one is planned by the rules."""
+"""Tokens of a prompt; a longer one is planned by the rules."""
 
 
 class LanguageModel:

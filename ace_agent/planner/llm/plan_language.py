@@ -24,7 +24,7 @@ from ace_agent.planner.instructions import phrase
 MOST_LINES = 8
 _REFERENCE = r"@[1-9][0-9]{0,2}|\$[1-8]|input"
 _LINE = re.compile(
-    rf"(?P<task>[a-z_]+)(?P<images>(?: (?:{_REFERENCE}))*)(?: mask (?P<mask>{_REFERENCE}))?:(?: (?P<text>.*))?"
+    rf"^(?P<task>[a-z_]++)(?P<images>(?: (?:{_REFERENCE}))*)(?: mask (?P<mask>{_REFERENCE}))?:(?: (?P<text>.*))?"
 )
 
 

@@ -9,7 +9,7 @@ from ace_agent.planner.rules.ellipsis import SIDES, contrast, inherited, states
 from ace_agent.planner.rules.lexicon import phrase_tags
 from ace_agent.planner.rules.tables import wordset
 from ace_agent.planner.rules.tokens import Token
-from ace_agent.planner.rules.verbs import VERBS, begins, skip_fillers, strip
+from ace_agent.planner.rules.verbs import VERBS, after_fillers, begins, strip
 
 _HARD = frozenset({".", "!", "?", ";", "\n"})
 _SEQUENCE = wordset("sequence")
@@ -39,6 +39,8 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
     clauses: list[Clause] = []
     current: list[Token] = []
     fresh = True
+    past_fillers = after_fillers(tokens)
+    past_joints = _after_joints(tokens)
 
     def close(now_fresh: bool) -> None:
         nonlocal current, fresh
@@ -74,19 +76,15 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
             elif (current and current[0].has("FACESWAP")) or (
                 (lead := strip(current))
                 and (begins(lead, 0) or lead[0].has("FACESWAP", "VCREATE"))
-                and not (begins(tokens, skip_fillers(tokens, at + 1)) or _chooses_picture(lead))
+                and not (begins(tokens, past_fillers[at + 1]) or _chooses_picture(lead))
             ):
                 current.append(replace(token, text=",", surface=","))
             else:
                 close(False)
         elif text == "," or text in _JOINTS or text in _SEQUENCE:
-            nxt = at + 1
-            while nxt < len(tokens) and (
-                tokens[nxt].text in ("and", "then", ",", "also", "but", "plus", "next", "finally")
-                or tokens[nxt].text in _SEQUENCE
-            ):
-                nxt += 1
-            onward = skip_fillers(tokens, nxt)
+            nxt = past_joints[at + 1]
+            onward = past_fillers[nxt]
+            lead = strip(current)
             gerund = (
                 _gerund(tokens, onward)
                 if text in ("before", "after", "by", "with", "and", ",", "while", "then", "plus", "also")
@@ -108,12 +106,12 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
                     and gerund is None
                     and not (text == "so" and (begins(tokens, onward) or _selects(tokens, onward, current)))
                 )
-                or (onward < len(tokens) and _leans(current))
+                or (onward < len(tokens) and _leans(lead))
             ):
                 current.append(token)
             elif onward < len(tokens) and (
                 begins(tokens, onward)
-                or _acts(current, tokens, onward)
+                or _acts(lead, tokens, onward)
                 or _selects(tokens, onward, current)
                 or (gerund is not None and current)
             ):
@@ -123,12 +121,12 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
                     current.append(gerund)
                     at += 1
                 continue
-            elif states(current, tokens, nxt):
+            elif states(lead, tokens, nxt):
                 close(False)
                 at = nxt
                 continue
-            elif contrast(current, tokens, nxt):
-                verb = inherited(current)
+            elif contrast(lead, tokens, nxt):
+                verb = inherited(lead)
                 close(False)
                 current.extend(verb)
                 at = nxt
@@ -136,13 +134,23 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
             elif text != "," or current:
                 current.append(token)
         elif text in ("because", "since", "so that", "cause") and current:
-            at = _reason_end(tokens, at)
+            at = _reason_end(tokens, at, past_fillers)
             continue
         else:
             current.append(token)
         at += 1
     close(True)
     return _reordered(clauses)
+
+
+def _after_joints(tokens: Sequence[Token]) -> list[int]:
+    """For each place, and the one after the last, the place after any words that join wishes there."""
+    places = [*range(len(tokens) + 2)]
+    for at in range(len(tokens) - 1, -1, -1):
+        word = tokens[at].text
+        if word in _SEQUENCE or word in ("and", "then", ",", "also", "but", "plus", "next", "finally"):
+            places[at] = places[at + 1]
+    return places
 
 
 def _reordered(clauses: list[Clause]) -> list[Clause]:
@@ -183,9 +191,8 @@ def _phrased(verb: Token, rest: Sequence[Token]) -> tuple[Token, ...]:
     return (verb, *rest)
 
 
-def _acts(current: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
+def _acts(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
     """Whether an imperative goes on with another whose verb might be a noun: "..., plant sunflowers"."""
-    row = strip(current)
     if not row or not begins(row, 0) or (row[0].has("VCREATE") and not row[0].has("VCHANGE", "VPAINT")):
         return False
     token = tokens[at]
@@ -206,9 +213,8 @@ def _acts(current: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
     return not named and row[0].text not in ("write", "add") and not after.has("POS")
 
 
-def _leans(current: Sequence[Token]) -> bool:
+def _leans(row: Sequence[Token]) -> bool:
     """Whether a clause so far only says what the next words go by: "using the pose and the depth, ..."."""
-    row = strip(current)
     if not row:
         return False
     head = row[0].text
@@ -285,15 +291,15 @@ def _selects(tokens: Sequence[Token], at: int, current: Sequence[Token]) -> bool
     return False
 
 
-def _reason_end(tokens: Sequence[Token], at: int) -> int:
+def _reason_end(tokens: Sequence[Token], at: int, past_fillers: Sequence[int]) -> int:
     """The place after a reason ("because it looks dull")."""
     end = at + 1
     while end < len(tokens):
         if tokens[end].has("PUNCT") and tokens[end].text in _HARD:
             return end
-        if tokens[end].text in (",", "so", "and", "then") and begins(tokens, skip_fillers(tokens, end + 1)):
+        if tokens[end].text in (",", "so", "and", "then") and begins(tokens, past_fillers[end + 1]):
             return end
-        onward = skip_fillers(tokens, end)
+        onward = past_fillers[end]
         if onward > end + 1 and begins(tokens, onward):
             return end
         end += 1

@@ -15,9 +15,8 @@ SIDES = ("DEPTH", "EDGE", "CONTOUR", "POSE", "SCRIBBLE", "DOODLE", "SEGMAP")
 _FLIP = ("COLOR", "MATERIAL", "TIME", "STYLE", "GRAY", "LOOK", "BIGGER", "GENERAL", "QUALITY", "MOSAIC")
 
 
-def inherited(current: Sequence[Token]) -> list[Token]:
-    """The verb that an elliptical clause inherits."""
-    row = strip(current)
+def inherited(row: Sequence[Token]) -> list[Token]:
+    """The verb that an elliptical clause inherits from a clause without fillers."""
     if row and not begins(row, 0) and row[0].has("TIME", "STYLE", "GRAY"):
         return [Token("add", "add", phrase_tags()["add"])]
     if row and modal(row, 0):
@@ -27,14 +26,13 @@ def inherited(current: Sequence[Token]) -> list[Token]:
     return [row[0]] if row else []
 
 
-def contrast(current: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
+def contrast(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
     """``make the sky pink and the grass blue``: a second wish that leaves its verb out."""
-    row = strip(current)
     if not row or at >= len(tokens):
         return False
     verb = row[0]
     rest: list[Token] = []
-    for token in tokens[at:]:
+    for token in tokens[at : at + 10]:
         if token.has("PUNCT") or token.text in ("and", "then", "but"):
             break
         rest.append(token)
@@ -107,14 +105,16 @@ def contrast(current: Sequence[Token], tokens: Sequence[Token], at: int) -> bool
     return False
 
 
-def states(current: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
+def states(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
     """Whether two short states stand side by side: "bins gone, walls white"."""
+    if not _state(row):
+        return False
     rest: list[Token] = []
     for token in tokens[at:]:
         if token.has("PUNCT") or token.text in ("and", "then", "but"):
             break
         rest.append(token)
-    return _state(strip(current)) and _state(strip(rest))
+    return _state(strip(rest))
 
 
 def _state(row: Sequence[Token]) -> bool:

@@ -10,7 +10,7 @@ from ace_agent.errors import PlanError
 from ace_agent.planner.rules import spelling
 from ace_agent.planner.rules.lexicon import single_words, slang
 from ace_agent.planner.rules.tables import rows, wordset
-from ace_agent.planner.rules.tokens import LONGEST_REQUEST, plain
+from ace_agent.planner.rules.tokens import MAX_REQUEST, plain
 
 _WAY_OUT = "say what to draw or what to change, for example: make the sky pink"
 
@@ -18,16 +18,16 @@ _WAY_OUT = "say what to draw or what to change, for example: make the sky pink"
 def check_text(request: str) -> str:
     """The request in plain form.
 
-    Raises PlanError when it is empty, longer than :data:`LONGEST_REQUEST`, or holds no words.
+    Raises PlanError when it is empty, longer than :data:`MAX_REQUEST`, or holds no words.
     """
+    if len(request) > MAX_REQUEST:
+        raise PlanError(
+            f"the request has {len(request):,} characters, more than {MAX_REQUEST:,}",
+            "say it in a few sentences",
+        )
     text = plain(request)
     if not text:
         raise PlanError("the request is empty", _WAY_OUT)
-    if len(text) > LONGEST_REQUEST:
-        raise PlanError(
-            f"the request has {len(text):,} characters, more than {LONGEST_REQUEST:,}",
-            "say it in a few sentences",
-        )
     letters = [c for c in text if c.isalpha()]
     if not letters and not re.search(r"@\d", text):
         raise PlanError("there are no words in the request", _WAY_OUT)
@@ -37,9 +37,11 @@ def check_text(request: str) -> str:
     return text
 
 
+# Possessive: a prefix of politeness is read once and never reconsidered. With plain repetition the blanks between its
+# words could belong to either side, and a request of 24 times "and" had 2^24 readings.
 _START = (
-    r"^(?:\W*(?:please|can|could|would|will|you|hey|hi|kindly|now|then|ok|okay|so|i want you to|i need you to|"
-    r"i'd like you to|i would like you to|just|also|and|quickly|go|help me)\b\W*)*"
+    r"^(?:\W*+(?:please|can|could|would|will|you|hey|hi|kindly|now|then|ok|okay|so|i want you to|i need you to|"
+    r"i'd like you to|i would like you to|just|also|and|quickly|go|help me)\b\W*+)*+"
 )
 
 
@@ -48,12 +50,17 @@ def _elsewhere() -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(row.replace("<start>", _START), re.IGNORECASE) for row in rows("elsewhere"))
 
 
+@cache
+def _small_talk() -> re.Pattern[str]:
+    return re.compile(rf"(?:{'|'.join(rows('talk'))})[\s!.?,]*", re.IGNORECASE)
+
+
 def check_purpose(text: str) -> None:
     """Raises PlanError when a request wants something that has nothing to do with making pictures."""
     bare = re.sub(r'"[^"]*"', '""', text)
     if gibberish(bare) and not re.search(r"@\d|\"", bare):
         raise PlanError("the request makes no sense to this planner", _WAY_OUT)
-    if re.fullmatch(rf"(?:{'|'.join(rows('talk'))})[\s!.?,]*", bare, re.IGNORECASE):
+    if _small_talk().fullmatch(bare):
         raise PlanError("that asks for no picture", _WAY_OUT)
     if any(pattern.search(bare) for pattern in _elsewhere()):
         raise PlanError("only pictures can be made and edited here", _WAY_OUT)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ace_agent.errors import PlanError
+from ace_agent.plan import MAX_STEPS
 from ace_agent.plan.tasks import TASKS
 from ace_agent.planner import Choice, Context, Question, instructions
 from ace_agent.planner.rules import refusals
@@ -21,7 +22,7 @@ from ace_agent.planner.rules.implicit_images import chosen_by_name
 from ace_agent.planner.rules.request_settings import Settings, take
 from ace_agent.planner.rules.small_talk import heard
 from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token, read
+from ace_agent.planner.rules.tokens import MAX_TOKENS, Token, read
 from ace_agent.planner.rules.undo import undo_target
 from ace_agent.planner.rules.vocabulary import reword
 
@@ -113,12 +114,20 @@ class RulePlanner:
         tokens = read(text, gallery.vocabulary)
         if not tokens:
             raise refusals.refuse(text)
+        if len(tokens) > MAX_TOKENS:
+            raise PlanError(
+                f"the request has more than {MAX_TOKENS} words and marks", "say it in a few sentences"
+            )
         refusals.check_purpose(" ".join(t.text for t in tokens))  # again, with slips mended
         tokens, settings = take(tokens)
         state = _State()
         clauses = heard(split(find_mentions(tokens, gallery)))
         for at, clause in enumerate(clauses):
             self._clause(clause, gallery, state, alone=len(clauses) == 1, final=at == len(clauses) - 1)
+            if len(state.drafts) > MAX_STEPS:
+                raise PlanError(
+                    f"the request asks for more than {MAX_STEPS} steps", "ask for a few at a time"
+                )
         if not state.drafts and state.goto is None and state.chosen and state.going:
             state.goto = state.chosen
         if not state.drafts and state.goto is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 
@@ -61,6 +61,11 @@ def _single(word: str) -> str:
     return "".join(c for i, c in enumerate(word) if not i or c != word[i - 1])
 
 
+@cache
+def _longest() -> int:
+    return max(map(len, ranks()))
+
+
 def mend(word: str, lexicon: frozenset[str], near: Iterable[str] = ()) -> str:
     """The word that ``word`` was meant to be, or ``word`` itself when it is ordinary or nothing is close.
 
@@ -69,14 +74,18 @@ def mend(word: str, lexicon: frozenset[str], near: Iterable[str] = ()) -> str:
         lexicon: the planner's own words, preferred at equal distance.
         near: words of the conversation (captions, instructions), preferred most.
     """
-    near = frozenset(near)
+    return _mended(word, lexicon, frozenset(near))
+
+
+@lru_cache(maxsize=4096)
+def _mended(word: str, lexicon: frozenset[str], near: frozenset[str]) -> str:
     known = ranks()
     if word in lexicon or word in near or word in known or not word.isalpha() or not word.isascii():
         return word
     if any(base in known or base in lexicon or base in near for base in _bases(word)):
         return word
     limit = slips(word)
-    if not limit:
+    if not limit or len(word) > _longest() + limit:
         return word
     best: tuple[float, str] = (limit + 1.0, word)
     for words, bonus in ((near, 0.6), (lexicon, 0.5)):

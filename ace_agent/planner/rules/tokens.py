@@ -7,11 +7,15 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ace_agent.plan.schema import MAX_INSTRUCTION
 from ace_agent.planner.rules import spelling
 from ace_agent.planner.rules.lexicon import NUMBERS, ORDINALS, phrase_starts, phrase_tags, single_words, slang
 
-LONGEST_REQUEST = 4000
-"""Characters; a longer request is refused rather than half read."""
+MAX_REQUEST = MAX_INSTRUCTION
+"""Characters of a request, as many as an instruction may have; a longer one is refused rather than half read."""
+
+MAX_TOKENS = 500
+"""Words and punctuation marks of a request; 2,000 characters of prose have about 400."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def plain(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).translate(_QUOTES).translate(_DASHES)
     text = "".join(c if c in "\n\t " or unicodedata.category(c)[0] != "C" else "" for c in text)
     text = re.sub(r"[ \t\r\f\v]+", " ", text)
-    return re.sub(r" *\n[ \n]*", "\n", text).strip()
+    return re.sub(r" ?\n[ \n]*", "\n", text).strip()
 
 
 def read(request: str, near: Iterable[str] = ()) -> list[Token]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from ace_agent.planner.rules.tables import rows, wordset
 from ace_agent.planner.rules.tokens import Token
@@ -15,6 +16,24 @@ FILLERS: tuple[tuple[str, ...], ...] = tuple(
 )
 """Politeness and small talk that may stand before or after a wish, longest first."""
 
+_MOST_WORDS = max(map(len, FILLERS)) + 1
+_AHEAD = 8
+"""Tokens after a filler that decide whether it opens the clause; `begins` looks at six."""
+
+
+def _indexed(*, closing: bool) -> dict[str, list[tuple[int, bool, tuple[str, ...]]]]:
+    """Fillers by their first word, or their last, with their rank by length."""
+    kept = wordset("kept-at-end") if closing else frozenset()
+    found: dict[str, list[tuple[int, bool, tuple[str, ...]]]] = {}
+    for rank, filler in enumerate(FILLERS):
+        if " ".join(filler) not in kept:
+            found.setdefault(filler[-1 if closing else 0], []).append((rank, closing, filler))
+    return found
+
+
+_OPENING = _indexed(closing=False)
+_CLOSING = _indexed(closing=True)
+
 VERBS = (
     "VADD", "VREM", "VREP", "VEXTRACT", "VFUSE", "VEXTEND", "VSEGMENT", "STYLIZE", "UNMOSAIC", "VRESTORE",
     "VMOVE", "VPAINT", "COLORIZE", "VFILL", "VWRITE",
@@ -23,59 +42,44 @@ VERBS = (
 
 def strip(tokens: Sequence[Token]) -> tuple[Token, ...]:
     """A clause without the politeness at its beginning and end."""
-    row = list(tokens)
-    changed = True
-    while changed and row:
-        changed = False
-        while row and row[0].has("PUNCT"):
-            row, changed = row[1:], True
-        while row and row[-1].has("PUNCT"):
-            row, changed = row[:-1], True
-        flat = [w for t in row for w in t.text.split()]
-        for filler in FILLERS:
-            if len(filler) < len(flat) and tuple(flat[: len(filler)]) == filler:
-                cut = _drop(row, len(filler))
-                if cut is not None and _may_open(filler, cut):
-                    row, changed = cut, True
-                    break
-            if (
-                len(filler) < len(flat)
-                and tuple(flat[-len(filler) :]) == filler
-                and filler
-                not in (
-                    ("first",),
-                    ("like",),
-                    ("again",),
-                    ("right",),
-                    ("there",),
-                    ("cool",),
-                    ("second",),
-                    ("real",),
-                    ("great",),
-                    ("real",),
-                    ("friend",),
-                    ("next",),
-                    ("dear",),
-                    ("then",),
-                    ("a", "bit"),
-                    ("later",),
-                    ("nice",),
-                    ("perfect",),
-                    ("lovely",),
-                    ("pal",),
-                    ("mate",),
-                    ("buddy",),
-                    ("and",),
-                )
-            ):
-                back = _drop(row[::-1], len(filler))
-                if back is not None:
-                    row, changed = back[::-1], True
-                    break
-    return tuple(row)
+    starts = [0, *accumulate(len(t.text.split()) for t in tokens)]
+    start, end = 0, len(tokens)
+    while start < end:
+        if tokens[start].has("PUNCT"):
+            start += 1
+        elif tokens[end - 1].has("PUNCT"):
+            end -= 1
+        elif (cut := _shorter(tokens, start, end, starts[end] - starts[start])) is not None:
+            start, end = cut
+        else:
+            break
+    return tuple(tokens[start:end])
 
 
-def _may_open(filler: tuple[str, ...], rest: list[Token]) -> bool:
+def _shorter(tokens: Sequence[Token], start: int, end: int, words: int) -> tuple[int, int] | None:
+    """The ends of a clause of this many words without its longest filler; None when it has none.
+
+    At most ``_MOST_WORDS`` words of either end are looked at, so that a long clause takes no longer.
+    """
+    head = [w for t in tokens[start : min(end, start + _MOST_WORDS)] for w in t.text.split()]
+    tail = [w for t in tokens[max(start, end - _MOST_WORDS) : end] for w in t.text.split()]
+    ways = (*_OPENING.get(head[0] if head else "", ()), *_CLOSING.get(tail[-1] if tail else "", ()))
+    for _, closing, filler in sorted(ways):
+        size = len(filler)
+        if size >= words:
+            continue
+        if not closing and tuple(head[:size]) == filler:
+            cut = _after(tokens, start, end, size)
+            if cut is not None and _may_open(filler, tokens[cut : min(end, cut + _AHEAD)]):
+                return cut, end
+        elif closing and tuple(tail[-size:]) == filler:
+            back = _before(tokens, start, end, size)
+            if back is not None:
+                return start, back
+    return None
+
+
+def _may_open(filler: tuple[str, ...], rest: Sequence[Token]) -> bool:
     """Whether a word at the beginning is small talk: "right" is not, in "right arm"."""
     if len(filler) > 1:
         return True
@@ -88,18 +92,29 @@ def _may_open(filler: tuple[str, ...], rest: list[Token]) -> bool:
     return True
 
 
-def _drop(row: list[Token], words: int) -> list[Token] | None:
-    """Drops tokens that make up exactly this many words."""
+def _after(tokens: Sequence[Token], start: int, end: int, words: int) -> int | None:
+    """The place after exactly this many words; None when it lies within a token, a quotation or a named picture."""
+    return _walk(tokens, range(start, end), words, end)
+
+
+def _before(tokens: Sequence[Token], start: int, end: int, words: int) -> int | None:
+    """The end of what stands before exactly this many last words, as :func:`_after` counts them."""
+    place = _walk(tokens, range(end - 1, start - 1, -1), words, start - 1)
+    return None if place is None else place + 1
+
+
+def _walk(tokens: Sequence[Token], places: range, words: int, beyond: int) -> int | None:
     taken = 0
-    for at, token in enumerate(row):
+    for at in places:
         if taken == words:
-            return row[at:]
+            return at
+        token = tokens[at]
         if token.has("QUOTE") or (token.has("IMG") and not token.has("PRON")):
             return None
         taken += len(token.text.split())
         if taken > words:
             return None
-    return [] if taken == words else None
+    return beyond if taken == words else None
 
 
 def begins(tokens: Sequence[Token], at: int) -> bool:
@@ -168,17 +183,15 @@ def modal(tokens: Sequence[Token], at: int) -> bool:
     return False
 
 
-def skip_fillers(tokens: Sequence[Token], at: int) -> int:
-    """The place after any fillers that stand here."""
-    moved = True
-    while moved and at < len(tokens):
-        moved = False
-        for filler in FILLERS:
-            flat = [w for t in tokens[at : at + len(filler)] for w in t.text.split()]
+def after_fillers(tokens: Sequence[Token]) -> list[int]:
+    """For each place, and the two after the last, the place after any fillers that stand there."""
+    places = [*range(len(tokens) + 3)]
+    for at in range(len(tokens) - 1, -1, -1):
+        flat = [w for t in tokens[at : at + _MOST_WORDS] for w in t.text.split()]
+        for _, _, filler in _OPENING.get(flat[0] if flat else "", ()):
             if tuple(flat[: len(filler)]) == filler:
-                rest = _drop(list(tokens[at : at + len(filler) + 1]), len(filler))
-                if rest is not None:
-                    at = at + len(tokens[at : at + len(filler) + 1]) - len(rest)
-                    moved = True
+                end = _after(tokens, at, min(at + len(filler) + 1, len(tokens)), len(filler))
+                if end is not None:
+                    places[at] = places[end]
                     break
-    return at
+    return places

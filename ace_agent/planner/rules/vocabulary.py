@@ -107,6 +107,8 @@ def _put(
 ) -> str:
     """A word in the model's words, and the article before it as the new one wants it."""
     article, word = found["article"], found["word"]
+    if word is None:
+        return found[0]
     known = _known(word, vocabulary, heads, note)
     if article is None or known == word:
         return f"{article or ''}{known}"
@@ -116,11 +118,11 @@ def _put(
 
 @cache
 def _pattern(vocabulary: frozenset[str]) -> re.Pattern[str]:
-    """Names of several words whole ("pine tree"), else single words; no indicators of pictures."""
+    """Names of several words whole ("pine tree"), else single words; indicators of pictures are matched as no word."""
     names = sorted((n for n in vocabulary if " " in n), key=len, reverse=True)
     joined = "".join(rf"\b{re.escape(n)}s?\b|" for n in names)
     word = rf"(?P<word>{joined}[A-Za-z]+(?:-[A-Za-z]+)*)"
-    return re.compile(rf"(?P<article>\ban? )?{word}(?![A-Za-z}}]*\}})", re.IGNORECASE)
+    return re.compile(rf"\{{image\d*\}}|(?P<article>\ban? )?{word}", re.IGNORECASE)
 
 
 def _known(word: str, vocabulary: frozenset[str], heads: set[str], note: Callable[[str], None]) -> str:
