@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ace_agent.build_lock import building
 from ace_agent.engines.memory_budget import free_memory
 from ace_agent.files import write_atomic
 
@@ -124,13 +125,14 @@ class T5TextEncoder:
         )
         states = {}
         with TemporaryDirectory() as spill:
-            model: Any = T5EncoderModel.from_pretrained(
-                self.model_folder,
-                dtype=self.dtype,
-                local_files_only=True,
-                device_map="auto" if self.offload else self.device,
-                offload_folder=spill,
-            ).eval()
+            with building:
+                model: Any = T5EncoderModel.from_pretrained(
+                    self.model_folder,
+                    dtype=self.dtype,
+                    local_files_only=True,
+                    device_map="auto" if self.offload else self.device,
+                    offload_folder=spill,
+                ).eval()
             for text in texts:
                 tokens = tokenizer(
                     text, max_length=MAX_TOKENS, padding="max_length", truncation=True, return_tensors="pt"
