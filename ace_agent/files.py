@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files read within bounds, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,21 @@ Content = bytes | str | Callable[[Path], object]
 SUFFIX = ".tmp"
 MAX_STEM = 180
 """Bytes of a name that its temporary name repeats; a file name has room for 255."""
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """All bytes of a file. A pipe is not waited for, and a device is not read without end.
+
+    Raises InputError for what is not a regular file and for more than `limit` bytes, OSError for what cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise InputError(f"{path} is not a regular file", "save it to a file first")
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise InputError(f"{path} is larger than {limit:,} bytes")
+    return data
 
 
 def write_atomic(path: Path, content: Content, *, overwrite: bool = True, durable: bool = False) -> None:

@@ -11,8 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from ace_agent.errors import InputError
-from ace_agent.files import MAX_STEM, remove_leftovers, temporary_beside, write_atomic, write_file
+from ace_agent.errors import InputError, PlanError
+from ace_agent.files import (
+    MAX_STEM,
+    read_bounded,
+    remove_leftovers,
+    temporary_beside,
+    write_atomic,
+    write_file,
+)
+from ace_agent.plan.yaml_file import read_text
 
 PNG = b"\x89PNG and so on"
 
@@ -127,3 +135,20 @@ def test_a_folder_is_created_only_where_asked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written: No such file"):
         write_file(tmp_path / "new" / "a.txt", "x", parents=False)
     write_file(tmp_path / "new" / "a.txt", "x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX only")
+def test_only_regular_files_are_read_and_never_without_end(tmp_path: Path) -> None:
+    """`ace run` and `ace plan --check` waited for ever on a pipe, and read /dev/zero to 10 GB."""
+    (tmp_path / "plan.yaml").write_bytes(b"x" * 100)
+    assert read_bounded(tmp_path / "plan.yaml", 100) == b"x" * 100
+    with pytest.raises(InputError, match="larger than 99 bytes"):
+        read_bounded(tmp_path / "plan.yaml", 99)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(InputError, match="not a regular file"):
+            read_bounded(path, 100)
+        with pytest.raises(PlanError, match="not a regular file"):
+            read_text(path)
+    with pytest.raises(OSError):
+        read_bounded(tmp_path / "gone", 100)

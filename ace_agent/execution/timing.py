@@ -6,10 +6,14 @@ import contextlib
 import json
 from pathlib import Path
 
-from ace_agent.files import write_atomic
+from ace_agent.errors import AceError
+from ace_agent.files import read_bounded, write_atomic
 
 RECENT = 0.3
 """Weight of the latest measurement in the running mean."""
+MAX_BYTES = 1_000_000
+LONGEST = 1e6
+"""Seconds of a step; more than this, like infinity and NaN, is damage and no measurement."""
 
 
 class Timing:
@@ -18,9 +22,12 @@ class Timing:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._table: dict[str, float] = {}
-        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
-            loaded = json.loads(file.read_text())
-            self._table = {str(name): float(value) for name, value in loaded.items()}
+        # An integer of 400 digits is an OverflowError, deep nesting a RecursionError.
+        damage = (AceError, OSError, ValueError, AttributeError, TypeError, OverflowError, RecursionError)
+        with contextlib.suppress(*damage):
+            loaded = json.loads(read_bounded(file, MAX_BYTES))
+            seconds = {str(name): float(value) for name, value in loaded.items()}
+            self._table = {name: value for name, value in seconds.items() if 0 < value < LONGEST}
 
     def record(self, model: str, seconds: float, work: int) -> None:
         """`work` denoising steps (times variations) took `seconds`."""

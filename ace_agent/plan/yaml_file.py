@@ -13,8 +13,8 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, NodeEvent
 
-from ace_agent.errors import PlanError
-from ace_agent.files import write_atomic
+from ace_agent.errors import InputError, PlanError
+from ace_agent.files import read_bounded, write_atomic
 from ace_agent.plan import Plan, Problem, allowed_file, form_problems, problems
 
 MAX_BYTES = 1_000_000
@@ -101,9 +101,9 @@ def _outside(plan: Plan, folder: Path, allow: Sequence[Path]) -> list[Problem]:
 def read_text(path: Path) -> str:
     """The text of a plan file; raises PlanError for one that is missing, too large or not text."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise PlanError(f"{path} is larger than a plan can be", f"the limit is {MAX_BYTES:,} bytes")
-        return path.read_text(encoding="utf-8")
+        return read_bounded(path, MAX_BYTES).decode()
+    except InputError as error:
+        raise PlanError(error.message, error.hint or "a plan is a short YAML or JSON file") from None
     except FileNotFoundError:
         raise PlanError(f"there is no file {path}") from None
     except UnicodeDecodeError:
