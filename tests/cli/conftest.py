@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,6 +16,19 @@ from ace_agent.cli import main
 from tests.tiny import TinyPipeline
 
 Ace = Callable[..., Result]
+PLAN = """\
+version: 1
+vars:
+  sky: stormy
+steps:
+  - task: text_to_image
+    instruction: a red car under a ${sky} sky
+    seed: 3
+  - task: inpaint
+    instruction: a cat
+    images: [$1]
+    mask: {side: left}
+"""
 
 
 class Loaded(TinyPipeline):
@@ -45,3 +60,23 @@ def ace(here: Path, own_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Ace
         return result
 
     return run
+
+
+def json_of(ace: Ace, *args: str, status: int = 0) -> Any:
+    """What a command prints with --json."""
+    return json.loads(ace(*args, "--json", status=status).stdout)
+
+
+@pytest.fixture
+def talk(ace: Ace) -> Ace:
+    """`ace`, in a conversation `cars` of two turns: a red car, then night."""
+    ace("a red car", "--seed", "7", "-c", "cars")
+    ace("make it night", "--seed", "8")
+    return ace
+
+
+@pytest.fixture
+def plan(here: Path) -> str:
+    """The name of a plan file with two steps and a variable."""
+    (here / "plan.yaml").write_text(PLAN)
+    return "plan.yaml"

@@ -60,7 +60,8 @@ def test_a_pipe_is_a_conversation(ace: Ace, here: Path) -> None:
 
 
 TINY = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin without one
 from types import ModuleType
 from tests.cli.conftest import Loaded
 sys.modules["ace_agent.engines.mini.pipeline"] = ModuleType("pipeline")
@@ -70,11 +71,15 @@ main(["chat"])
 """
 
 
-def test_ctrl_c_at_a_question_cancels_the_request_and_not_the_chat(tmp_path: Path) -> None:
+def test_ctrl_c_at_a_question_cancels_the_request_and_not_the_chat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """click turns Ctrl-C at its prompts into an exception of its own, which ended the chat."""
     pytest.importorskip("pty", reason="POSIX only")
+    from ace_agent.cli import record_session
     from ace_agent.cli.record_session import Terminal
 
+    monkeypatch.setattr(record_session, "PATIENCE", 120.0)
     environment = os.environ | {"TERM": "dumb", "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
     terminal = Terminal([sys.executable, "-c", TINY], environment, tmp_path)
     for line in ("a red car", "make it snow, then make it night"):

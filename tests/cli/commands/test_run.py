@@ -1,65 +1,14 @@
-"""`ace plan` and `ace run`."""
+"""`ace run`."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 from PIL import Image
 
-from ace_agent.plan.yaml_file import PlanFile, load_plan
 from tests.cli.conftest import Ace
-
-PLAN = """\
-version: 1
-vars:
-  sky: stormy
-steps:
-  - task: text_to_image
-    instruction: a red car under a ${sky} sky
-    seed: 3
-  - task: inpaint
-    instruction: a cat
-    images: [$1]
-    mask: {side: left}
-"""
-
-
-@pytest.fixture
-def plan(here: Path) -> str:
-    (here / "plan.yaml").write_text(PLAN)
-    return "plan.yaml"
-
-
-def test_a_request_is_planned_and_nothing_is_stored(ace: Ace, here: Path) -> None:
-    result = ace("plan", "a red car")
-    assert PlanFile.parse(result.stdout).plan.steps[0].task == "text_to_image"  # YAML alone: it can be piped
-    assert "$1" in result.stderr
-    assert "text_to_image" in result.stderr
-    ace("plan", "a red car", "-o", "car.yaml")
-    assert load_plan(here / "car.yaml").steps[0].task == "text_to_image"
-    assert "exists already" in ace("plan", "a red car", "-o", "car.yaml", status=1).stderr
-    assert json.loads(ace("conversations", "--json").stdout) == []
-
-
-def test_the_schema_accepts_a_plan(ace: Ace) -> None:
-    schema = json.loads(ace("plan", "--schema").stdout)
-    step = {"task": "text_to_image", "instruction": "a car"}
-    jsonschema.validate({"version": 1, "steps": [step]}, schema)
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"version": 1, "steps": [step | {"surprise": 1}]}, schema)
-
-
-def test_a_plan_file_is_checked_with_line_numbers(ace: Ace, here: Path, plan: str) -> None:
-    assert "nothing wrong" in ace("plan", "--check", plan).stdout
-    (here / "bad.yaml").write_text(PLAN.replace("task: inpaint", "task: inpant").replace("$1", "$7"))
-    result = ace("plan", "--check", "bad.yaml", status=1)
-    assert "bad.yaml: line 8" in result.stdout and "inpaint" in result.stdout
-    assert json.loads(ace("plan", "--check", "bad.yaml", "--json", status=1).stdout)[0]["line"] == 8
-    assert "no file" in ace("plan", "--check", "gone.yaml", status=1).stderr
-    ace("plan", status=2)
 
 
 def test_a_plan_runs_with_its_variables(ace: Ace, here: Path, plan: str) -> None:
