@@ -27,7 +27,7 @@ from ace_agent.data.sample import Split
 from ace_agent.data.scenes.world import World
 from ace_agent.data.shards import make_turn
 from ace_agent.engines.mini.pipeline import ACEPipeline
-from ace_agent.evaluation.answering import PipelineAnswerer
+from ace_agent.evaluation.answerers import PipelineAnswerer
 from ace_agent.evaluation.benchmark import run
 from ace_agent.evaluation.presets import UNSEEN_FILTERS
 from ace_agent.evaluation.suites import Drawn, Suite, draw

@@ -9,7 +9,7 @@ from itertools import islice
 
 from PIL import Image
 
-from ace_agent.evaluation.answering import Answerer, mask_image
+from ace_agent.evaluation.answerers import Answerer, mask_image
 from ace_agent.evaluation.dump import Dump
 from ace_agent.evaluation.grading import Answered
 from ace_agent.evaluation.reader import Reader

@@ -15,15 +15,16 @@ from ace_agent.evaluation.benchmark import Outcome
 from ace_agent.evaluation.grading import grade
 from ace_agent.evaluation.records import Record
 from ace_agent.evaluation.report import BARS, LEAST_EDIT, Report, Row, beaten
+from ace_agent.evaluation.sheets import sheet_entry
 from ace_agent.evaluation.suites import Drawn
 from ace_agent.evaluation.tables import bar_rows, checks_markdown, families_markdown, markdown
 from ace_agent.reports.contact_sheet import Entry, sheet
 
 PER_FAMILY = 8
-"""Samples on a family's sheet; nobody chose them."""
+"""Samples on a family's sheet, uncurated."""
 
 WATTS = 30
-"""What two busy cores of a server draw, about; nothing here can measure it."""
+"""Assumed draw of two busy cores of a server; nothing here can measure it."""
 
 _LICENCES = """\
 - Code and weights: Apache-2.0.
@@ -54,30 +55,23 @@ def family_sheets(outcome: Outcome) -> dict[str, Image.Image]:
 
 
 def in_turn(tasks: Sequence[Sequence[int]]) -> list[int]:
-    """Samples of every task by turns: the first of the first, the second of the second ..., then one further of each,
-    so that tasks which share their inputs do not all show the same."""
+    """Samples of the tasks in turn: the first of the first task, the second of the second ..., then the next of each.
+
+    Tasks that share their inputs thus show different ones.
+    """
     turns = range(max(map(len, tasks)))
     return [own[(n + k) % len(own)] for n in turns for k, own in enumerate(tasks) if n < len(own)]
 
 
 def sheet_file(folder: Path, family: str) -> Path:
-    """Where the sheet of a family is kept."""
+    """The file of a family's sheet."""
     return folder / f"{family.replace(' ', '-')}.webp"
 
 
 def _entry(question: Drawn, record: Record) -> Entry:
-    earlier = [turn.instruction for turn in question.turns[:-1]]
-    caption = " > ".join([*earlier, record.instruction])
-    given = grade(record.answered)
-    value = "" if given.value is None else f"{given.measure} {given.value:.2f}"
-    frames = [frame for turn in question.turns for frame in turn.frames]
-    return Entry(
-        caption=caption,
-        note=f"{record.row} {value}".strip(),
-        inputs=[Image.fromarray(frame.image) for frame in frames],
-        output=record.answered.output,
-        target=record.answered.target,
-    )
+    graded = grade(record.answered)
+    value = "" if graded.value is None else f"{graded.measure} {graded.value:.2f}"
+    return sheet_entry(question.turns, record.answered.output, f"{record.row} {value}".strip())
 
 
 def read_training(model: str) -> dict[str, float]:

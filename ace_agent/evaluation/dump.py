@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 
 from ace_agent.data.sample import TrainingTurn
-from ace_agent.evaluation.answering import mask_image
+from ace_agent.evaluation.answerers import mask_image
 from ace_agent.evaluation.errors import DumpError
 from ace_agent.evaluation.grading import Answered
 from ace_agent.evaluation.records import Record

@@ -7,7 +7,7 @@ class EvaluationError(AceError):
     """Root of everything this package raises."""
 
 
-class WordingError(EvaluationError):
+class TemplateError(EvaluationError):
     """A file of instruction templates that cannot be used; the message says where and why."""
 
 

@@ -21,7 +21,7 @@ from ace_agent.data.scenes.tasks.editing import edit_turn
 from ace_agent.data.scenes.tasks.generation import picture_turn
 from ace_agent.data.scenes.world import World
 from ace_agent.data.shards import make_turn
-from ace_agent.evaluation.answering import References
+from ace_agent.evaluation.answerers import References
 from ace_agent.evaluation.choices import PRESETS
 from ace_agent.evaluation.errors import EvaluationError
 from ace_agent.evaluation.report import UNSEEN_GIVEN

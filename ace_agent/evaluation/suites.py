@@ -14,7 +14,7 @@ from ace_agent.data.scenes.scene_sampler import SceneSampler
 from ace_agent.data.scenes.wordings import using
 from ace_agent.data.scenes.world import CHAINS as CHAIN_NAMES
 from ace_agent.data.scenes.world import World
-from ace_agent.evaluation.answering import References
+from ace_agent.evaluation.answerers import References
 from ace_agent.evaluation.report import CHAINS
 from ace_agent.plan.tasks import TASKS
 from ace_agent.references.name_matching import NameMatcher, spellings

@@ -1,1 +1,1 @@
-"""Pages and sheets for people to look at: HTML exports and contact sheets."""
+"""HTML pages and contact sheets."""

@@ -1,4 +1,4 @@
-"""Contact sheets: what was asked, what was given, what was right, what came out."""
+"""Contact sheets: samples with their instructions, inputs, outputs and right answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PAPER, _INK, _FAINT, _FRAME = (255, 255, 255), (30, 30, 30), (120, 120, 120), (
 
 @dataclass(frozen=True)
 class Entry:
-    """One sample of a sheet: its inputs, the output, the target, and the words above them."""
+    """One sample: its instruction, a note under it, and its pictures."""
 
     caption: str
     note: str
@@ -59,7 +59,7 @@ def _tiles(entry: Entry) -> list[tuple[str, Image.Image]]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """At most three lines; what is too long loses its beginning, because the request stands last."""
+    """At most three lines; a longer text loses its beginning, because the request stands at its end."""
     lines = textwrap.wrap(text, width)
     if len(lines) <= _CAPTION_LINES:
         return lines

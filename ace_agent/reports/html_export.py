@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 import json
 import time
+from html import escape
 from pathlib import Path
 
 from PIL import Image
 
 from ace_agent.conversation import Conversation
 from ace_agent.files import write_file
-from ace_agent.images.files import encode_png
 from ace_agent.plan import Plan
+from ace_agent.reports.html_page import document, jpeg_url, png_url
 from ace_agent.turns import Picture, Turn
 
 MAX_SIDE = 512
-"""Larger pictures are embedded smaller; the page is for looking."""
-SHOWN = 320
-"""Widest that a picture is shown; the same as in the style below."""
+"""Pixels; larger pictures are embedded at this size, which is enough for a page."""
+MAX_WIDTH = 320
+"""Pixels that a picture takes on the page at most, as in the style below."""
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8885; --soft: #8881; --mark: #c2410c; }
@@ -43,42 +41,29 @@ pre { background: var(--soft); border-radius: .4rem; font-size: .8rem; overflow-
 
 
 def write_gallery(talk: Conversation, path: Path, force: bool = False) -> Path:
-    """Write the page whole; never over another file unless `force`. Raises InputError where it cannot be
-    written."""
+    """Write the page, over another file only with `force`. Raises InputError where it cannot be written."""
     return write_file(Path(path), page(talk), force=force, parents=False)
 
 
 def page(talk: Conversation) -> str:
-    """The page's HTML: no script, and nothing fetched from anywhere."""
+    """The page's HTML."""
     turns = talk.turns(everything=True)
-    name = html.escape(talk.name)
     on_path = [turn.id for turn in talk.turns()]
     children: dict[int | None, list[Turn]] = {}
     for turn in turns:
         children.setdefault(turn.parent, []).append(turn)
     count = sum(len(turn.made) for turn in turns)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{name}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<header><h1>{name}</h1><p>{len(turns)} turns, {count} pictures made</p></header>
-<main>
-{_tree(talk, children, on_path)}
-</main>
-</body>
-</html>
-"""
+    header = f"<h1>{escape(talk.name)}</h1><p>{len(turns)} turns, {count} pictures made</p>"
+    body = f"<header>{header}</header>\n<main>\n{_tree(talk, children, on_path)}\n</main>"
+    return document(talk.name, _STYLE, body)
 
 
 def _tree(talk: Conversation, children: dict[int | None, list[Turn]], on_path: list[int]) -> str:
-    """Every turn after the one it followed. At a fork the way to the tip (else the youngest) goes on at the same
-    depth, after the others, which are set in. No recursion: one can fork at every turn."""
+    """The turns in order, each after its parent.
+
+    At a fork the branch that leads to the tip (else the youngest) continues at the same depth, after the other
+    branches, which are indented. It does not recurse, since every turn may be a fork.
+    """
     parts: list[str] = []
     todo: list[Turn | str] = _below(children.get(None, []), on_path)
     while todo:
@@ -92,7 +77,7 @@ def _tree(talk: Conversation, children: dict[int | None, list[Turn]], on_path: l
 
 
 def _below(turns: list[Turn], on_path: list[int]) -> list[Turn | str]:
-    """The turns after one, the last to be shown first."""
+    """A turn's children, as a stack: the last is popped first."""
     if not turns:
         return []
     main = next((turn for turn in turns if turn.id in on_path), turns[-1])
@@ -104,18 +89,18 @@ def _below(turns: list[Turn], on_path: list[int]) -> list[Turn | str]:
 
 def _turn(talk: Conversation, turn: Turn, on_path: list[int]) -> str:
     kind = "tip" if on_path and turn.id == on_path[-1] else "on" if turn.id in on_path else "off"
-    status = "" if turn.status == "done" else f' <span class="status">{html.escape(turn.status)}</span>'
+    status = "" if turn.status == "done" else f' <span class="status">{escape(turn.status)}</span>'
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(turn.created))
-    notes = "".join(f'<p class="note">{html.escape(note)}</p>' for note in turn.notes)
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in turn.notes)
     return f"""<article class="{kind}" id="turn-{turn.number}">
-<h2>{turn.number}. {html.escape(turn.request)}{status} <small><time>{when}</time></small></h2>
+<h2>{turn.number}. {escape(turn.request)}{status} <small><time>{when}</time></small></h2>
 {_pictures(talk, turn)}{notes}
 {_details("plan", _plan_text(turn.plan)) if turn.plan.steps else ""}
 </article>"""
 
 
 def _pictures(talk: Conversation, turn: Turn) -> str:
-    """What came with the turn, then each result after the picture it was made from."""
+    """The attached pictures, then each result after the picture it was made from."""
     parts = []
     shown = set()
     last = ""
@@ -135,27 +120,23 @@ def _pictures(talk: Conversation, turn: Turn) -> str:
 
 
 def _figure(picture: Picture) -> str:
-    told = f"{picture.id}, {picture.size[0]} x {picture.size[1]}"
-    told += ", mask" if picture.kind == "mask" else f", {picture.source}" if picture.source else ""
+    label = f"{picture.id}, {picture.size[0]} x {picture.size[1]}"
+    label += ", mask" if picture.kind == "mask" else f", {picture.source}" if picture.source else ""
     if picture.forgotten:
-        return f"<figure><figcaption>{html.escape(told)}, forgotten</figcaption></figure>"
+        return f"<figure><figcaption>{escape(label)}, forgotten</figcaption></figure>"
     recipe = ""
     if picture.recipe is not None:
         recipe = _details("recipe", json.dumps(picture.recipe, indent=1, ensure_ascii=False))
-    alt = html.escape(picture.caption or picture.source or picture.kind, quote=True)
-    image = f'<img src="{_data_uri(picture.image)}" alt="{alt}" width="{min(picture.size[0], SHOWN)}">'
-    return f"<figure>{image}<figcaption>{html.escape(told)}</figcaption>{recipe}</figure>"
+    alt = escape(picture.caption or picture.source or picture.kind, quote=True)
+    image = f'<img src="{_data_url(picture.image)}" alt="{alt}" width="{min(picture.size[0], MAX_WIDTH)}">'
+    return f"<figure>{image}<figcaption>{escape(label)}</figcaption>{recipe}</figure>"
 
 
-def _data_uri(image: Image.Image) -> str:
+def _data_url(image: Image.Image) -> str:
     if max(image.size) <= MAX_SIDE:
-        return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode()
+        return png_url(image)
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-    if image.mode == "RGBA":
-        return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode()
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+    return png_url(image) if image.mode == "RGBA" else jpeg_url(image, quality=90)
 
 
 def _plan_text(plan: Plan) -> str:
@@ -165,4 +146,4 @@ def _plan_text(plan: Plan) -> str:
 
 
 def _details(title: str, text: str) -> str:
-    return f"<details><summary>{title}</summary><pre>{html.escape(text)}</pre></details>"
+    return f"<details><summary>{title}</summary><pre>{escape(text)}</pre></details>"

@@ -1,9 +1,7 @@
-"""A page to judge shards by: some samples of every task, in one HTML file that needs nothing else."""
+"""Some samples of every task of a folder of shards, as one self-contained HTML page."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import defaultdict
 from collections.abc import Mapping
 from html import escape
@@ -14,6 +12,7 @@ from PIL import Image
 
 from ace_agent.images.types import Pixels
 from ace_agent.references.types import Frame
+from ace_agent.reports.html_page import document, jpeg_url
 
 if TYPE_CHECKING:
     from ace_agent.data.sample import TrainingTurn
@@ -35,7 +34,7 @@ td.n { text-align: right; font-variant-numeric: tabular-nums; }
 
 
 def page(shards: Shards, title: str, manifest: Mapping[str, Any] | None = None, per_task: int = 6) -> str:
-    """The HTML of a contact sheet: samples spread evenly over the shards.
+    """The page's HTML: samples spread evenly over the shards.
 
     Args:
         shards: what to show.
@@ -47,8 +46,6 @@ def page(shards: Shards, title: str, manifest: Mapping[str, Any] | None = None, 
     for number, entry in enumerate(shards.entries):
         by_task[entry.tasks[-1]].append(number)
     parts = [
-        "<!doctype html>",
-        f'<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>',
         f"<h1>{escape(title)}</h1><p>{len(shards)} samples in {len(shards.indexes)} shards.</p>",
         _counts(by_task),
     ]
@@ -58,8 +55,7 @@ def page(shards: Shards, title: str, manifest: Mapping[str, Any] | None = None, 
         parts += [_article(shards.record(number)) for number in shown]
         parts.append("</div>")
     parts.append(_left_out(manifest or {}))
-    parts.append("</html>\n")
-    return "\n".join(parts)
+    return document(title, _STYLE, "\n".join(parts))
 
 
 def _counts(by_task: Mapping[str, list[int]]) -> str:
@@ -91,7 +87,7 @@ def _turn(turn: TrainingTurn) -> str:
 
 
 def _overlaid(frame: Frame) -> Pixels:
-    """The picture, with what its mask marks tinted."""
+    """The picture, with the masked region tinted."""
     if frame.mask is None:
         return frame.image
     share = (frame.mask[..., None] / 255 * 0.45).astype(np.float32)
@@ -103,11 +99,8 @@ def _figure(pixels: Pixels, caption: str) -> str:
     image = Image.fromarray(pixels)
     height, width = pixels.shape[:2]
     image.thumbnail((_SIDE, _SIDE))
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=82)
-    data = base64.b64encode(stream.getvalue()).decode()
     return (
-        f'<figure><img src="data:image/jpeg;base64,{data}" width="{image.width}" height="{image.height}" '
+        f'<figure><img src="{jpeg_url(image, quality=82)}" width="{image.width}" height="{image.height}" '
         f'alt="{escape(caption)}"><figcaption>{escape(caption)}, {width} × {height}</figcaption></figure>'
     )
 

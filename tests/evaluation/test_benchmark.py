@@ -14,7 +14,7 @@ from PIL import Image
 from rich.console import Console
 
 from ace_agent.evaluation import presets
-from ace_agent.evaluation.answering import PipelineAnswerer, TrivialAnswerer
+from ace_agent.evaluation.answerers import PipelineAnswerer, TrivialAnswerer
 from ace_agent.evaluation.benchmark import NO_READER, Outcome, run
 from ace_agent.evaluation.card import family_sheets, in_turn, write_card
 from ace_agent.evaluation.dump import Dump, read_dump

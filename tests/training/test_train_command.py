@@ -24,7 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_sheets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finetuning, "SHOWN", 2)
+    monkeypatch.setattr(finetuning, "SHEET_SAMPLES", 2)
 
 
 def options(model: Path, pairs: Path, to: Path, steps: int = 2) -> list[str]:

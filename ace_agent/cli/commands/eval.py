@@ -13,7 +13,7 @@ from ace_agent.engines.runtime import Runtime
 from ace_agent.evaluation.choices import BASELINES, PRESETS, REFERENCES
 
 if TYPE_CHECKING:
-    from ace_agent.evaluation.answering import Answerer
+    from ace_agent.evaluation.answerers import Answerer
     from ace_agent.evaluation.benchmark import Outcome
     from ace_agent.evaluation.reader import Reader
 
@@ -95,10 +95,10 @@ def command(
     from ace_agent.evaluation.card import read_training
     from ace_agent.evaluation.dump import Dump
     from ace_agent.evaluation.errors import EvaluationError
+    from ace_agent.evaluation.instruction_templates import read_templates
     from ace_agent.evaluation.suites import Suite
-    from ace_agent.evaluation.wording import read_wording
 
-    templates = read_wording(wording) if wording is not None else {}
+    templates = read_templates(wording) if wording is not None else {}
     suite = Suite(
         tasks=tasks or presets.rows_of(preset),
         per_task=per_task,
@@ -154,7 +154,7 @@ def _answerer(
     batch: int,
     runtime: Runtime,
 ) -> Answerer:
-    from ace_agent.evaluation.answering import PipelineAnswerer, TrivialAnswerer
+    from ace_agent.evaluation.answerers import PipelineAnswerer, TrivialAnswerer
 
     if preset == "baseline":
         return TrivialAnswerer(baseline)  # type: ignore[arg-type]

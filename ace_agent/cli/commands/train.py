@@ -124,7 +124,7 @@ def command(
     )
     quiet = as_json or not processes.is_first
     with stage_bars(quiet) as progress:
-        run = FineTuning(tuning, processes, progress=progress, told=None if quiet else _print_figures)
+        run = FineTuning(tuning, processes, progress=progress, on_figures=None if quiet else _print_figures)
     resumed = run.resume()
     if not quiet:
         _print_start(run)
@@ -154,7 +154,7 @@ def _train_on_scenes(folder: Path, limits: Limits, seed: int, processes: Process
 
 
 def _print_start(run: FineTuning) -> None:
-    held, taught = len(run.split.held), len(run.split.taught)
+    held, taught = len(run.split.held_out), len(run.split.training)
     evaluated = f"{held} held out" if held else "none held out (needs ten pairs, or --validation)"
     notices().print(f"{taught} pairs to train on, {evaluated}; {run.learning:,} trainable numbers")
     if rehearsal := run.tuned.rehearsal:

@@ -34,7 +34,7 @@ from ace_agent.engines.released.schedule import TRAIN_STEPS
 from ace_agent.engines.released.t5 import INDICATORS, TextEncoder, indicator_vectors
 from ace_agent.engines.released.transformer import ReleasedTransformer
 from ace_agent.engines.runtime import Runtime
-from ace_agent.evaluation.answering import condition_unit
+from ace_agent.evaluation.answerers import condition_unit
 from ace_agent.plan.tasks import TASKS
 from ace_agent.training.batches import Batch
 from ace_agent.training.finetuning.pair_stream import Measure

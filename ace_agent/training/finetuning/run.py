@@ -1,4 +1,4 @@
-"""Fine-tuning a model on pairs: from a table and a model to a folder that `ace "..." --model FOLDER` runs."""
+"""Fine-tunes a model on a table of pairs, into a folder that `ace "..." --model FOLDER` runs."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from ace_agent.engines.presets import MANIFEST, PRESETS
 from ace_agent.engines.registry import is_mini
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import InputError
+from ace_agent.evaluation.sheets import sheet_entry
+from ace_agent.reports.contact_sheet import sheet
 from ace_agent.training.average import trained
 from ace_agent.training.batches import Batch
 from ace_agent.training.errors import TrainingError
+from ace_agent.training.finetuning.answers import answer, psnr
 from ace_agent.training.finetuning.pair_stream import Measure, PairStream, measure_all
-from ace_agent.training.finetuning.sheets import answer, psnr, write_sheet
 from ace_agent.training.finetuning.tuned import Method, Tuned
 from ace_agent.training.processes import Processes
 from ace_agent.training.trainer import Limits, OptimizerOptions, Trainer
 
-SHOWN = 8
+SHEET_SAMPLES = 8
 """Samples of a sheet."""
-MOST_HELD = 64
+MAX_HELD_OUT = 64
 """Validation pairs taken out of a large table."""
 FACTS = "training.json"
-Told = Callable[[int, Mapping[str, float], Path], None]
-"""Hears of every validation: the step, its figures, its sheet."""
+OnFigures = Callable[[int, Mapping[str, float], Path], None]
+"""Called after every validation with the step, the figures and the file of the sheet."""
 VALIDATION_DRAWS = 4
-"""Noises of each held-out pair: one may be nearly nothing, or nothing but noise."""
+"""Noise draws of each held-out pair, since the level of one may be near zero or pure noise."""
 
 
 @dataclass(frozen=True)
@@ -57,25 +59,25 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Split:
-    """Where samples are from, which of them teach, and those that only judge."""
+    """All samples, the numbers of those to train on, and the held-out ones."""
 
     samples: Sequence[Sample]
-    taught: list[int]
-    held: list[Sample]
+    training: list[int]
+    held_out: list[Sample]
 
 
 def split_samples(samples: Sequence[Sample], validation: Sequence[Sample] | None, seed: int) -> Split:
-    """With a table of their own the held-out samples are its first; else they are one in ten, drawn by `seed`."""
+    """Hold out the first samples of `validation`; without it one in ten of `samples`, drawn with `seed`."""
     everything = list(range(len(samples)))
     if validation is not None:
-        return Split(samples, everything, [validation[k] for k in range(min(len(validation), MOST_HELD))])
-    count = min(len(samples) // 10, MOST_HELD)
+        return Split(samples, everything, [validation[k] for k in range(min(len(validation), MAX_HELD_OUT))])
+    count = min(len(samples) // 10, MAX_HELD_OUT)
     held = set(random.Random(f"held-out-{seed}").sample(everything, count))
     return Split(samples, [k for k in everything if k not in held], [samples[k] for k in sorted(held)])
 
 
 def load_tuned(tuning: Tuning, processes: Processes, dtype: str = "auto") -> Tuned:
-    """The model to start from, ready to learn.
+    """The model to start from, ready to train.
 
     Raises:
         InputError: it would be written over itself.
@@ -100,7 +102,7 @@ def load_tuned(tuning: Tuning, processes: Processes, dtype: str = "auto") -> Tun
 
 
 class FineTuning:
-    """A fine-tuning made ready: everything read and checked, nothing trained yet."""
+    """A fine-tuning whose inputs are read and checked; `run` trains."""
 
     def __init__(
         self,
@@ -109,9 +111,14 @@ class FineTuning:
         *,
         tuned: Tuned | None = None,
         progress: Callable[[str, int, int], None] = lambda what, done, total: None,
-        told: Told | None = None,
+        on_figures: OnFigures | None = None,
     ) -> None:
-        """`progress` is told what is being done, and how much of how much of it is; `told` hears the figures.
+        """Read and check everything.
+
+        Args:
+            tuned: the model; None: loaded as `tuning` says.
+            progress: called with a stage's name, the items done and the items of the stage.
+            on_figures: called after every validation.
 
         Raises:
             BadInput: a table is wrong; with the line.
@@ -121,7 +128,7 @@ class FineTuning:
         self.tuning = tuning
         self.processes = processes or Processes()
         self.figures: dict[str, float] = {}
-        self._told = told
+        self._on_figures = on_figures
         method = tuning.method
         samples = open_samples(tuning.pairs, progress=lambda k, n: progress("reading pairs", k, n))
         validation = None
@@ -133,10 +140,10 @@ class FineTuning:
         self.tuned = tuned or load_tuned(tuning, self.processes)
         preparer = self.tuned.preparer
         measures = measure_all(samples, preparer, lambda k, n: progress("measuring", k, n))
-        self.held_measures = [preparer.measure(sample) for sample in self.split.held]
+        self.held_out_measures = [preparer.measure(sample) for sample in self.split.held_out]
         self.stream = PairStream(
             samples,
-            self.split.taught,
+            self.split.training,
             measures,
             preparer,
             budget=tuning.budget,
@@ -145,7 +152,7 @@ class FineTuning:
             part=(self.processes.rank, self.processes.count),
             rehearsal=self.tuned.rehearsal,
         )
-        self._read_texts([*measures, *self.held_measures], progress)
+        self._read_texts([*measures, *self.held_out_measures], progress)
         options = OptimizerOptions(
             seed=method.seed,
             muon_rate=None,
@@ -157,7 +164,7 @@ class FineTuning:
         self.trainer = Trainer(tuning.folder, self.tuned.subject, options, self.processes)
 
     def _read_texts(self, measures: Sequence[Measure], progress: Callable[[str, int, int], None]) -> None:
-        """The first process fills the cache that the others read."""
+        """Encode every text: the first process fills the cache that the others read."""
         progress("encoding texts", 0, 1)
         if self.processes.is_first:
             self.tuned.read_texts(measures)
@@ -168,14 +175,14 @@ class FineTuning:
 
     @property
     def learning(self) -> int:
-        """How many numbers learn."""
+        """The number of trainable parameters."""
         networks = self.tuned.subject.networks.values()
         return sum(p.numel() for network in networks for p in trained(network).values())
 
     def run(self, limits: Limits, *, workers: int = 1) -> bool:
-        """Train on from where the run stands, and write the model. False if it was told to stop before its end.
+        """Train from where the run stands, and write the model. False if a signal stopped it before its end.
 
-        A new run begins with the figures of the model as it came, to compare with.
+        A new run first measures the model as it is, to compare with.
         """
         if self.trainer.step == 0 and self.processes.is_first:
             self.observe()
@@ -186,36 +193,43 @@ class FineTuning:
         return ended
 
     def observe(self) -> None:
-        """The average's figures on held-out pairs into the log, and a sheet of them, filled up with taught pairs."""
-        held = self.split.held
-        extra = self.split.taught[: max(SHOWN - len(held), 0)]
-        shown = [*held[:SHOWN], *(self.split.samples[k] for k in extra)]
-        notes = ["held out"] * len(held[:SHOWN]) + ["taught"] * len(extra)
+        """Log the averaged model's figures on held-out pairs, and write a sheet of them and of training pairs."""
+        held_out = self.split.held_out[:SHEET_SAMPLES]
+        training = self.split.training[: SHEET_SAMPLES - len(held_out)]
+        samples = [*held_out, *(self.split.samples[k] for k in training)]
+        notes = ["held out"] * len(held_out) + ["training"] * len(training)
+        figures: dict[str, float] = {}
         with self.trainer.averaged(), torch.no_grad():
-            figures: dict[str, float] = {}
-            if held:
+            if held_out:
                 figures["loss"] = round(self.validation_loss(), 5)
-            answers = [answer(self.tuned.pipeline, sample, self.tuning.steps) for sample in shown]
-        for note, name in (("held out", "psnr"), ("taught", "psnr of taught")):
+            answers = [answer(self.tuned.pipeline, sample, self.tuning.steps) for sample in samples]
+        for note, name in (("held out", "psnr"), ("training", "psnr of taught")):
             own = [
-                psnr(made, Image.fromarray(sample.turns[-1].target))
-                for made, sample, told in zip(answers, shown, notes, strict=True)
-                if told == note
+                psnr(output, Image.fromarray(sample.turns[-1].target))
+                for output, sample, own_note in zip(answers, samples, notes, strict=True)
+                if own_note == note
             ]
             if own:
                 figures[name] = round(sum(own) / len(own), 2)
         self.figures = figures
         self.trainer.log({"validation": figures})
-        sheet = self.tuning.folder / "samples" / f"{self.trainer.step:07d}.png"
-        write_sheet(sheet, shown, answers, notes)
-        if self._told is not None:
-            self._told(self.trainer.step, figures, sheet)
+        entries = [
+            sheet_entry(sample.turns, output, note)
+            for sample, output, note in zip(samples, answers, notes, strict=True)
+        ]
+        file = self.tuning.folder / "samples" / f"{self.trainer.step:07d}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        sheet(f"step {self.trainer.step}: input(s), output (framed), right answer", entries).save(file)
+        if self._on_figures is not None:
+            self._on_figures(self.trainer.step, figures, file)
 
     def validation_loss(self) -> float:
-        """Mean loss of the held-out pairs, with the same times and noise every time."""
+        """Mean loss of the held-out pairs, with the same times and noise at every call."""
         alone = Processes()
         losses: list[float] = []
-        for number, (sample, measure) in enumerate(zip(self.split.held, self.held_measures, strict=True)):
+        for number, (sample, measure) in enumerate(
+            zip(self.split.held_out, self.held_out_measures, strict=True)
+        ):
             batch = Batch((self.tuned.preparer.whole(sample),), 0, (measure.target,))
             for draw in range(VALIDATION_DRAWS):
                 generator = torch.Generator().manual_seed(VALIDATION_DRAWS * number + draw)
@@ -224,7 +238,7 @@ class FineTuning:
         return sum(losses) / len(losses)
 
     def write(self) -> None:
-        """The averaged model into the run's folder; what was there stays until the new one is whole.
+        """Write the averaged model into the run's folder, whose old model stays until the new one is whole.
 
         Raises:
             TrainingError: the disk is full or refuses.
@@ -246,7 +260,7 @@ class FineTuning:
             ) from error
 
     def facts(self) -> dict[str, object]:
-        """What became of what, for the folder."""
+        """How the model was made, for `training.json`."""
         rank = self.tuning.method.rank
         return {
             "step": self.trainer.step,
@@ -254,17 +268,17 @@ class FineTuning:
             "hours": round(self.trainer.seconds / 3600, 4),
             "from": self.tuning.model,
             "method": f"LoRA of rank {rank}, merged" if rank else "full",
-            "pairs": len(self.split.taught),
+            "pairs": len(self.split.training),
             "rehearsed": self.tuned.rehearsal.share if self.tuned.rehearsal else 0.0,
         }
 
     def resume(self) -> bool:
-        """Load the folder's checkpoint; False when there is none. A rate that went to zero is not gone on from."""
+        """Load the folder's checkpoint, the one at the whole rate; False when there is none."""
         return self.trainer.resume()
 
 
 def _move_in(part: Path, folder: Path) -> None:
-    """Everything in `part` takes its place in `folder`; the manifest, which says that all is there, last."""
+    """Move the contents of `part` into `folder`; the manifest, whose presence marks a whole model, comes last."""
     for new in sorted(part.iterdir(), key=lambda path: path.name == MANIFEST):
         place, old = folder / new.name, folder / f".{new.name}.old"
         if place.exists():

@@ -12,14 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from ace_agent.data.scenes.world import TASK_WEIGHTS, World
 from ace_agent.engines.ace import quantized_weights
 from ace_agent.engines.ace.saved_module import WEIGHTS_FILE
 from ace_agent.engines.mini.generation import SamplingOptions, generate
+from ace_agent.engines.mini.pipeline import to_image
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer, build_words
 from ace_agent.engines.mini.transformer import MiniTransformer
 from ace_agent.errors import InputError
+from ace_agent.evaluation.sheets import sheet_entry
+from ace_agent.reports.contact_sheet import sheet
 from ace_agent.training.mini.naming import Namer
 from ace_agent.training.mini.objective import ObjectiveOptions
 from ace_agent.training.mini.stream import SceneStream, Split, StreamOptions, draw, prepare_sample
@@ -28,9 +32,10 @@ from ace_agent.training.processes import Processes
 from ace_agent.training.trainer import Limits, OptimizerOptions, Trainer
 
 SHEET_TASKS = 48
+SHEET_SEED = 7
 
 SCENES = StreamOptions(batch=24, crops=24)
-"""What a step on the scene world is made of."""
+"""The batch of a step on the scene world."""
 
 
 def language_model_file() -> Path:
@@ -46,7 +51,7 @@ def language_model_file() -> Path:
 
 
 def scene_words(samples: int = 3000) -> list[str]:
-    """Every word that the scene world's instructions use, found by drawing many of them."""
+    """Every word that the scene world's instructions use, collected from many drawn samples."""
     rng = random.Random("words")
     world = World()
     words: dict[str, None] = {}
@@ -77,7 +82,7 @@ class Shape:
 
 
 def new_subject(run: Path, options: TrainingOptions, shape: Shape) -> MiniSubject:
-    """Untrained networks; the words are kept beside the run."""
+    """Untrained networks; their vocabulary is stored in the run's folder."""
     torch.manual_seed(options.seed)
     start = run / "words.pt"
     if start.exists():
@@ -99,8 +104,11 @@ def new_subject(run: Path, options: TrainingOptions, shape: Shape) -> MiniSubjec
 
 
 def warm_start(trainer: Trainer, folder: Path) -> list[str]:
-    """Start from exported weights where names and shapes agree, with a fresh optimiser and their samples and hours.
-    Returns what stayed new."""
+    """Start from exported weights where names and shapes agree, with their samples and hours and a fresh optimiser.
+
+    Returns:
+        Names of the parameters that keep their random weights.
+    """
     fresh = []
     for network, part in (("model", "transformer"), ("encoder", "text_encoder")):
         average = trainer.averages[network]
@@ -125,10 +133,18 @@ def train_on_scenes(
     start: Path | None = None,
     processes: Processes | None = None,
     tasks: tuple[str, ...] | None = None,
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Callable[[str], None] = lambda message: None,
 ) -> tuple[Trainer, bool]:
-    """Start or resume a run; a new one starts from the weights in the folder `start`, if given. Returns its trainer,
-    and False if it was told to stop before its end."""
+    """Start or resume a run.
+
+    Args:
+        start: folder of exported weights that a new run starts from; None: random ones.
+        tasks: to train on; None: all.
+        tell: called with a line about how the run starts.
+
+    Returns:
+        The trainer, and False if a signal stopped it before its end.
+    """
     processes = processes or Processes()
     subject = new_subject(run, options, shape)
     for network in subject.networks.values():
@@ -156,7 +172,9 @@ def train_on_scenes(
             with processes.autocast():
                 figures = validation_loss(subject, tasks)
             trainer.log({"validation": figures})
-            write_sheet(subject, run / "samples" / f"{trainer.step:07d}.png")
+            file = run / "samples" / f"{trainer.step:07d}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            validation_sheet(subject).save(file)
 
     return trainer, trainer.run(stream, limits, observe=observe)
 
@@ -169,8 +187,7 @@ VALIDATION_BATCHES = 8
 
 @torch.no_grad()
 def validation_loss(subject: MiniSubject, tasks: tuple[str, ...] | None) -> dict[str, float]:
-    """Mean flow loss of the same validation samples every time, with the same times and noise: by task, and of all as
-    "loss"."""
+    """Mean flow loss by task, and of all as "loss"; of the same samples, times and noise at every call."""
     stream = SceneStream(
         subject.tokenizer, 0, VALIDATION, patch=subject.model.patch, tasks=tasks, split="validation"
     )
@@ -185,41 +202,26 @@ def validation_loss(subject: MiniSubject, tasks: tuple[str, ...] | None) -> dict
     return {task: round(sum(own) / len(own), 5) for task, own in sorted(losses.items())}
 
 
-def write_sheet(subject: MiniSubject, file: Path) -> None:
-    """Validation samples, uncurated: inputs, answer, and what the model makes of them."""
-    import numpy as np
-    from PIL import Image, ImageDraw
-
+def validation_sheet(subject: MiniSubject) -> Image.Image:
+    """Uncurated validation samples with the model's answers, as a contact sheet."""
     world = World(size=128)
     rng = random.Random("sheet")
-    tasks = list(TASK_WEIGHTS)[:SHEET_TASKS]
-    samples = [draw(world, rng, task, "validation") for task in tasks]
+    samples = [draw(world, rng, task, "validation") for task in list(TASK_WEIGHTS)[:SHEET_TASKS]]
     requests = [prepare_sample(sample, subject.tokenizer) for sample in samples]
     null = subject.tokenizer("")
-    pictures = []
-    for i in range(0, len(requests), 8):
-        part = requests[i : i + 8]
-        made = generate(subject.model, subject.encoder, part, [[7]] * len(part), null, SamplingOptions())
-        pictures += [one[0] for one in made]
-    cell, columns = 128, 3
-    rows = -(-len(samples) // columns)
-    sheet = Image.new("RGB", (columns * (3 * cell + 8), rows * (cell + 14)), "white")
-    pen = ImageDraw.Draw(sheet)
-    for number, (sample, picture) in enumerate(zip(samples, pictures, strict=True)):
-        left, top = (number % columns) * (3 * cell + 8), (number // columns) * (cell + 14)
-        last = sample.turns[-1]
-        if last.frames:
-            sheet.paste(Image.fromarray(last.frames[0].image).resize((cell, cell)), (left, top))
-        sheet.paste(Image.fromarray(last.target), (left + cell, top))
-        array = ((picture.pixels.permute(1, 2, 0).clamp(-1, 1) + 1) * 127.5).round().numpy().astype(np.uint8)
-        sheet.paste(Image.fromarray(array), (left + 2 * cell, top))
-        pen.text((left + 2, top + cell), f"{last.task}: {last.instruction}"[:62], fill="black")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(file)
+    entries = []
+    for start in range(0, len(samples), 8):
+        part = slice(start, start + 8)
+        seeds = [[SHEET_SEED]] * len(requests[part])
+        answers = generate(subject.model, subject.encoder, requests[part], seeds, null, SamplingOptions())
+        for sample, (answer,) in zip(samples[part], answers, strict=True):
+            output = to_image(answer, sample.turns[-1].target.shape[1::-1])
+            entries.append(sheet_entry(sample.turns, output, sample.turns[-1].task))
+    return sheet("validation: input(s), output (framed), right answer; uncurated", entries, columns=3)
 
 
 def export(trainer: Trainer, subject: MiniSubject, folder: Path) -> None:
-    """The moving average, compact, in diffusers' folder layout."""
+    """Write the moving average, quantized, in diffusers' folder layout."""
     with trainer.averaged():
         subject.model.save_compact(folder / "transformer")
         subject.encoder.save_compact(folder / "text_encoder")

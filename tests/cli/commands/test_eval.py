@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from ace_agent.cli.commands.eval import command
-from ace_agent.evaluation.errors import EvaluationError, WordingError
+from ace_agent.evaluation.errors import EvaluationError, TemplateError
 
 BASELINE = ["--preset", "baseline", "--per-task", "1"]
 
@@ -43,7 +43,7 @@ def test_mistakes_are_found_before_any_work(tmp_path: Path) -> None:
 
     assert isinstance(fails("--tasks", "fly"), EvaluationError)
     (tmp_path / "wording.json").write_text('{"remove": ["Erase <that>."]}')
-    assert isinstance(fails("--wording", str(tmp_path / "wording.json")), WordingError)
+    assert isinstance(fails("--wording", str(tmp_path / "wording.json")), TemplateError)
     assert isinstance(fails("--with", str(tmp_path / "absent.json")), EvaluationError)
     untold = fails("--history", str(tmp_path / "history.jsonl"), "--model", str(tmp_path))
     assert "how long" in str(untold)

@@ -33,7 +33,7 @@ LIMITS = Limits(steps=4, report_steps=1)
 
 @pytest.fixture(autouse=True)
 def small_sheets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finetuning, "SHOWN", 2)
+    monkeypatch.setattr(finetuning, "SHEET_SAMPLES", 2)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_model_that_runs_is_written(model: Path, pairs: Path, tmp_path: Path, 
     assert set(judged[0]["validation"]) == {"loss", "psnr", "psnr of taught"}
     assert run.figures == judged[-1]["validation"]
     for step in (0, 4):
-        assert Image.open(tmp_path / f"to/samples/{step:07d}.png").width == 480
+        assert Image.open(tmp_path / f"to/samples/{step:07d}.png").width == 816, "two samples, three pictures each"
     before, after = weights(model), weights(tmp_path / "to")
     assert set(before) == set(after), "no adapter in the names: the model needs no peft"
     moved = {name for name in after if not torch.equal(before[name], after[name])}
@@ -120,8 +120,8 @@ def test_a_stopped_run_goes_on_bit_for_bit(model: Path, pairs: Path, tmp_path: P
 def test_one_in_ten_is_held_out() -> None:
     def split(count: int, validation: list[int] | None = None) -> tuple[int, int]:
         made = split_samples(list(range(count)), validation, 0)  # type: ignore[arg-type]
-        assert not set(made.taught) & set(made.held) or validation is not None
-        return len(made.taught), len(made.held)
+        assert not set(made.training) & set(made.held_out) or validation is not None
+        return len(made.training), len(made.held_out)
 
     assert [split(n) for n in (9, 10, 40, 10_000)] == [(9, 0), (9, 1), (36, 4), (9936, 64)]
     assert split(9, [1, 2, 3]) == (9, 3)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ace_agent.data.scenes.wordings import tables
-from ace_agent.evaluation.errors import WordingError
+from ace_agent.evaluation.errors import TemplateError
 from ace_agent.plan.tasks import TASKS
 
 _SLOT = re.compile(r"<(\w+)>")
@@ -43,39 +43,39 @@ def slots_of(kind: str) -> set[str]:
     return set(_SLOT.findall("\n".join(tables()[kind])))
 
 
-def read_wording(path: Path) -> dict[str, tuple[str, ...]]:
+def read_templates(path: Path) -> dict[str, tuple[str, ...]]:
     """The templates of a wording file by kind of request.
 
     Raises:
-        WordingError: the file cannot be read, or a key or template fits nothing.
+        TemplateError: the file cannot be read, or a key or template fits nothing.
     """
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise WordingError(f"{path}: {error.strerror or error}") from error
+        raise TemplateError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise WordingError(f"{path}: not JSON ({error})", 'wanted {"task": ["template", ...]}') from error
+        raise TemplateError(f"{path}: not JSON ({error})", 'wanted {"task": ["template", ...]}') from error
     if not isinstance(listed, dict):
-        raise WordingError(
+        raise TemplateError(
             f"{path}: wanted an object of lists", 'as in {"remove": ["Erase <the> from {image}."]}'
         )
-    return parse_wording(listed, str(path))
+    return parse_templates(listed, str(path))
 
 
-def parse_wording(listed: Mapping[str, object], where: str) -> dict[str, tuple[str, ...]]:
+def parse_templates(listed: Mapping[str, object], where: str) -> dict[str, tuple[str, ...]]:
     """Check templates and sort them by kind of request; ``where`` names their source in errors."""
     sorted_: dict[str, list[str]] = {}
     for key, templates in listed.items():
         kinds = [key] if key in tables() and key not in TASKS else kinds_of(key)
         if not kinds:
-            raise WordingError(f"{where}: no task or kind of request is called {key!r}", ", ".join(tables()))
+            raise TemplateError(f"{where}: no task or kind of request is called {key!r}", ", ".join(tables()))
         if not isinstance(templates, list) or not all(isinstance(t, str) and t.strip() for t in templates):
-            raise WordingError(f"{where}: {key}: wanted a list of instructions")
+            raise TemplateError(f"{where}: {key}: wanted a list of instructions")
         for template in templates:
             fitting = _fitting(template, kinds)
             if not fitting:
                 offered = "; ".join(f"{kind}: {_shown(slots_of(kind))}" for kind in kinds)
-                raise WordingError(f"{where}: {key}: {template!r} fits no request of this task", offered)
+                raise TemplateError(f"{where}: {key}: {template!r} fits no request of this task", offered)
             for kind in fitting:
                 sorted_.setdefault(kind, []).append(template)
     return {kind: tuple(templates) for kind, templates in sorted_.items()}

@@ -11,7 +11,7 @@ from ace_agent.engines.ace.packing import REFERENCE_INDICATOR
 from ace_agent.engines.mini.pipeline import ACEPipeline
 from ace_agent.engines.mini.text_encoder import MiniTextEncoder, WordTokenizer
 from ace_agent.engines.mini.transformer import MiniTransformer
-from ace_agent.evaluation.answering import PipelineAnswerer
+from ace_agent.evaluation.answerers import PipelineAnswerer
 from ace_agent.evaluation.presets import drawn
 from ace_agent.evaluation.suites import Suite
 from ace_agent.training.mini.stream import prepare_sample

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ace_agent.evaluation.errors import WordingError
-from ace_agent.evaluation.wording import kinds_of, parse_wording, read_wording, slots_of
+from ace_agent.evaluation.errors import TemplateError
+from ace_agent.evaluation.instruction_templates import kinds_of, parse_templates, read_templates, slots_of
 
 
 def test_templates_go_to_the_kinds_that_fill_their_slots(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_templates_go_to_the_kinds_that_fill_their_slots(tmp_path: Path) -> None
             }
         )
     )
-    assert read_wording(path) == {
+    assert read_templates(path) == {
         "scene_time": ("Let {image} be seen <time>.", "<time>, {image}"),
         "scene_weather": ("Have <falling> in {image}.",),
         "scene_clear": ("Have <falling> in {image}.",),
@@ -36,17 +36,17 @@ def test_kinds_of_a_task_are_its_own() -> None:
 
 
 def test_one_line_says_what_is_wrong(tmp_path: Path) -> None:
-    with pytest.raises(WordingError, match="no task or kind of request is called 'paint'"):
-        parse_wording({"paint": ["x"]}, "here")
-    with pytest.raises(WordingError, match=r"fits no request.*scene_time"):
-        parse_wording({"edit_scene": ["Make {image} <colour>."]}, "here")
-    with pytest.raises(WordingError, match="wanted a list"):
-        parse_wording({"remove": "Remove <the>."}, "here")
-    with pytest.raises(WordingError, match="No such file"):
-        read_wording(tmp_path / "absent.json")
+    with pytest.raises(TemplateError, match="no task or kind of request is called 'paint'"):
+        parse_templates({"paint": ["x"]}, "here")
+    with pytest.raises(TemplateError, match=r"fits no request.*scene_time"):
+        parse_templates({"edit_scene": ["Make {image} <colour>."]}, "here")
+    with pytest.raises(TemplateError, match="wanted a list"):
+        parse_templates({"remove": "Remove <the>."}, "here")
+    with pytest.raises(TemplateError, match="No such file"):
+        read_templates(tmp_path / "absent.json")
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(WordingError, match="not JSON"):
-        read_wording(tmp_path / "bad.json")
+    with pytest.raises(TemplateError, match="not JSON"):
+        read_templates(tmp_path / "bad.json")
     (tmp_path / "list.json").write_text("[]")
-    with pytest.raises(WordingError, match="wanted an object"):
-        read_wording(tmp_path / "list.json")
+    with pytest.raises(TemplateError, match="wanted an object"):
+        read_templates(tmp_path / "list.json")
