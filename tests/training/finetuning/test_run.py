@@ -68,7 +68,9 @@ def test_a_model_that_runs_is_written(model: Path, pairs: Path, tmp_path: Path, 
     assert set(judged[0]["validation"]) == {"loss", "psnr", "psnr of taught"}
     assert run.figures == judged[-1]["validation"]
     for step in (0, 4):
-        assert Image.open(tmp_path / f"to/samples/{step:07d}.png").width == 816, "two samples, three pictures each"
+        assert Image.open(tmp_path / f"to/samples/{step:07d}.png").width == 816, (
+            "two samples, three pictures each"
+        )
     before, after = weights(model), weights(tmp_path / "to")
     assert set(before) == set(after), "no adapter in the names: the model needs no peft"
     moved = {name for name in after if not torch.equal(before[name], after[name])}
