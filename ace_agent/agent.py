@@ -44,8 +44,7 @@ from ace_agent.workspace import (
     open_store,
     workspace_folder,
 )
-from ace_memory import Store
-from ace_memory import Turn as TurnRow
+from ace_memory import Store, TurnRow
 from ace_memory.archive import branch_conversation
 
 __all__ = [

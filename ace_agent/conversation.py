@@ -18,10 +18,7 @@ from ace_agent.plan import Plan, Region, parse_reference
 from ace_agent.planner import Context, KnownImage, silent
 from ace_agent.process_owner import alive
 from ace_agent.turns import Picture, Turn, turn_of
-from ace_memory import Conversation as ConversationRow
-from ace_memory import Image as ImageRow
-from ace_memory import NewImage, Store
-from ace_memory import Turn as TurnRow
+from ace_memory import ConversationRow, ImageRow, NewImage, Store, TurnRow
 from ace_memory.archive import export_conversation
 
 RECENT = 200

@@ -15,9 +15,7 @@ from ace_agent.errors import PlanError
 from ace_agent.files import write_file
 from ace_agent.images.files import embed_recipe
 from ace_agent.plan import Plan
-from ace_memory import Image as ImageRow
-from ace_memory import Store
-from ace_memory import Turn as TurnRow
+from ace_memory import ImageRow, Store, TurnRow
 
 
 @dataclass(frozen=True)

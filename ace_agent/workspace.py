@@ -16,7 +16,7 @@ from ace_agent.images.files import MAX_PIXELS
 from ace_agent.plan import Plan
 from ace_agent.plan.tasks import TASKS
 from ace_agent.turns import turn_of
-from ace_memory import Conversation, Store, archive
+from ace_memory import ConversationRow, Store, archive
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _check_recipe(recipe: dict[str, Any]) -> None:
         raise ValueError("a recipe names no task of the catalogue")
 
 
-def _summary(store: Store, row: Conversation) -> ConversationSummary:
+def _summary(store: Store, row: ConversationRow) -> ConversationSummary:
     turns, images = store.counts(row.id)
     tip = None
     if row.tip is not None:

@@ -152,7 +152,7 @@ def test_bad_masks_cost_nothing(agent: Agent, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("request_", "message"), [("", "empty"), (" \n\t", "empty"), ("x" * 10_000, "10,000 characters")]
 )
-def test_bad_requests(agent: Agent, request_: str, message: str) -> None:
+def test_empty_and_long_requests_are_refused(agent: Agent, request_: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         agent.say(request_)
 
@@ -230,7 +230,7 @@ def test_going_back_and_branching(agent: Agent) -> None:
         agent.branch("other")
 
 
-def test_going_back_and_on_in_one_plan(agent: Agent) -> None:
+def test_a_plan_can_go_back_before_its_steps(agent: Agent) -> None:
     for request in ("a red fox", "make it night", "make it night"):
         agent.say(request)
     turn = agent.run(plan(step("edit_style", "@last"), goto="@2"))
@@ -244,7 +244,7 @@ def test_going_back_and_on_in_one_plan(agent: Agent) -> None:
         agent.run(plan(step("edit_style", "@1"), goto="@5"))
 
 
-def test_stores_that_cannot_be_used_are_one_line(tmp_path: Path) -> None:
+def test_an_unusable_store_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "memory.db").write_bytes(b"no database, but long enough to look like a file " * 30)
     with pytest.raises(StoreRefused, match="--workspace"):
         Agent(tmp_path)
@@ -281,7 +281,7 @@ def test_an_attached_picture_is_the_last_until_another_is_made(agent: Agent) -> 
     assert agent.show().id == "@4"
 
 
-def test_what_a_planner_is_told(agent: Agent) -> None:
+def test_what_a_planner_sees(agent: Agent) -> None:
     agent.say("a red fox")
     agent.say("make it night")
     agent.undo()
@@ -296,7 +296,7 @@ def test_what_a_planner_is_told(agent: Agent) -> None:
     ]
 
 
-def test_a_planner_that_must_load_begins_early_and_shows_how_far_it_is(tmp_path: Path) -> None:
+def test_a_planner_loads_in_the_background_and_reports_its_progress(tmp_path: Path) -> None:
     class Loading(RulePlanner):
         begun = 0
 
@@ -317,7 +317,7 @@ def test_a_planner_that_must_load_begins_early_and_shows_how_far_it_is(tmp_path:
     Agent(tmp_path, planner="rules").preload()
 
 
-def test_the_small_model_is_told_in_its_own_words(tmp_path: Path) -> None:
+def test_ace_mini_gets_instructions_in_words_that_it_knows(tmp_path: Path) -> None:
     class Mini(TinyPipeline):
         name = "ace-mini"
 
@@ -328,7 +328,7 @@ def test_the_small_model_is_told_in_its_own_words(tmp_path: Path) -> None:
     assert other.propose("a pup beside a narwhal").steps[0].instruction == "a pup beside a narwhal"
 
 
-def test_questions(agent: Agent) -> None:
+def test_a_question_is_asked_or_answered_with_its_first_choice(agent: Agent) -> None:
     class Asking:
         def plan(self, request: str, context: object) -> Plan:
             choices = (Choice("the left one", CREATE), Choice("the right one", NIGHT))
@@ -361,7 +361,7 @@ def test_a_request_about_images_that_the_caller_names(agent: Agent) -> None:
     assert agent.say("the fox", on=["@1"]).plan.steps[0].images == ("@1",)
 
 
-def test_a_noun_that_ace_mini_never_saw_is_said_and_kept(tmp_path: Path) -> None:
+def test_an_unknown_noun_is_noted_and_the_note_is_stored(tmp_path: Path) -> None:
     """The vocabulary reached no planner, so nothing was ever said."""
 
     class Mini(TinyPipeline):
@@ -478,7 +478,7 @@ def test_two_windows_on_one_conversation(agent: Agent, tmp_path: Path) -> None:
     assert not agent.say("make it night").notes
 
 
-def test_a_turn_that_another_process_took_up_is_left_to_it(tmp_path: Path) -> None:
+def test_a_turn_that_another_process_resumed_is_left_alone(tmp_path: Path) -> None:
     """One that lost its turn to another process marked it failed, though it was done and the tip stood at it."""
     first = TinyPipeline()
     first.fail_after = 1
@@ -520,7 +520,7 @@ def test_conversations_are_found_by_name(tmp_path: Path) -> None:
     assert workspace_folder(tmp_path) == tmp_path
 
 
-def test_search_and_pictures(agent: Agent) -> None:
+def test_search_and_wrong_references(agent: Agent) -> None:
     agent.say("a red fox")
     agent.say("make it night")
     assert [turn.request for turn in agent.search("fox")] == ["a red fox"]

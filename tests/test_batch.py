@@ -42,7 +42,7 @@ def files(tmp_path: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def test_each_file_is_done_or_says_why(files: list[Path], tmp_path: Path) -> None:
+def test_each_file_is_done_or_reports_why_not(files: list[Path], tmp_path: Path) -> None:
     seen: list[FileReport] = []
     reports = map_plan(PLAN, files, tmp_path / "out", load=TinyPipeline, report=seen.append)
     assert [report.status for report in reports] == ["failed", "done", "done", "done"]
@@ -106,7 +106,7 @@ def test_nothing_is_written_over_and_resume_goes_on(files: list[Path], tmp_path:
     assert (out / "p1.png").read_bytes() != before[out / "p1.png"]
 
 
-def test_a_failure_is_tried_again_where_it_failed(files: list[Path], tmp_path: Path) -> None:
+def test_a_retry_resumes_at_the_failed_step(files: list[Path], tmp_path: Path) -> None:
     wanted = map_plan(PLAN, files[1:2], tmp_path / "wanted", load=TinyPipeline)
     Flaky.failures = 0
     assert map_plan(PLAN, files[1:2], tmp_path / "none", load=Flaky, retries=0)[0].status == "failed"
@@ -123,7 +123,7 @@ def test_a_failure_is_tried_again_where_it_failed(files: list[Path], tmp_path: P
     assert [turn.status for turn in agent.turns(everything=True)] == ["done"]
 
 
-def test_templates(files: list[Path], tmp_path: Path) -> None:
+def test_templates_name_the_results(files: list[Path], tmp_path: Path) -> None:
     many = plan(step("edit_scene", "input", seed=1, variations=2))
     map_plan(many, files[1:3], tmp_path / "out", load=TinyPipeline, template="{index}/{stem}.png")
     found = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").glob("*/*.png"))

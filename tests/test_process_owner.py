@@ -13,7 +13,7 @@ from ace_agent.process_owner import alive, owner_now, process_of
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are asked by signals")
 
 
-def test_one_self_is_not_another() -> None:
+def test_this_process_is_not_another() -> None:
     assert process_of(owner_now()) == str(os.getpid())
     assert not alive(owner_now())
     assert not alive("")
@@ -34,7 +34,7 @@ def test_another_process_is_alive_until_it_ends() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/1/stat"), reason="no start times here")  # noqa: PTH110
-def test_a_number_that_another_program_has_now_does_not_hold_a_turn() -> None:
+def test_a_reused_process_number_does_not_hold_a_turn() -> None:
     """After a power cut a turn's process number was a system service's, and the turn could not be resumed."""
     host = owner_now().rsplit(":", 2)[0]
     assert not alive(f"{host}:{os.getppid()}:1")  # nothing here began in the machine's first tick

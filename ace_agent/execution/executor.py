@@ -21,10 +21,7 @@ from ace_agent.execution.task_runner import TaskCall, TaskResult, check_mask, ru
 from ace_agent.execution.timing import Timing
 from ace_agent.images.files import encode_png
 from ace_agent.plan import Plan, Region, Step, parse_reference
-from ace_memory import Image as ImageRow
-from ace_memory import NewImage, Store
-from ace_memory import Step as StepRow
-from ace_memory import Turn as TurnRow
+from ace_memory import ImageRow, NewImage, StepRow, Store, TurnRow
 
 READ_PICTURES = 16
 """Pictures of a conversation that are read back for a request, at least; the pipeline takes what fits its budget."""

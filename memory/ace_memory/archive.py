@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ace_memory.records import Conversation
+from ace_memory.records import ConversationRow
 from ace_memory.store import Store
 
 FORMAT = 1
@@ -73,7 +73,7 @@ class Checks:
     recipe: Callable[[dict[str, Any]], None] = accept_any
 
 
-def export_conversation(store: Store, conversation: Conversation, stream: BinaryIO) -> None:
+def export_conversation(store: Store, conversation: ConversationRow, stream: BinaryIO) -> None:
     """Write the whole tree, its pictures and masks, as they are at one moment."""
     with store.snapshot(), zipfile.ZipFile(stream, "w") as archive:
         document = _document(store, conversation)
@@ -85,7 +85,9 @@ def export_conversation(store: Store, conversation: Conversation, stream: Binary
             archive.writestr(f"blobs/{digest}", store.blob(digest))
 
 
-def branch_conversation(store: Store, conversation: Conversation, name: str, tip: int | None) -> Conversation:
+def branch_conversation(
+    store: Store, conversation: ConversationRow, name: str, tip: int | None
+) -> ConversationRow:
     """Another conversation with the same tree and picture numbers, standing at `tip`; the bytes are kept
     once."""
     with store.transaction():
@@ -93,7 +95,7 @@ def branch_conversation(store: Store, conversation: Conversation, name: str, tip
         return _load(store, document, {table: document[table] for table in _TABLES}, name)
 
 
-def _document(store: Store, conversation: Conversation) -> dict[str, Any]:
+def _document(store: Store, conversation: ConversationRow) -> dict[str, Any]:
     """A conversation as plain data."""
     tables = {
         "turns": store.rows("SELECT * FROM turns WHERE conversation = ? ORDER BY id", conversation.id),
@@ -123,7 +125,7 @@ def _document(store: Store, conversation: Conversation) -> dict[str, Any]:
 
 def import_conversation(
     store: Store, path: Path, name: str | None = None, checks: Checks | None = None
-) -> Conversation:
+) -> ConversationRow:
     """Take in an exported conversation, whole or not at all, under its own name (or `name-2` ... if that is
     taken).
 
@@ -150,7 +152,7 @@ def import_conversation(
 
 def _take_in(
     store: Store, archive: zipfile.ZipFile, name: str | None, checks: Checks, size: int
-) -> Conversation:
+) -> ConversationRow:
     document = _read_document(archive)
     rows = _checked_rows(document, checks)
     digests = {row["sha256"] for row in rows["images"] if row["sha256"] is not None}
@@ -243,7 +245,7 @@ def _no_constant(name: str) -> None:
 
 def _load(
     store: Store, document: dict[str, Any], rows: dict[str, list[dict[str, Any]]], name: str
-) -> Conversation:
+) -> ConversationRow:
     """A document's rows under new ids."""
     conversation = store.create_conversation(name)
     store.execute("PRAGMA defer_foreign_keys = ON")

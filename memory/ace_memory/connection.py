@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import sqlite_utils
 
 from ace_memory.errors import StoreError
-from ace_memory.records import Conversation, Image, Step, StepInput, Turn
+from ace_memory.records import ConversationRow, ImageRow, StepRow, TurnRow
 from ace_memory.schema import MIGRATIONS
 
 BUSY_SECONDS = 20.0
@@ -24,7 +24,7 @@ BUSY_SECONDS = 20.0
 ROOM = 100_000
 """Bytes that opening takes for the log and its index; with less, the disk is full."""
 
-Row = TypeVar("Row", Conversation, Image, Step, StepInput, Turn)
+Row = TypeVar("Row", ConversationRow, ImageRow, StepRow, TurnRow)
 
 
 class Connection:

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ace_memory.records import Conversation
+from ace_memory.records import ConversationRow
 from ace_memory.store import Store
 
 FORGOTTEN = "(forgotten)"
@@ -128,7 +128,7 @@ def prune(store: Store, *, dry_run: bool = False) -> Removed:
     return Removed(len(gone), pictures, size - left, _overwrite(store) if gone else True)
 
 
-def forget_conversation(store: Store, conversation: Conversation) -> Removed:
+def forget_conversation(store: Store, conversation: ConversationRow) -> Removed:
     """Erase a conversation for good: rows, pictures, search index, and the old pages of the file."""
     with store.transaction():
         turns, images = store.counts(conversation.id)
@@ -143,7 +143,7 @@ def forget_conversation(store: Store, conversation: Conversation) -> Removed:
     return Removed(turns, images, size - left, _overwrite(store))
 
 
-def forget_image(store: Store, conversation: Conversation, number: int) -> Removed:
+def forget_image(store: Store, conversation: ConversationRow, number: int) -> Removed:
     """Erase a picture for good, under every number it has in the conversation, and the words it came with:
     the request, plan, instruction and recipe of the turns that made it or brought it in. The tree stays as it
     is; the number stays taken. Raises StoreError where another conversation holds the same picture, which

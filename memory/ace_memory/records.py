@@ -8,7 +8,7 @@ from functools import cached_property
 
 
 @dataclass(frozen=True)
-class Conversation:
+class ConversationRow:
     """`tip`: the turn it stands at; `head`: the turn that redo leads to; times in Unix seconds."""
 
     id: int
@@ -21,7 +21,7 @@ class Conversation:
 
 
 @dataclass(frozen=True)
-class Turn:
+class TurnRow:
     """One request. `plan` is JSON; `tokens` is what its frames cost in the model's context."""
 
     id: int
@@ -37,7 +37,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Step:
+class StepRow:
     """One task call that was carried out; `position` is the step's index in the plan, from 0; `recipe` is
     JSON."""
 
@@ -51,7 +51,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Image:
+class ImageRow:
     """A picture or mask. `sha256` is None when it was forgotten; `variation` counts from 1."""
 
     id: int
@@ -67,16 +67,6 @@ class Image:
     caption: str
     source: str
     created: float
-
-
-@dataclass(frozen=True)
-class StepInput:
-    """What a step took: `role` is image or mask."""
-
-    step: int
-    position: int
-    role: str
-    image: int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from ace_memory.connection import Connection
-from ace_memory.records import Conversation, Image, NewImage, Step, Turn
+from ace_memory.records import ConversationRow, ImageRow, NewImage, StepRow, TurnRow
 
 FAR = 64
 """Turns that `history` looks back one by one for an anchor; beyond that one query reads the whole path."""
@@ -19,7 +19,7 @@ class Store(Connection):
 
     # Conversations
 
-    def create_conversation(self, name: str | None = None) -> Conversation:
+    def create_conversation(self, name: str | None = None) -> ConversationRow:
         """A new, empty one; without a name it is called `talk-1`, `talk-2` ..."""
         with self.transaction():
             if name is None:
@@ -39,26 +39,26 @@ class Store(Connection):
             self._use(key)
             return self.conversation(key)
 
-    def conversation(self, key: int | str) -> Conversation:
+    def conversation(self, key: int | str) -> ConversationRow:
         """By id or by name."""
         column = "id" if isinstance(key, int) else "name"
-        found = self.records(Conversation, f"SELECT * FROM conversations WHERE {column} = ?", key)
+        found = self.records(ConversationRow, f"SELECT * FROM conversations WHERE {column} = ?", key)
         if not found:
             raise self.error(f"there is no conversation {key!r}", "`ace conversations` lists them")
         return found[0]
 
-    def find_conversation(self, name: str) -> Conversation | None:
+    def find_conversation(self, name: str) -> ConversationRow | None:
         """By name, if there is one."""
-        found = self.records(Conversation, "SELECT * FROM conversations WHERE name = ?", name)
+        found = self.records(ConversationRow, "SELECT * FROM conversations WHERE name = ?", name)
         return found[0] if found else None
 
-    def conversations(self) -> list[Conversation]:
+    def conversations(self) -> list[ConversationRow]:
         """The latest used first."""
-        return self.records(Conversation, "SELECT * FROM conversations ORDER BY last_use DESC, id DESC")
+        return self.records(ConversationRow, "SELECT * FROM conversations ORDER BY last_use DESC, id DESC")
 
-    def latest_conversation(self) -> Conversation | None:
+    def latest_conversation(self) -> ConversationRow | None:
         found = self.records(
-            Conversation, "SELECT * FROM conversations ORDER BY last_use DESC, id DESC LIMIT 1"
+            ConversationRow, "SELECT * FROM conversations ORDER BY last_use DESC, id DESC LIMIT 1"
         )
         return found[0] if found else None
 
@@ -96,30 +96,30 @@ class Store(Connection):
 
     # The tree of turns
 
-    def turn(self, key: int) -> Turn:
-        found = self.records(Turn, "SELECT * FROM turns WHERE id = ?", key)
+    def turn(self, key: int) -> TurnRow:
+        found = self.records(TurnRow, "SELECT * FROM turns WHERE id = ?", key)
         if not found:
             raise self.error(f"there is no turn {key}", "`ace history` lists them")
         return found[0]
 
-    def turns(self, conversation: int) -> list[Turn]:
+    def turns(self, conversation: int) -> list[TurnRow]:
         """All of the tree, oldest first."""
-        return self.records(Turn, "SELECT * FROM turns WHERE conversation = ? ORDER BY id", conversation)
+        return self.records(TurnRow, "SELECT * FROM turns WHERE conversation = ? ORDER BY id", conversation)
 
     def newest_turn(self, conversation: int) -> int:
         """The id of the turn begun last, 0 before the first."""
         sql = "SELECT coalesce(max(id), 0) AS id FROM turns WHERE conversation = ?"
         return int(self.rows(sql, conversation)[0]["id"])
 
-    def open_turns(self, conversation: int) -> list[Turn]:
+    def open_turns(self, conversation: int) -> list[TurnRow]:
         """Those that are not done, oldest first."""
         sql = "SELECT * FROM turns WHERE conversation = ? AND status != 'done' ORDER BY id"
-        return self.records(Turn, sql, conversation)
+        return self.records(TurnRow, sql, conversation)
 
-    def path_to(self, tip: int | None) -> list[Turn]:
+    def path_to(self, tip: int | None) -> list[TurnRow]:
         """The turns from the root to `tip`."""
         return self.records(
-            Turn,
+            TurnRow,
             "WITH RECURSIVE path(id, parent) AS ("
             " SELECT id, parent FROM turns WHERE id = ?"
             " UNION ALL SELECT t.id, t.parent FROM turns t JOIN path ON t.id = path.parent)"
@@ -127,11 +127,11 @@ class Store(Connection):
             tip,
         )
 
-    def recent(self, tip: int | None, limit: int) -> list[Turn]:
+    def recent(self, tip: int | None, limit: int) -> list[TurnRow]:
         """`tip` and its nearest ancestors, oldest first."""
         return [self.turn(key) for key, _ in reversed(self._costs(tip, limit))]
 
-    def number_of(self, turn: Turn) -> int:
+    def number_of(self, turn: TurnRow) -> int:
         """A turn's place in its conversation, from 1, over all branches."""
         sql = "SELECT count(*) AS n FROM turns WHERE conversation = ? AND id <= ?"
         return int(self.rows(sql, turn.conversation, turn.id)[0]["n"])
@@ -149,7 +149,7 @@ class Store(Connection):
         plan: str,
         attachments: Sequence[NewImage] = (),
         owner: str = "",
-    ) -> tuple[Turn, list[Image]]:
+    ) -> tuple[TurnRow, list[ImageRow]]:
         """A running turn below `parent`, and the pictures that came with it. The tip stays where it is."""
         with self.transaction():
             now = time.time()
@@ -204,7 +204,7 @@ class Store(Connection):
             if not keep_head:
                 self.execute("UPDATE conversations SET head = ? WHERE id = ?", turn, conversation)
 
-    def undo(self, conversation: int) -> Turn | None:
+    def undo(self, conversation: int) -> TurnRow | None:
         """Move the tip to its parent; returns the turn that was undone, None at the root."""
         with self.transaction():
             row = self.conversation(conversation)
@@ -214,7 +214,7 @@ class Store(Connection):
             self.move_tip(conversation, turn.parent, keep_head=True)
             return turn
 
-    def redo(self, conversation: int) -> Turn | None:
+    def redo(self, conversation: int) -> TurnRow | None:
         """Move the tip one turn towards the head; returns the turn that is back, None when there is none."""
         with self.transaction():
             row = self.conversation(conversation)
@@ -227,7 +227,7 @@ class Store(Connection):
                 key = turn.parent
             return None
 
-    def history(self, tip: int | None, budget: int) -> list[Turn]:
+    def history(self, tip: int | None, budget: int) -> list[TurnRow]:
         """The contiguous run of turns, oldest first, that goes to the model before a turn below `tip`.
 
         The run starts at an anchor, which is a function of the costs (`tokens`) on the path alone: the root's
@@ -285,7 +285,7 @@ class Store(Connection):
         recipe: str,
         inputs: Iterable[tuple[str, int | NewImage]],
         images: Sequence[NewImage],
-    ) -> list[Image]:
+    ) -> list[ImageRow]:
         """A step that was carried out, its inputs as (role, image id) in order, and its pictures: one
         transaction.
 
@@ -314,7 +314,7 @@ class Store(Connection):
 
     def add_image(
         self, conversation: int, image: NewImage, *, turn: int | None = None, step: int | None = None
-    ) -> Image:
+    ) -> ImageRow:
         """Store a picture under the next number; the same bytes are kept once."""
         digest = image.sha256
         with self.transaction():
@@ -328,25 +328,25 @@ class Store(Connection):
             )  # fmt: skip
             return self.image_by_id(key)
 
-    def steps(self, turn: int) -> list[Step]:
+    def steps(self, turn: int) -> list[StepRow]:
         """In the order of the plan."""
-        return self.records(Step, "SELECT * FROM steps WHERE turn = ? ORDER BY position", turn)
+        return self.records(StepRow, "SELECT * FROM steps WHERE turn = ? ORDER BY position", turn)
 
-    def step(self, key: int) -> Step:
-        return self.records(Step, "SELECT * FROM steps WHERE id = ?", key)[0]
+    def step(self, key: int) -> StepRow:
+        return self.records(StepRow, "SELECT * FROM steps WHERE id = ?", key)[0]
 
-    def step_inputs(self, step: int) -> list[tuple[str, Image]]:
+    def step_inputs(self, step: int) -> list[tuple[str, ImageRow]]:
         """(role, image): images first, then masks, each in order."""
         rows = self.rows("SELECT role, image FROM step_inputs WHERE step = ? ORDER BY role, position", step)
         return [(row["role"], self.image_by_id(row["image"])) for row in rows]
 
-    def step_images(self, step: int) -> list[Image]:
+    def step_images(self, step: int) -> list[ImageRow]:
         """In the order of their variations."""
-        return self.records(Image, "SELECT * FROM images WHERE step = ? ORDER BY variation, id", step)
+        return self.records(ImageRow, "SELECT * FROM images WHERE step = ? ORDER BY variation, id", step)
 
-    def image(self, conversation: int, number: int) -> Image:
+    def image(self, conversation: int, number: int) -> ImageRow:
         found = self.records(
-            Image, "SELECT * FROM images WHERE conversation = ? AND number = ?", conversation, number
+            ImageRow, "SELECT * FROM images WHERE conversation = ? AND number = ?", conversation, number
         )
         if not found:
             last = self.conversation(conversation).last_number
@@ -355,29 +355,29 @@ class Store(Connection):
             )
         return found[0]
 
-    def image_by_id(self, key: int) -> Image:
-        return self.records(Image, "SELECT * FROM images WHERE id = ?", key)[0]
+    def image_by_id(self, key: int) -> ImageRow:
+        return self.records(ImageRow, "SELECT * FROM images WHERE id = ?", key)[0]
 
-    def images(self, conversation: int) -> list[Image]:
+    def images(self, conversation: int) -> list[ImageRow]:
         return self.records(
-            Image, "SELECT * FROM images WHERE conversation = ? ORDER BY number", conversation
+            ImageRow, "SELECT * FROM images WHERE conversation = ? ORDER BY number", conversation
         )
 
-    def latest_images(self, conversation: int, limit: int) -> list[Image]:
+    def latest_images(self, conversation: int, limit: int) -> list[ImageRow]:
         """The newest ones, by number."""
         sql = "SELECT * FROM images WHERE conversation = ? ORDER BY number DESC LIMIT ?"
-        return self.records(Image, sql, conversation, limit)[::-1]
+        return self.records(ImageRow, sql, conversation, limit)[::-1]
 
     def image_numbers(self, conversation: int) -> list[int]:
         """Of every picture and mask that was not forgotten."""
         sql = "SELECT number FROM images WHERE conversation = ? AND sha256 IS NOT NULL ORDER BY number"
         return [row["number"] for row in self.rows(sql, conversation)]
 
-    def turn_images(self, turn: int) -> list[Image]:
+    def turn_images(self, turn: int) -> list[ImageRow]:
         """What was attached to and made in a turn, by number."""
-        return self.records(Image, "SELECT * FROM images WHERE turn = ? ORDER BY number", turn)
+        return self.records(ImageRow, "SELECT * FROM images WHERE turn = ? ORDER BY number", turn)
 
-    def data(self, image: Image) -> bytes:
+    def data(self, image: ImageRow) -> bytes:
         """The stored file; StoreError when it was forgotten."""
         if image.sha256 is None:
             raise self.error(f"@{image.number} was forgotten", "its picture is gone for good")
@@ -389,10 +389,10 @@ class Store(Connection):
             raise self.error(f"no picture {sha256[:12]}... is stored here", "import its conversation first")
         return bytes(found[0]["bytes"])
 
-    def loose_image(self, conversation: int) -> Image | None:
+    def loose_image(self, conversation: int) -> ImageRow | None:
         """The newest picture that was attached outside any turn."""
         found = self.records(
-            Image,
+            ImageRow,
             "SELECT * FROM images WHERE conversation = ? AND turn IS NULL AND kind = 'image'"
             " ORDER BY number DESC LIMIT 1",
             conversation,
@@ -401,7 +401,7 @@ class Store(Connection):
 
     # Search
 
-    def search(self, words: str, *, conversation: int | None = None, limit: int = 20) -> list[Turn]:
+    def search(self, words: str, *, conversation: int | None = None, limit: int = 20) -> list[TurnRow]:
         """Turns whose request or instructions hold every word (as the beginning of one), the latest first."""
         terms = re.findall(r"\w+", words)
         if not terms:
@@ -409,7 +409,7 @@ class Store(Connection):
         match = " ".join(f'"{term}"*' for term in terms)
         mine = "AND turns.conversation = ?" if conversation is not None else ""
         return self.records(
-            Turn,
+            TurnRow,
             "SELECT turns.* FROM turns_fts JOIN turns ON turns.id = turns_fts.rowid"
             f" WHERE turns_fts MATCH ? {mine} ORDER BY turns_fts.rowid DESC LIMIT ?",
             match, *(() if conversation is None else (conversation,)), limit,

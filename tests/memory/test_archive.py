@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ace_memory import Conversation, NewImage, Store, StoreError
+from ace_memory import ConversationRow, NewImage, Store, StoreError
 from ace_memory.archive import branch_conversation, export_conversation, import_conversation
 from ace_memory.housekeeping import check
 
@@ -41,7 +41,7 @@ def grow(store: Store, name: str = "trip") -> int:
     return talk
 
 
-def export(store: Store, conversation: Conversation, path: Path) -> Path:
+def export(store: Store, conversation: ConversationRow, path: Path) -> Path:
     with path.open("wb") as stream:
         export_conversation(store, conversation, stream)
     return path

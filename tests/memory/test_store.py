@@ -63,7 +63,7 @@ def test_the_same_bytes_are_kept_once(store: Store) -> None:
     assert store.rows("SELECT count(*) AS n FROM blobs")[0]["n"] == 1
 
 
-def test_undo_and_redo_walk_the_branch_one_came_from(store: Store) -> None:
+def test_redo_follows_the_branch_that_was_undone(store: Store) -> None:
     talk = store.create_conversation().id
     a, b, c = (add(store, talk, word) for word in "abc")
     assert [turn.id for turn in (store.undo(talk), store.undo(talk)) if turn] == [c, b]
@@ -131,7 +131,7 @@ def test_search_finds_words_of_requests_and_instructions(store: Store) -> None:
         store.search(odd)
 
 
-def test_names(store: Store) -> None:
+def test_a_conversation_name_is_checked(store: Store) -> None:
     assert [store.create_conversation().name for _ in range(2)] == ["talk-1", "talk-2"]
     store.create_conversation("My cat")
     with pytest.raises(StoreError, match="already"):

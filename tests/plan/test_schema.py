@@ -32,13 +32,13 @@ def edit(*images: str, **fields: object) -> dict[str, object]:
         ("sky.2", "name", 0, 2),
     ],
 )
-def test_references(text: str, kind: str, number: int, variation: int) -> None:
+def test_references_are_parsed(text: str, kind: str, number: int, variation: int) -> None:
     reference = parse_reference(text)
     assert (reference.kind, reference.number, reference.variation) == (kind, number, variation)
 
 
 @pytest.mark.parametrize("text", ["", "@", "@x", "$", "$0x", "Sky", "the dog", "@1 ", "$1.999"])
-def test_what_is_no_reference_is_refused_with_the_forms(text: str) -> None:
+def test_a_wrong_reference_is_refused_with_the_right_forms(text: str) -> None:
     with pytest.raises(PlanError, match="write @3"):
         parse_reference(text)
 
@@ -75,7 +75,7 @@ def test_json_round_trip_is_canonical() -> None:
         ({"version": 2, "steps": [edit("@1")]}, "version"),
     ],
 )
-def test_a_malformed_plan_is_one_clear_line(data: dict[str, object], message: str) -> None:
+def test_a_malformed_plan_is_refused_in_one_line(data: dict[str, object], message: str) -> None:
     with pytest.raises(PlanError, match=message) as error:
         Plan.parse(data)
     assert "\n" not in str(error.value)
@@ -139,7 +139,7 @@ def test_variables_are_filled_in_and_typos_refused() -> None:
         Plan.parse({"steps": [edit("@1", instruction="${gone}")]}).with_variables()
 
 
-def test_files_outside_the_folder_need_leave(tmp_path: Path) -> None:
+def test_files_outside_the_folder_need_permission(tmp_path: Path) -> None:
     inside = tmp_path / "work"
     other = tmp_path / "other"
     inside.mkdir()

@@ -7,7 +7,7 @@ import re
 from ace_agent.plan.tasks import FAMILIES, TASKS
 
 
-def test_the_catalogue_is_the_papers() -> None:
+def test_the_catalogue_matches_the_paper() -> None:
     assert len(TASKS) == 44
     assert {row.family for row in TASKS.values()} == set(FAMILIES)
     assert all(key == row.id for key, row in TASKS.items())

@@ -121,7 +121,7 @@ def test_bombs_and_oddities_are_refused(text: str) -> None:
     assert "\n" not in str(found[0])
 
 
-def test_unreadable_files_are_one_line(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="no file"):
         load_plan(tmp_path / "none.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x01" * 10)

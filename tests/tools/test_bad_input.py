@@ -131,7 +131,7 @@ def test_an_empty_conversation_says_how_to_begin(tools: Any, pool: SessionPool) 
     assert rows(pool) == (0, 0, 0, 0, 0)
 
 
-def test_a_failing_model_is_logged_in_full_and_told_in_one_line(
+def test_a_model_error_is_logged_in_full_and_answered_in_one_line(
     tools: Any, pool: SessionPool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools("create_image", description="a red car")

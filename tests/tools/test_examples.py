@@ -131,7 +131,7 @@ def test_ten_pairs_are_a_table_that_can_be_trained_on(tmp_path: Path) -> None:
     assert [len(samples), samples[0].turns[0].task] == [10, "edit_general"]
 
 
-def test_the_blocks_of_the_docs(
+def test_the_code_of_the_docs_runs(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Also the one for a hosted chat model, which a script stands in for."""

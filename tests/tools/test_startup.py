@@ -22,7 +22,7 @@ def fresh(code: str, tmp_path: Path) -> Any:
     return json.loads(done.stdout)
 
 
-def test_importing(tmp_path: Path) -> None:
+def test_imports_are_lazy(tmp_path: Path) -> None:
     """Processor time, not the clock's: other work on the machine is no fault of ours."""
     told = fresh(
         "import json, sys, time; start = time.process_time(); import ace_tools, ace_tools.mcp.command; "
@@ -34,7 +34,7 @@ def test_importing(tmp_path: Path) -> None:
     assert not {"torch", "langchain_core", "mcp", "numpy"} & set(modules)
 
 
-def test_tools_are_made_and_answer_without_torch(tmp_path: Path) -> None:
+def test_tools_answer_without_torch(tmp_path: Path) -> None:
     modules = fresh(
         "import json, sys; from ace_tools import AceToolkit\n"
         "tools = {tool.name: tool for tool in AceToolkit(workspace='w').get_tools()}\n"

@@ -37,7 +37,7 @@ async def test_eight_calls_at_once_each_become_a_turn(tools: Any, pool: SessionP
     assert not any("Note" in answer.content for answer in answers), "no call saw another window"
 
 
-def test_a_hundred_calls_keep_memory_level(tools: Any, pool: SessionPool, pipeline: TinyPipeline) -> None:
+def test_a_hundred_calls_do_not_leak(tools: Any, pool: SessionPool, pipeline: TinyPipeline) -> None:
     def work(count: int) -> None:
         for number in range(count):
             if number % 2:
@@ -99,7 +99,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_stores_nothing(workspace:
     toolkit.pool.close()
 
 
-def test_an_interrupt_of_the_waiting_thread_stops_the_job() -> None:
+def test_interrupting_the_waiting_thread_stops_the_job() -> None:
     worker = Worker(TinyPipeline)
     ticks: list[int] = []
     entered, left = threading.Event(), threading.Event()
@@ -145,7 +145,7 @@ def test_toolkits_of_one_model_share_it() -> None:
     assert one is not shared_worker("other", Runtime())
 
 
-def test_conversations_that_nobody_uses_are_closed(tools: Any, pool: SessionPool) -> None:
+def test_unused_conversations_are_closed(tools: Any, pool: SessionPool) -> None:
     for number in range(KEPT_OPEN + 5):
         tools("list_images", thread=f"t{number}")
     assert len(pool._open) == KEPT_OPEN

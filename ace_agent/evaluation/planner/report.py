@@ -64,7 +64,7 @@ def score(
     from ace_agent.planner.factory import make_planner
 
     made = make_planner(planner)
-    if callable(loading := getattr(made, "warm", None)):
+    if callable(loading := getattr(made, "preload", None)):
         loading().join()  # latencies are those of a loaded planner
     report = evaluate(made, load(file))
     if dump is not None:

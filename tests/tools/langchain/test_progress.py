@@ -40,21 +40,21 @@ def check(heard: list[tuple[str, float]]) -> None:
     assert [name for name, _ in heard] == [EVENT] * (len(heard) - 1) + ["end"]
 
 
-def test_sync(tools: Any) -> None:
+def test_progress_reaches_callbacks(tools: Any) -> None:
     listener = Listener()
     tools["create_image"].invoke({"description": "a red car"}, {"callbacks": [listener]})
     check(listener.heard)
 
 
 @pytest.mark.asyncio
-async def test_async(tools: Any) -> None:
+async def test_progress_reaches_async_callbacks(tools: Any) -> None:
     listener = AsyncListener()
     await tools["create_image"].ainvoke({"description": "a red car"}, {"callbacks": [listener]})
     check(listener.heard)
 
 
 @pytest.mark.asyncio
-async def test_astream_events(tools: Any) -> None:
+async def test_progress_is_in_streamed_events(tools: Any) -> None:
     events = [
         event
         async for event in tools["create_image"].astream_events({"description": "a red car"}, version="v2")

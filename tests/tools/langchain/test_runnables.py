@@ -37,7 +37,7 @@ def test_a_request_becomes_pictures(toolkit: AceToolkit) -> None:
     assert ace.invoke("a blue car in a meadow", thread("other"))["images"][0]["id"] == "@1"
 
 
-def test_a_plan_can_be_looked_at_before_it_runs(toolkit: AceToolkit, pipeline: Any) -> None:
+def test_a_plan_can_be_read_before_it_runs(toolkit: AceToolkit, pipeline: Any) -> None:
     seen: list[Plan] = []
 
     def approve(plan: Plan) -> Plan:
@@ -68,7 +68,7 @@ async def test_an_asynchronous_batch(toolkit: AceToolkit) -> None:
 
 
 @pytest.mark.asyncio
-async def test_streaming_tells_progress_and_then_the_result(toolkit: AceToolkit) -> None:
+async def test_a_stream_has_progress_and_then_the_result(toolkit: AceToolkit) -> None:
     chunks = list(toolkit.as_runnable().stream("a red car in a meadow"))
     assert [sorted(chunk) for chunk in chunks[:-1]] == [["progress"]] * (len(chunks) - 1)
     assert chunks[0]["progress"]["fraction"] < 0.5
@@ -104,7 +104,7 @@ def test_a_node_of_a_graph_keeps_a_conversation_per_thread(toolkit: AceToolkit) 
     assert ids == ["@1", "@2", "@1"]
 
 
-def test_a_picture_of_a_message_is_handed_over(toolkit: AceToolkit) -> None:
+def test_pictures_in_a_message_come_with_the_request(toolkit: AceToolkit) -> None:
     stream = io.BytesIO()
     Image.new("RGB", (40, 48), "orange").save(stream, "PNG")
     block = {
@@ -134,7 +134,7 @@ def test_a_picture_of_a_message_is_handed_over(toolkit: AceToolkit) -> None:
         ),
     ],
 )
-def test_a_wrong_input_is_one_line(toolkit: AceToolkit, given: Any, words: str) -> None:
+def test_a_wrong_input_is_refused_in_one_line(toolkit: AceToolkit, given: Any, words: str) -> None:
     with pytest.raises(AceError) as raised:
         toolkit.as_runnable().invoke(given)
     assert words in str(raised.value)

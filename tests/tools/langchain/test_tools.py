@@ -13,7 +13,7 @@ from ace_tools.langchain.toolkit import AceToolkit
 from ace_tools.operations import OPERATIONS
 
 
-def test_a_picture_is_made_edited_and_gone_back_from(tools: Any, workspace: Path) -> None:
+def test_create_edit_and_undo(tools: Any, workspace: Path) -> None:
     made = tools("create_image", description="a red car in a meadow", seed=5)
     assert made.status == "success"
     assert made.content == (
@@ -36,7 +36,7 @@ def test_a_picture_is_made_edited_and_gone_back_from(tools: Any, workspace: Path
     assert '@1 image, 32 x 32, text_to_image: "a red car in a meadow" (this is @last)' in listed.content
 
 
-def test_the_picture_that_is_named_is_the_one_that_is_edited(tools: Any) -> None:
+def test_the_named_picture_is_edited(tools: Any) -> None:
     for word in ("red", "green", "blue"):
         tools("create_image", description=f"a {word} car")
     by_planner = tools("edit_image", instruction="make the car yellow and add a dog", image="@1")
@@ -92,7 +92,7 @@ def test_an_analysis_is_a_picture_of_its_own(tools: Any) -> None:
 
 
 @pytest.mark.parametrize("form", ["object", "yaml", "json"])
-def test_a_plan_runs_whole(tools: Any, form: str) -> None:
+def test_a_plan_of_several_steps_runs(tools: Any, form: str) -> None:
     plan: dict[str, Any] | str = {
         "vars": {"colour": "red"},
         "steps": [
@@ -126,7 +126,7 @@ def test_every_thread_has_a_conversation_of_its_own(tools: Any, workspace: Path)
     assert folders[0] == "anna" and folders[1].startswith("ben-") and len(folders) == 2
 
 
-def test_pictures_reach_the_model_only_when_asked_for(workspace: Path, pipeline: Any, tools: Any) -> None:
+def test_pictures_reach_the_model_only_if_inline(workspace: Path, pipeline: Any, tools: Any) -> None:
     inline = AceToolkit(workspace=workspace, planner="rules", pipeline=pipeline, images="inline")
     create = next(tool for tool in inline.get_tools() if tool.name == "create_image")
     call = {"name": "create_image", "args": {"description": "a red car"}, "id": "1", "type": "tool_call"}
@@ -136,7 +136,7 @@ def test_pictures_reach_the_model_only_when_asked_for(workspace: Path, pipeline:
     assert isinstance(tools("show_image").content, str)
 
 
-def test_a_large_picture_is_shown_smaller_than_it_is_kept(workspace: Path, pipeline: Any) -> None:
+def test_a_large_picture_reaches_the_model_scaled_down(workspace: Path, pipeline: Any) -> None:
     import base64
     import io
 

@@ -153,7 +153,7 @@ async def test_over_standard_input_and_output(workspace: Path) -> None:
     assert row.name.startswith("mcp-") and row.turns == 2
 
 
-async def test_a_named_conversation_goes_on_and_files_alone_are_named(pool: SessionPool) -> None:
+async def test_a_named_conversation_goes_on_and_answers_without_pictures(pool: SessionPool) -> None:
     for number in (1, 2):
         server = AceServer(pool, conversation="mine", images="path")
         async with connected(server.mcp) as session:
@@ -265,7 +265,7 @@ async def test_no_more_jobs_than_allowed(pool: SessionPool) -> None:
     assert "calls are waiting already" in refused.content[0].text  # type: ignore[union-attr]
 
 
-async def test_a_port_that_is_taken_is_one_line() -> None:
+async def test_a_taken_port_is_refused_in_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

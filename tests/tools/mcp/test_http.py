@@ -59,7 +59,7 @@ def server(pool: SessionPool) -> AceServer:
     return AceServer(pool)
 
 
-def test_it_says_that_it_listens_when_it_does(server: AceServer) -> None:
+def test_listening_is_announced_once_clients_can_connect(server: AceServer) -> None:
     """`ace mcp --http` printed its address before anyone could connect to it."""
     listening = bound(0)
     port = listening.getsockname()[1]
@@ -78,7 +78,7 @@ def test_it_says_that_it_listens_when_it_does(server: AceServer) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
-def test_a_request_that_never_comes_ends_its_connection(server: AceServer, sent: bytes) -> None:
+def test_a_connection_without_a_request_times_out(server: AceServer, sent: bytes) -> None:
     """A client that sent nothing, or half of its headers, held its connection for ever."""
     web = web_server(server, TOKEN)
     web._header_seconds = 0.5
@@ -89,7 +89,7 @@ def test_a_request_that_never_comes_ends_its_connection(server: AceServer, sent:
         assert 0.3 < time.monotonic() - began < 8
 
 
-def test_the_second_request_of_a_connection_must_come_too(server: AceServer) -> None:
+def test_a_second_request_times_out_too(server: AceServer) -> None:
     """uvicorn drops its own timeout for the next request as soon as one byte of it has come."""
     web = web_server(server, TOKEN)
     web._header_seconds = 0.5
@@ -136,7 +136,7 @@ def test_a_request_at_work_is_no_silent_connection() -> None:
         assert httpx.get(f"http://127.0.0.1:{port}/", headers=HEADERS, timeout=30).status_code == 204
 
 
-def test_sessions_that_are_never_closed_end_by_themselves(server: AceServer) -> None:
+def test_idle_sessions_expire(server: AceServer) -> None:
     """The 65th client was refused for as long as the server ran."""
     assert isinstance(server.mcp, Server)
     with running(web_server(server, TOKEN, idle_seconds=1.0)) as port:
