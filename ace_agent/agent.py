@@ -69,7 +69,7 @@ class Agent:
 
     `conversation` names it; None is the latest used, or a new one; `new` always begins one. It is stored with
     its first turn. `planner` is a name ("auto", "rules", "ollama:...") or a Planner. `pipeline` is any object
-    of the pipeline's interface; None loads `model` when pictures must be made, not before.
+    of the pipeline's interface; None loads `model` when the first picture must be made.
     `device`, `dtype`, `offload` and `vae_tiling` are those of `Runtime`; InputError for what the model has no use for.
     """
 
@@ -198,7 +198,7 @@ class Agent:
     ) -> Rerun:
         """Make a picture again and compare: a recipe, a PNG with one, or `@3`.
 
-        Raises InputError where the pictures that it was made from are not stored here.
+        Raises an AceError where the pictures that it was made from are not stored here.
         """
         wanted: Image.Image | None = None
         if isinstance(recipe, str) and recipe.startswith("@"):
@@ -392,7 +392,7 @@ class Agent:
 
     @property
     def planner(self) -> Planner:
-        """The planner, made now if it was only named."""
+        """The planner, made now if only its name was given."""
         if isinstance(self._planner, str):
             from ace_agent.planner.factory import make_planner
 
@@ -419,7 +419,7 @@ class Agent:
         context = self.context(inputs, mask, tell, known_nouns(self._model_name()))
         if progress is not None:
             context = replace(
-                context, progress=lambda said, share: progress(PlanProgress(1, 1, share, None, said))
+                context, progress=lambda message, share: progress(PlanProgress(1, 1, share, None, message))
             )
         try:
             if on is None:

@@ -30,7 +30,7 @@ Load = Callable[[], Pipeline]
 
 @dataclass(frozen=True)
 class FileReport:
-    """What came of one picture; `outputs` are the files written."""
+    """The outcome for one picture; `outputs` are the files written."""
 
     file: Path
     status: Literal["done", "skipped", "failed"]
@@ -104,7 +104,7 @@ def map_plan(
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{out_dir} cannot be made: {error.strerror}", "choose another folder") from None
+        raise InputError(f"{out_dir} cannot be created: {error.strerror}", "choose another folder") from None
     jobs = [
         _Job(
             plan, file.absolute(), tuple(path.absolute() for path in outputs), (out_dir / MEMORY).absolute(), ray,

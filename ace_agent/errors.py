@@ -1,10 +1,10 @@
-"""What can go wrong, for people: one line and a way out."""
+"""Errors for people: one line and a way out."""
 
 from __future__ import annotations
 
 
 class AceError(Exception):
-    """Root of what this package raises. `hint` says what to do about it."""
+    """Base of every error that this package raises. `hint` says what to do about it."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -32,4 +32,4 @@ class StoreRefused(AceError):
 
 
 class Cancelled(AceError):
-    """The user said no before any work; nothing was stored."""
+    """The user declined before any work; nothing was stored."""

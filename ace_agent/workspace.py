@@ -1,4 +1,4 @@
-"""Workspaces: where conversations are kept, and what is in them."""
+"""Workspaces: where conversations are stored, and which there are."""
 
 from __future__ import annotations
 

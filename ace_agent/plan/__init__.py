@@ -11,14 +11,12 @@ from ace_agent.plan.schema import (
     Problem,
     Region,
     Step,
-    allowed_file,
-    check,
     first_problem,
     form_problems,
     parse_reference,
     plan_schema,
-    problems,
 )
+from ace_agent.plan.validation import allowed_file, check, problems
 
 __all__ = [
     "MAX_SEED",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -22,8 +21,8 @@ MAX_SEED = 2**63 - 1
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_INDICATOR = re.compile(r"\{image(\d*)\}")
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+INDICATOR = re.compile(r"\{image(\d*)\}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 ReferenceKind = Literal["image", "last", "first", "step", "name", "file", "input"]
@@ -31,7 +30,10 @@ ReferenceKind = Literal["image", "last", "first", "step", "name", "file", "input
 
 @dataclass(frozen=True)
 class ImageRef:
-    """What a step takes, parsed. `number`: the image's, the step's (from 1) or the input's (from 0)."""
+    """A parsed reference to an image that a step takes.
+
+    `number` is the image's, the step's (from 1) or the input's (from 0).
+    """
 
     kind: ReferenceKind
     text: str
@@ -150,7 +152,7 @@ class Step(_Strict):
     @classmethod
     def _parseable(cls, value: Any) -> Any:
         for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
-            if not _VARIABLE.search(text):
+            if not VARIABLE.search(text):
                 _as_value_error(text)
         return value
 
@@ -166,7 +168,7 @@ class Step(_Strict):
 
 
 class Plan(_Strict):
-    """Steps in the order of writing; a step may also refer to a later one, as long as there is no cycle."""
+    """Steps as written; a step may also refer to a later one, as long as there is no cycle."""
 
     version: Literal[1] = 1
     goto: str | None = Field(default=None, description="move to the turn that made this image (@3) first")
@@ -186,7 +188,7 @@ class Plan(_Strict):
     @classmethod
     def _variable_names(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
-            if not _VARIABLE.fullmatch(f"${{{name}}}"):
+            if not VARIABLE.fullmatch(f"${{{name}}}"):
                 raise ValueError(f"a variable's name is letters, digits and _, got {name!r}")
         return value
 
@@ -231,7 +233,7 @@ class Plan(_Strict):
 
         def fill(value: Any) -> Any:
             if isinstance(value, str):
-                return _VARIABLE.sub(replacement, value)
+                return VARIABLE.sub(replacement, value)
             if isinstance(value, list):
                 return [fill(item) for item in value]
             if isinstance(value, dict):
@@ -308,7 +310,7 @@ class Plan(_Strict):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that keeps a plan from running. `path` is where: ("steps", 0, "mask")."""
+    """One thing that keeps a plan from running. `path` says where: ("steps", 0, "mask")."""
 
     path: tuple[str | int, ...]
     message: str
@@ -321,76 +323,6 @@ class Problem:
         return place + where + self.message + (f" ({self.hint})" if self.hint else "")
 
 
-def problems(
-    plan: Plan,
-    *,
-    images: Collection[str] | None = None,
-    inputs: int | None = None,
-    files: bool = True,
-) -> list[Problem]:
-    """Everything that is wrong with a plan beyond its form: arity, masks, references, cycles, indicators.
-
-    `images` are the known image ids ("@3") of the conversation and `inputs` the number of pictures handed
-    over; None leaves either unchecked (a plan file read alone). `files=False` refuses files: what a planner
-    made may only use pictures of the conversation.
-    """
-    found: list[Problem] = []
-    if plan.goto is not None and images is not None:
-        found += _image_problem(("goto",), parse_reference(plan.goto), images)
-    names = [step.name for step in plan.steps if step.name]
-    for index, step in enumerate(plan.steps):
-        at: tuple[str | int, ...] = ("steps", index)
-        if step.name and names.count(step.name) > 1:
-            found.append(Problem((*at, "name"), f"two steps are called {step.name!r}"))
-        found += _arity_problems(at, step)
-        for position, text in enumerate(
-            (*step.images, *((step.mask,) if isinstance(step.mask, str) else ()))
-        ):
-            where = (*at, "images", position) if position < len(step.images) else (*at, "mask")
-            if _VARIABLE.search(text):
-                continue
-            ref = parse_reference(text)
-            if ref.kind in ("image", "last", "first"):
-                found += [] if images is None else _image_problem(where, ref, images)
-            elif ref.kind == "input":
-                if inputs is not None and ref.number >= inputs:
-                    found.append(Problem(where, f"{text} is not there: {inputs} pictures were handed over"))
-            elif ref.kind == "file":
-                if not files:
-                    found.append(Problem(where, f"{text!r} is a file, which this plan may not open"))
-            else:
-                try:
-                    plan.step_index(ref)
-                except PlanError as error:
-                    found.append(Problem(where, error.message, error.hint))
-    if not found:
-        try:
-            plan.order()
-        except PlanError as error:
-            found.append(Problem(("steps",), error.message, error.hint))
-    return found
-
-
-def check(
-    plan: Plan, *, images: Collection[str] | None = None, inputs: int | None = None, files: bool = True
-) -> None:
-    """Raise PlanError with the first of `problems`."""
-    for problem in problems(plan, images=images, inputs=inputs, files=files):
-        raise PlanError(str(Problem(problem.path, problem.message)), problem.hint)
-
-
-def allowed_file(text: str, folder: Path, allow: Iterable[Path] = ()) -> Path:
-    """The file that a plan names, inside `folder` or one of `allow`; symbolic links are followed first.
-
-    Raises PlanError for one outside.
-    """
-    path = (folder / Path(text).expanduser()).resolve()
-    for root in (folder, *allow):
-        if path.is_relative_to(root.resolve()):
-            return path
-    raise PlanError(f"{text} is outside {folder}", f"--allow-path {path.parent} permits it")
-
-
 def plan_schema() -> dict[str, Any]:
     """JSON schema (draft 2020-12) of a plan file, for editors."""
     schema = Plan.model_json_schema()
@@ -401,17 +333,17 @@ def plan_schema() -> dict[str, Any]:
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first of pydantic's complaints, in one line."""
+    """The first of pydantic's errors, in one line."""
     return str(form_problems(error)[0])
 
 
 def form_problems(error: ValidationError) -> list[Problem]:
-    """Pydantic's complaints as problems; for one place (the branches of a union) only the first."""
+    """Pydantic's errors as problems; for one place (the branches of a union) only the first."""
     found: dict[tuple[str | int, ...], Problem] = {}
     for item in error.errors(include_url=False):
         path = _field_path(item["loc"])
         if item["loc"][-1:] == ("str",) and isinstance(item["input"], dict):
-            continue  # a mask that is a region: the region's own complaint is the one that helps
+            continue  # a mask that is a region: the region's own error is the one that helps
         message = item["msg"].removeprefix("Value error, ")
         key = path[-1] if path else "plan"
         if item["type"] == "extra_forbidden":
@@ -438,58 +370,6 @@ def _field_path(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
         elif len(path) == 2 and path[0] == "steps":
             path.append(part)  # an unknown key of a step
     return tuple(path)
-
-
-def _arity_problems(at: tuple[str | int, ...], step: Step) -> list[Problem]:
-    row, count = step.row, len(step.images)
-    found: list[Problem] = []
-    if not row.min_images <= count <= row.max_images:
-        span = (
-            str(row.min_images)
-            if row.min_images == row.max_images
-            else f"{row.min_images} to {row.max_images}"
-        )
-        found.append(Problem((*at, "images"), f"{row.id} takes {span} images, got {count}"))
-    if row.mask == "none" and step.mask is not None:
-        found.append(Problem((*at, "mask"), f"{row.id} takes no mask"))
-    widened = row.id == "outpaint" and step.size is not None
-    if row.mask == "required" and step.mask is None and not widened:
-        found.append(
-            Problem((*at, "mask"), f"{row.id} needs a mask", "a picture, or {box: ...}, {side: left}")
-        )
-    if row.id == "outpaint" and isinstance(step.mask, Region) and step.mask.side is None:
-        found.append(
-            Problem(
-                (*at, "mask"), "outpaint grows towards a side", "{side: left}, or a mask picture, or a size"
-            )
-        )
-    if row.id == "text_to_image" and not step.instruction.strip():
-        found.append(Problem((*at, "instruction"), "text_to_image needs an instruction"))
-    for match in _INDICATOR.finditer(step.instruction):
-        if int(match[1] or 0) >= max(count, 1 if row.max_images else 0):
-            found.append(Problem((*at, "instruction"), f"{match[0]} is not among the step's {count} images"))
-            break
-    return found
-
-
-def _image_problem(
-    where: tuple[str | int, ...], reference: ImageRef, images: Collection[str]
-) -> list[Problem]:
-    if reference.kind in ("last", "first"):
-        if images:
-            return []
-        return [
-            Problem(
-                where, f"{reference.text} is not there: the conversation has no picture", "make one first"
-            )
-        ]
-    if reference.text in images:
-        return []
-    known = sorted(images, key=lambda text: int(text[1:]))
-    span = ", ".join(known if len(known) <= 8 else [*known[:3], "...", *known[-3:]])
-    return [
-        Problem(where, f"no picture {reference.text} in this conversation", f"it has {span or 'none yet'}")
-    ]
 
 
 def _as_value_error(text: str) -> None:

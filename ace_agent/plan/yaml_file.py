@@ -43,11 +43,11 @@ class PlanFile:
 
     @classmethod
     def new(cls, plan: Plan) -> PlanFile:
-        """A document for a plan that has none yet."""
+        """A new document for a plan."""
         return cls(plan, _fresh(plan), "plan")
 
     def update(self, plan: Plan) -> None:
-        """Take over `plan`'s values; comments of what stays are kept."""
+        """Write `plan`'s values into the document; comments on what stays are kept."""
         _merge(self._document, _plain(plan))
         self.plan = plan
 
@@ -146,7 +146,7 @@ def _parse(text: str) -> tuple[Plan | None, CommentedMap | None, list[Problem]]:
 
 
 def _refused(text: str) -> Problem | None:
-    """What a plan never needs and a bomb is made of: anchors, aliases, tags, deep nesting."""
+    """Anchors, aliases, tags and deep nesting: a plan never needs them, and bombs are made of them."""
     depth = 0
     for event in _yaml().parse(text):
         line = event.start_mark.line + 1

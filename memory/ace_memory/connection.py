@@ -125,7 +125,7 @@ class Connection:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self.error(
-                f"the folder {self.path.parent} cannot be made: {error.strerror}",
+                f"the folder {self.path.parent} cannot be created: {error.strerror}",
                 "choose one with --workspace",
             ) from None
         uri = self.path.absolute().as_uri()

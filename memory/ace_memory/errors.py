@@ -1,10 +1,10 @@
-"""What the store refuses, in one line with a way out."""
+"""What the store refuses: one line and a way out."""
 
 from __future__ import annotations
 
 
 class StoreError(Exception):
-    """Root of what this package raises. `hint` says what to do about it."""
+    """Base of every error that this package raises. `hint` says what to do about it."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -54,7 +54,7 @@ class _OneTool:
 
     @property
     def tool_constructor_params(self) -> dict[str, Any]:
-        return {"operation": self.name, "sessions": self.pool}
+        return {"operation": self.name, "pool": self.pool}
 
     @property
     def tool_invoke_params_example(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What each tool takes, as the calling model reads it. Every schema is plain enough for any provider."""
+"""The arguments of each tool, as the calling model reads them. The schemas are plain enough for any provider."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ANALYSES = [row.id for row in TASKS.values() if row.family == "analysis"]
 
 
 class Arguments(BaseModel):
-    """An argument that a tool does not have is refused: the caller would believe that it took effect."""
+    """Unknown arguments are refused: the caller would believe that they took effect."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Making(Arguments):
-    """Settings of whatever runs the model."""
+class ModelSettings(Arguments):
+    """Settings of every tool that runs the model."""
 
     seed: int | None = Field(
         default=None, ge=0, le=2**63 - 1, description="same seed, same picture; default: drawn"
@@ -34,7 +34,7 @@ class Making(Arguments):
     height: int | None = Field(default=None, ge=16, le=4096, description="pixels; give both sides or none")
 
 
-class CreateImage(Making):
+class CreateImage(ModelSettings):
     """A new picture."""
 
     description: str = Field(description="what the picture shows: 'a red fox in the snow'")
@@ -52,7 +52,7 @@ class Region(Arguments):
     )
 
 
-class EditImage(Making):
+class EditImage(ModelSettings):
     """A changed picture."""
 
     instruction: str = Field(description="what to change: 'make the car green', 'remove the tent'")
@@ -113,8 +113,8 @@ class Undo(Arguments):
     turns: int = Field(default=1, ge=1, le=1000, description="how many turns to go back")
 
 
-def complaint(error: ValidationError) -> str:
-    """What is wrong with a call, in lines that the calling model can act on."""
+def explain_validation(error: ValidationError) -> str:
+    """What is wrong with a call, in words that the calling model can act on."""
     lines: dict[str, str] = {}
     for item in error.errors(include_url=False):
         where = ".".join(str(part) for part in item["loc"] if part not in ("str", "Region", "dict[str,any]"))

@@ -1,4 +1,4 @@
-"""What the tools do, one row an operation, for LangChain and for MCP alike."""
+"""The operations of the tools, a row each, for LangChain and MCP alike."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ace_tools.arguments import (
     CreateImage,
     EditImage,
     ListImages,
-    Making,
+    ModelSettings,
     Region,
     RunPlan,
     ShowImage,
@@ -34,7 +34,7 @@ from ace_tools.sessions import Session
 
 @dataclass(frozen=True)
 class Operation:
-    """One tool. `paints`: runs the model. `reads`: changes nothing, so it does not wait for the model."""
+    """One tool. `paints`: it runs the model. `reads`: it changes nothing, so it does not wait for the model."""
 
     name: str
     title: str
@@ -45,83 +45,82 @@ class Operation:
     reads: bool = False
 
 
-def create_image(session: Session, given: CreateImage, report: ProgressCallback | None) -> Result:
-    plan = single_step_plan("text_to_image", given.description)
-    return _run(session, given.description, plan, given, report)
+def create_image(session: Session, args: CreateImage, report: ProgressCallback | None) -> Result:
+    plan = single_step_plan("text_to_image", args.description)
+    return _run(session, args.description, plan, args, report)
 
 
-def edit_image(session: Session, given: EditImage, report: ProgressCallback | None) -> Result:
-    named = [] if given.image is None else [given.image]
-    if given.more_images or given.task is not None:
+def edit_image(session: Session, args: EditImage, report: ProgressCallback | None) -> Result:
+    named = [] if args.image is None else [args.image]
+    if args.more_images or args.task is not None:
         named = named or ["@last"]
-    named += given.more_images
+    named += args.more_images
     files, pictures = _pictures(session, named)
-    mask = _mask(session, given.mask)
+    mask = _mask(session, args.mask)
     known = session.agent.pictures()
     if not files and not known:
         raise InputError("there is no picture yet", "make one with create_image, or give a path")
-    if given.task is None:
+    if args.task is None:
         turn = session.agent.say(
-            given.instruction, files, on=pictures, mask=mask, seed=given.seed, variations=given.variations,
-            steps=given.steps, guidance=given.guidance, size=_size(given), progress=report,
+            args.instruction, files, on=pictures, mask=mask, seed=args.seed, variations=args.variations,
+            steps=args.steps, guidance=args.guidance, size=_size(args), progress=report,
         )  # fmt: skip
         return turn_result(session, turn)
-    plan = single_step_plan(given.task, given.instruction, pictures)
-    if mask is None and TASKS[given.task].mask == "required" and given.task != "outpaint":
+    plan = single_step_plan(args.task, args.instruction, pictures)
+    if mask is None and TASKS[args.task].mask == "required" and args.task != "outpaint":
         raise PlanError(
-            f"{given.task} needs a mask", 'give mask: {"box": [0.2, 0.3, 0.6, 0.7]}, {"side": "left"} or @4'
+            f"{args.task} needs a mask",
+            'give mask: {"box": [0.2, 0.3, 0.6, 0.7]}, {"side": "left"} or @4',
         )
-    return _run(session, given.instruction or given.task, plan, given, report, files, mask)
+    return _run(session, args.instruction or args.task, plan, args, report, files, mask)
 
 
-def analyze_image(session: Session, given: AnalyzeImage, report: ProgressCallback | None) -> Result:
-    if given.kind not in ANALYSES:
+def analyze_image(session: Session, args: AnalyzeImage, report: ProgressCallback | None) -> Result:
+    if args.kind not in ANALYSES:
         import difflib
 
-        close = difflib.get_close_matches(given.kind, ANALYSES, n=3, cutoff=0.4) or ANALYSES
-        raise PlanError(f"there is no analysis {given.kind!r}", f"take one of {', '.join(close)}")
-    files, pictures = _pictures(session, [given.image])
-    plan = single_step_plan(given.kind, "", pictures)
-    settings = Making(seed=given.seed)
-    return _run(session, f"{given.kind} of {given.image}", plan, settings, report, files)
+        close = difflib.get_close_matches(args.kind, ANALYSES, n=3, cutoff=0.4) or ANALYSES
+        raise PlanError(f"there is no analysis {args.kind!r}", f"take one of {', '.join(close)}")
+    files, pictures = _pictures(session, [args.image])
+    plan = single_step_plan(args.kind, "", pictures)
+    settings = ModelSettings(seed=args.seed)
+    return _run(session, f"{args.kind} of {args.image}", plan, settings, report, files)
 
 
-def run_plan(session: Session, given: RunPlan, report: ProgressCallback | None) -> Result:
+def run_plan(session: Session, args: RunPlan, report: ProgressCallback | None) -> Result:
     from ace_agent.plan.yaml_file import MAX_BYTES, PlanFile
 
-    if isinstance(given.plan, str) and len(given.plan) > MAX_BYTES:
-        raise PlanError(f"the plan has {len(given.plan):,} characters, at most {MAX_BYTES:,} are read")
-    plan = Plan.parse(given.plan) if isinstance(given.plan, dict) else PlanFile.parse(given.plan).plan
-    plan = plan.with_variables(given.variables)
+    if isinstance(args.plan, str) and len(args.plan) > MAX_BYTES:
+        raise PlanError(f"the plan has {len(args.plan):,} characters, at most {MAX_BYTES:,} are read")
+    plan = Plan.parse(args.plan) if isinstance(args.plan, dict) else PlanFile.parse(args.plan).plan
+    plan = plan.with_variables(args.variables)
     for text in plan.files():
         file_in(session.workspace, text)
-    turn = session.agent.run(plan, request=_told(plan), folder=session.workspace, progress=report)
+    turn = session.agent.run(plan, request=_title(plan), folder=session.workspace, progress=report)
     return turn_result(session, turn)
 
 
-def list_images(session: Session, given: ListImages, report: ProgressCallback | None) -> Result:
+def list_images(session: Session, args: ListImages, report: ProgressCallback | None) -> Result:
     pictures = [picture for picture in session.agent.pictures() if not picture.forgotten]
-    if given.before is not None:
-        last = _number(given.before)
+    if args.before is not None:
+        last = _number(args.before)
         pictures = [picture for picture in pictures if picture.row.number < last]
     if not pictures:
         return Result("No picture yet. create_image makes one.", (), session.name)
     tip = session.agent.context().tip
-    images = tuple(
-        image_info(session, picture, write=False) for picture in reversed(pictures[-given.limit :])
-    )
+    images = tuple(image_info(session, picture, write=False) for picture in reversed(pictures[-args.limit :]))
     lines = [
         f"{image.id} {image.kind}, {image.width} x {image.height}, {image.made}"
         + (" (this is @last)" if image.id == tip else "")
         for image in images
     ]
-    if len(pictures) > given.limit:
-        lines.append(f"{len(pictures) - given.limit} earlier ones: list_images with before={images[-1].id}")
+    if len(pictures) > args.limit:
+        lines.append(f"{len(pictures) - args.limit} earlier ones: list_images with before={images[-1].id}")
     return Result("\n".join(lines), images, session.name)
 
 
-def show_image(session: Session, given: ShowImage, report: ProgressCallback | None) -> Result:
-    reference = given.image
+def show_image(session: Session, args: ShowImage, report: ProgressCallback | None) -> Result:
+    reference = args.image
     if reference not in ("@last", "@first"):
         ids = {picture.id for picture in session.agent.pictures()}
         if f"@{_number(reference)}" not in ids:
@@ -136,12 +135,12 @@ def show_image(session: Session, given: ShowImage, report: ProgressCallback | No
     return Result(f"{result.text}. Made from {base.id}.", result.images, session.name)
 
 
-def undo(session: Session, given: Undo, report: ProgressCallback | None) -> Result:
+def undo(session: Session, args: Undo, report: ProgressCallback | None) -> Result:
     there = len(session.agent.turns())
-    if given.turns > there:
-        raise InputError(f"cannot go back {given.turns} turns; the conversation has {there}")
-    picture = session.agent.undo(given.turns)
-    done = f"Went back {given.turns} turn{'s' if given.turns > 1 else ''}; nothing was deleted. "
+    if args.turns > there:
+        raise InputError(f"cannot go back {args.turns} turns; the conversation has {there}")
+    picture = session.agent.undo(args.turns)
+    done = f"Went back {args.turns} turn{'s' if args.turns > 1 else ''}; nothing was deleted. "
     if picture is None:
         return Result(f"{done}This is the beginning of the conversation.", (), session.name)
     return picture_result(session, picture, f"{done}The latest picture is now ")
@@ -157,7 +156,7 @@ OPERATIONS: dict[str, Operation] = {
         ),
         Operation(
             "edit_image", "Edit a picture",
-            "Change a picture as told: colours, style, objects, background, text, several things at once, or "
+            "Change a picture: colours, style, objects, background, text, several things at once, or "
             "combine pictures. The original stays; the result gets an id of its own.",
             EditImage, edit_image, paints=True,
         ),
@@ -179,7 +178,7 @@ OPERATIONS: dict[str, Operation] = {
         ),
         Operation(
             "show_image", "Show a picture",
-            "Look one picture up: its file, size and how it was made.",
+            "Look up one picture: its file, its size and how it was made.",
             ShowImage, show_image, reads=True,
         ),
         Operation(
@@ -195,21 +194,21 @@ def _run(
     session: Session,
     request: str,
     plan: Plan,
-    given: Making,
+    args: ModelSettings,
     report: ProgressCallback | None,
     files: Sequence[Path] = (),
     mask: Any = None,
 ) -> Result:
-    """Carry out the plan of a task that the caller chose, with the call's settings."""
+    """Run the plan of a task that the caller chose, with the call's settings."""
     request = clean_request(request)
-    plan = overridden(plan, given.seed, given.variations, given.steps, given.guidance, _size(given))
+    plan = overridden(plan, args.seed, args.variations, args.steps, args.guidance, _size(args))
     return turn_result(session, session.agent.run(plan, files, request=request, mask=mask, progress=report))
 
 
-def _size(given: Making) -> tuple[int, int] | None:
-    if (given.width is None) != (given.height is None):
+def _size(args: ModelSettings) -> tuple[int, int] | None:
+    if (args.width is None) != (args.height is None):
         raise InputError("only one side was given", "give width and height, or neither")
-    return None if given.width is None or given.height is None else (given.width, given.height)
+    return None if args.width is None or args.height is None else (args.width, args.height)
 
 
 def _pictures(session: Session, named: Sequence[str]) -> tuple[list[Path], list[str]]:
@@ -254,6 +253,6 @@ def _span(ids: set[str]) -> str:
     return f"it has {', '.join(known if len(known) <= 8 else [*known[:3], '...', *known[-3:]])}"
 
 
-def _told(plan: Plan) -> str:
-    """What a history shows for a plan that came without words."""
+def _title(plan: Plan) -> str:
+    """The request of a plan that came without words, for the history."""
     return f"(a plan of {len(plan.steps)} steps)" if len(plan.steps) != 1 else plan.steps[0].instruction

@@ -1,4 +1,4 @@
-"""Which files a tool may touch: those inside the workspace, named plainly."""
+"""Which files a tool may touch: those inside the workspace, by a plain relative path."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ace_agent.files import write_file
 from ace_agent.turns import Picture
 
 FOLDER = "pictures"
-"""Where results are written, inside the workspace: one folder a conversation."""
+"""Where results are written, inside the workspace: a folder for each conversation."""
 
 
 def file_in(workspace: Path, text: str) -> Path:
     """The file that a caller names, by its path from the workspace.
 
     Raises InputError for an absolute path, one with `..` or `~`, one that goes through a symbolic link, and
-    one that is no file. The calling model may have been told the path by a stranger.
+    one that is no file. The calling model may have the path from a stranger.
     """
     inside = "give a path from the workspace, like photos/cat.png, or a picture's id, like @3"
     if "\0" in text:

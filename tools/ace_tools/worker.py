@@ -1,4 +1,4 @@
-"""The one thread that a model runs in: calls queue for it, and any of them can be stopped."""
+"""The thread that a model runs in: calls queue for it, and each can be stopped."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Stopped(KeyboardInterrupt):
 
 
 class StoppedError(Exception):
-    """What a job that was stopped ends with; it may cross threads and event loops, an interrupt may not."""
+    """The error of a stopped job; unlike an interrupt, it may cross threads and event loops."""
 
 
 class LazyPipeline:
-    """A pipeline that is loaded when it is first asked anything, so that a refused call never waits for it."""
+    """A pipeline that is loaded on first use, so that a refused call never waits for it."""
 
     def __init__(self, load: Callable[[], Pipeline]) -> None:
         self._load = load
@@ -50,19 +50,19 @@ class LazyPipeline:
 
 @dataclass(frozen=True)
 class Queued(Generic[T]):
-    """A job that waits, runs or is done."""
+    """A job that is waiting, running or done."""
 
     future: Future[T]
     stopped: threading.Event
 
     def stop(self) -> None:
-        """Take it out of the queue, or end it at its next denoising step; nothing if it is done."""
+        """Remove it from the queue, or end it at its next denoising step; a finished job stays."""
         self.stopped.set()
         self.future.cancel()
 
 
 class Worker:
-    """A model and its thread. Jobs run one at a time, in the order in which they came.
+    """A model and its thread. Jobs run one at a time, in the order in which they arrive.
 
     One thread for all, and not a lock: torch keeps a pool of threads for every thread that computes.
     """
@@ -72,7 +72,7 @@ class Worker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ace-model")
 
     def run(self, job: Job[T], report: ProgressCallback | None = None) -> T:
-        """Wait for a job's turn and its result. An interrupt of the waiting thread stops it."""
+        """Wait for a job's result. Interrupting the waiting thread stops the job."""
         queued = self.start(job, report)
         try:
             return queued.future.result()
@@ -80,8 +80,8 @@ class Worker:
             queued.stop()
 
     async def arun(self, job: Job[T], report: ProgressCallback | None = None) -> T:
-        """The same without blocking the event loop. A cancelled job that runs already ends at its next
-        denoising step; until then the jobs behind it wait."""
+        """`run` without blocking the event loop. A job that is cancelled while it runs ends at its next denoising
+        step; until then the jobs behind it wait."""
         queued = self.start(job, report)
         try:
             return await asyncio.wrap_future(queued.future)
@@ -114,7 +114,7 @@ _sharing = threading.Lock()
 
 
 def shared_worker(model: str | Path, runtime: Runtime) -> Worker:
-    """The worker of a model; toolkits of one process that want the same one share its weights and queue."""
+    """The worker of a model. Toolkits of one process that use the same model share its weights and queue."""
 
     def load() -> Pipeline:
         return load_pipeline(model, runtime)

@@ -24,14 +24,14 @@ from ace_tools.results import turn_result
 from ace_tools.sessions import Session, SessionPool
 
 SETTINGS = ("seed", "variations", "steps", "guidance", "size")
-"""What a request given as a mapping may set, with the meaning that `Agent.say` gives it."""
+"""What a request as a mapping may set; see `Agent.say`."""
 
 
 @dataclass(frozen=True)
-class Ask:
-    """A request as it was given: words or a plan, pictures that came with it, settings."""
+class RunnableRequest:
+    """A request in words or as a plan, with its pictures and settings."""
 
-    request: str = ""
+    words: str = ""
     plan: Plan | None = None
     images: Sequence[Any] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Ask:
 
 
 class PlannerRunnable(Runnable[Any, Plan]):
-    """From a request to a plan; nothing is stored or made.
+    """From a request to a plan; nothing is stored or painted.
 
     Takes words, a mapping with `request` and perhaps `images`, or a graph's state with `messages`.
     """
@@ -51,11 +51,11 @@ class PlannerRunnable(Runnable[Any, Plan]):
         return self._call_with_config(self._plan, input, config, run_type="chain")
 
     def _plan(self, input: Any, run_manager: Any, config: RunnableConfig) -> Plan:
-        asked = read_ask(input)
-        if asked.plan is not None:
-            return asked.plan
+        request = parse_request(input)
+        if request.plan is not None:
+            return request.plan
         with self.pool.session(_conversation(self.pool, config)) as session:
-            return self.pool.worker.run(lambda tick: _propose(session, asked))
+            return self.pool.worker.run(lambda tick: _propose(session, request))
 
 
 class AceRunnable(Runnable[Any, dict[str, Any]]):
@@ -139,66 +139,66 @@ class AceRunnable(Runnable[Any, dict[str, Any]]):
         return results
 
     def _say(self, input: Any, run_manager: Any, config: RunnableConfig) -> dict[str, Any]:
-        asked = read_ask(input)
+        request = parse_request(input)
         conversation = _conversation(self.pool, config)
         report = progress_report(bool(run_manager.handlers))
-        return self.pool.worker.run(lambda tick: _carry_out(self.pool, conversation, asked, tick), report)
+        return self.pool.worker.run(lambda tick: _carry_out(self.pool, conversation, request, tick), report)
 
     async def _asay(self, input: Any, run_manager: Any, config: RunnableConfig) -> dict[str, Any]:
-        asked = read_ask(input)
+        request = parse_request(input)
         conversation = _conversation(self.pool, config)
         relay, report = progress_relay(bool(run_manager.handlers))
         result = await self.pool.worker.arun(
-            lambda tick: _carry_out(self.pool, conversation, asked, tick), report
+            lambda tick: _carry_out(self.pool, conversation, request, tick), report
         )
         await relay.finished()
         return result
 
     def _streamed(self, input: Any, config: RunnableConfig) -> Iterator[dict[str, Any]]:
         """Progress as it comes. A consumer who leaves early stops the work."""
-        asked = read_ask(input)
+        request = parse_request(input)
         conversation = _conversation(self.pool, config)
-        told: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        chunks: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         job = self.pool.worker.start(
-            lambda tick: _carry_out(self.pool, conversation, asked, tick),
-            lambda progress: told.put({"progress": asdict(progress)}),
+            lambda tick: _carry_out(self.pool, conversation, request, tick),
+            lambda progress: chunks.put({"progress": asdict(progress)}),
         )
-        job.future.add_done_callback(lambda _: told.put(None))
+        job.future.add_done_callback(lambda _: chunks.put(None))
         try:
-            while (chunk := told.get()) is not None:
+            while (chunk := chunks.get()) is not None:
                 yield chunk
             yield job.future.result()
         finally:
             job.stop()
 
     async def _astreamed(self, input: Any, config: RunnableConfig) -> AsyncIterator[dict[str, Any]]:
-        asked = read_ask(input)
+        request = parse_request(input)
         conversation = _conversation(self.pool, config)
-        told: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        chunks: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         def tell(chunk: dict[str, Any] | None) -> None:
-            loop.call_soon_threadsafe(told.put_nowait, chunk)
+            loop.call_soon_threadsafe(chunks.put_nowait, chunk)
 
         job = self.pool.worker.start(
-            lambda tick: _carry_out(self.pool, conversation, asked, tick),
+            lambda tick: _carry_out(self.pool, conversation, request, tick),
             lambda progress: tell({"progress": asdict(progress)}),
         )
         job.future.add_done_callback(lambda _: tell(None))
         try:
-            while (chunk := await told.get()) is not None:
+            while (chunk := await chunks.get()) is not None:
                 yield chunk
             yield job.future.result()
         finally:
             job.stop()
 
 
-def read_ask(given: Any) -> Ask:
-    """What was asked, from any of the forms that the runnables take. Raises InputError for another."""
+def parse_request(given: Any) -> RunnableRequest:
+    """A request in any of the forms that the runnables take. Raises InputError for another."""
     if isinstance(given, str):
-        return Ask(given)
+        return RunnableRequest(given)
     if isinstance(given, Plan):
-        return Ask(plan=given)
+        return RunnableRequest(plan=given)
     if isinstance(given, Mapping) and given.get("messages"):
         return _read_message(given["messages"][-1])
     if isinstance(given, Mapping) and ("request" in given or "plan" in given):
@@ -213,14 +213,14 @@ def read_ask(given: Any) -> Ask:
         settings = {key: given[key] for key in SETTINGS if given.get(key) is not None}
         if plan is not None and settings:
             raise InputError("a plan has its settings in its steps", f"leave out {', '.join(settings)}")
-        return Ask(given.get("request", ""), plan, tuple(given.get("images", ())), settings)
+        return RunnableRequest(given.get("request", ""), plan, tuple(given.get("images", ())), settings)
     raise InputError(
         f"a request is words, a plan or a mapping, got {type(given).__name__}",
         'give "a red fox", {"request": "make it night"} or {"messages": [...]}',
     )
 
 
-def _read_message(message: BaseMessage | Mapping[str, Any] | tuple[str, Any]) -> Ask:
+def _read_message(message: BaseMessage | Mapping[str, Any] | tuple[str, Any]) -> RunnableRequest:
     from langchain_core.messages import convert_to_messages
 
     [plain] = convert_to_messages([cast(Any, message)])
@@ -234,29 +234,31 @@ def _read_message(message: BaseMessage | Mapping[str, Any] | tuple[str, Any]) ->
             if not data:
                 raise InputError("a picture of the message has no data", "give it as base64")
             pictures.append(read_picture(data).image)
-    return Ask(str(plain.text), images=tuple(pictures), messages=True)
+    return RunnableRequest(str(plain.text), images=tuple(pictures), messages=True)
 
 
-def _carry_out(pool: SessionPool, conversation: str, asked: Ask, tick: ProgressCallback) -> dict[str, Any]:
+def _carry_out(
+    pool: SessionPool, conversation: str, request: RunnableRequest, tick: ProgressCallback
+) -> dict[str, Any]:
     with pool.session(conversation) as session:
-        handed = _handed(session, asked.images)
-        if asked.plan is not None:
-            for text in asked.plan.files():
+        handed = _handed(session, request.images)
+        if request.plan is not None:
+            for text in request.plan.files():
                 file_in(session.workspace, text)
             turn = session.agent.run(
-                asked.plan, handed, request=asked.request, folder=session.workspace, progress=tick
+                request.plan, handed, request=request.words, folder=session.workspace, progress=tick
             )
         else:
-            turn = session.agent.say(asked.request, handed, progress=tick, **asked.settings)
+            turn = session.agent.say(request.words, handed, progress=tick, **request.settings)
         result = turn_result(session, turn)
-    if asked.messages:
+    if request.messages:
         answer = AIMessage(result.text, name="ace", additional_kwargs={"artifact": result.artifact()})
         return {"messages": [answer]}
     return result.artifact()
 
 
-def _propose(session: Session, asked: Ask) -> Plan:
-    return session.agent.propose(asked.request, _handed(session, asked.images))
+def _propose(session: Session, request: RunnableRequest) -> Plan:
+    return session.agent.propose(request.words, _handed(session, request.images))
 
 
 def _handed(session: Session, images: Sequence[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, ToolException
 from pydantic import ConfigDict, Field
 
-from ace_tools.arguments import complaint
+from ace_tools.arguments import explain_validation
 from ace_tools.calling import acall, call
 from ace_tools.error_text import explain
 from ace_tools.langchain.progress import progress_relay, progress_report
@@ -37,7 +37,7 @@ class AceTool(BaseTool):
     images: Literal["path", "inline"] = "path"
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
     handle_tool_error: Any = True
-    handle_validation_error: Any = Field(default=complaint, exclude=True)
+    handle_validation_error: Any = Field(default=explain_validation, exclude=True)
 
     def __init__(self, operation: str, pool: SessionPool, **fields: Any) -> None:
         row = OPERATIONS[operation]

@@ -18,7 +18,7 @@ from pydantic import AnyUrl, ValidationError
 from ace_agent import __version__
 from ace_agent.errors import InputError
 from ace_agent.execution.executor import PlanProgress
-from ace_tools.arguments import complaint
+from ace_tools.arguments import explain_validation
 from ace_tools.calling import ProgressRelay, acall
 from ace_tools.error_text import explain
 from ace_tools.operations import OPERATIONS, Operation
@@ -66,7 +66,7 @@ class AceServer:
         self._register()
 
     def options(self) -> InitializationOptions:
-        """What the server tells a client that it can do."""
+        """What the server can do, for the client."""
         return self.mcp.create_initialization_options(NotificationOptions(resources_changed=True))
 
     def conversation(self) -> str:
@@ -76,7 +76,7 @@ class AceServer:
         return self._own.setdefault(self.mcp.request_context.session, f"mcp-{uuid.uuid4().hex[:12]}")
 
     async def call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
-        """A tool's answer; what cannot be done is an answer too, with `isError`."""
+        """A tool's answer; a call that cannot be carried out gets an answer too, with `isError`."""
         operation = OPERATIONS.get(name)
         if operation is None:
             return _refused(f"there is no tool {name!r}; there are {', '.join(OPERATIONS)}")
@@ -87,7 +87,7 @@ class AceServer:
         try:
             return await self._carry_out(operation, arguments)
         except ValidationError as error:
-            return _refused(complaint(error))
+            return _refused(explain_validation(error))
         except Exception as error:
             return _refused(explain(error, self.pool.workspace))
         finally:
