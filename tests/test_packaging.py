@@ -39,6 +39,12 @@ AGENT = {
 LEARNING = ENGINES | {"ace_agent.data", "ace_agent.reports", "ace_agent.execution.fidelity"}
 EVALUATION = LEARNING | PLANNER | {"ace_agent.evaluation"}
 TRAINING = EVALUATION | {"ace_agent.training"}
+COMMANDS = (
+    AGENT
+    | TRAINING
+    | {"ace_agent.agent", "ace_agent.batch"}
+    | {f"ace_agent.cli.{name}" for name in ("command_table", "commands", "ui")}
+)
 ALLOWED = {
     "ace_kernels": {"ace_kernels"},
     "ace_memory": {"ace_memory"},
@@ -99,7 +105,11 @@ ALLOWED = {
     },
     "ace_agent.training": TRAINING,
     "ace_agent.evaluation": EVALUATION,
-    "ace_agent.cli": AGENT | TRAINING | {"ace_agent.agent", "ace_agent.cli", "ace_agent.batch"},
+    "ace_agent.cli": COMMANDS | {"ace_agent.cli"},
+    # No command is imported by another's helpers, nor by the group, which loads each by name.
+    "ace_agent.cli.commands": COMMANDS,
+    "ace_agent.cli.ui": ROOTLESS
+    | {"ace_agent.agent", "ace_agent.engines.runtime", "ace_agent.plan", "ace_agent.cli.ui"},
     "ace_tools": AGENT - {"ace_memory", "ace_agent.conversation", "ace_agent.rerun"}
     | {"ace_agent", "ace_agent.agent", "ace_agent.files", "ace_agent.cli.ui.options", "ace_tools"},
 }

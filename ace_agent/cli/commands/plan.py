@@ -78,13 +78,25 @@ def command(
 
         click.echo(json.dumps(plan_schema(), indent=2))
     elif evaluate is not None:
-        from ace_agent.evaluation.planner.report import score
-
-        score(evaluate, planner, as_json=as_json, dump=dump, missed=missed)
+        print_score(evaluate, planner, dump, missed, as_json)
     elif check is not None:
         ctx.exit(check_file(check, allow, as_json))
     elif request is not None:
         propose(request, pictures, output, force, planner, conversation, workspace, as_json)
+
+
+def print_score(file: Path, planner: str, dump: Path | None, missed: bool, as_json: bool) -> None:
+    """Score a planner on a file of requests."""
+    from ace_agent.cli.ui.console import output, print_json
+    from ace_agent.evaluation.planner.report import missed_lines, report_table, score
+
+    report = score(file, planner, dump=dump)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        output().print(report_table(report))
+    for line in missed_lines(report) if missed else ():
+        output().print(line, soft_wrap=True)
 
 
 def check_file(path: Path, allow: tuple[Path, ...], as_json: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,42 +46,30 @@ def describe(answer: Answer, said: str = "") -> str:
     return " ".join(rows)
 
 
-def score(
-    file: Path, planner: str, *, as_json: bool = False, dump: Path | None = None, missed: bool = False
-) -> None:
-    """Scores a planner on a file and prints its figures: what ``ace plan --eval`` does.
-
-    Args:
-        file: requests with their right plans.
-        planner: a planner's name.
-        as_json: print JSON instead of a table.
-        dump: also write every plan to this file.
-        missed: also list what was not exactly right.
+def score(file: Path, planner: str, *, dump: Path | None = None) -> Report:
+    """Score the planner of a name on the requests of a file, and write every plan to `dump`.
 
     Raises InputError for a file that cannot be read or written, PlanError and ModelError for the planner.
     """
-    from rich.console import Console
-
     from ace_agent.planner.factory import make_planner
 
     made = make_planner(planner)
-    if callable(loading := getattr(made, "preload", None)):
-        loading().join()  # latencies are those of a loaded planner
+    if callable(preload := getattr(made, "preload", None)):
+        preload().join()  # latencies are those of a loaded planner
     report = evaluate(made, load(file))
     if dump is not None:
         try:
             write_dump(report, dump)
         except OSError as error:
             raise InputError(f"{dump} cannot be written", error.strerror or "") from None
-    console = Console()
-    if as_json:
-        console.print_json(data=report.as_dict())
-    else:
-        console.print(report_table(report))
-    for outcome in report.missed if missed else ():
+    return report
+
+
+def missed_lines(report: Report) -> Iterator[str]:
+    """Three lines for each request that was not answered exactly: the request, the right answers, the planner's."""
+    for outcome in report.missed:
         want = " or ".join(describe(a) for a in outcome.request.answers)
         got = describe(outcome.answer, outcome.said)
-        head = f"{outcome.request.kind} {outcome.request.id}: {outcome.request.text!r}"
-        console.print(
-            f"{head}\n    wanted {want}\n    got    {got}", markup=False, highlight=False, soft_wrap=True
-        )
+        yield f"{outcome.request.kind} {outcome.request.id}: {outcome.request.text!r}"
+        yield f"    wanted {want}"
+        yield f"    got    {got}"

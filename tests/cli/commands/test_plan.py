@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from ace_agent.plan.yaml_file import PlanFile, load_plan
-from tests.cli.conftest import PLAN, Ace
+from tests.cli.conftest import PLAN, Ace, json_of
 
 
 def test_a_request_is_planned_and_nothing_is_stored(ace: Ace, here: Path) -> None:
@@ -39,3 +39,24 @@ def test_a_plan_file_is_checked_with_line_numbers(ace: Ace, here: Path, plan: st
     assert json.loads(ace("plan", "--check", "bad.yaml", "--json", status=1).stdout)[0]["line"] == 8
     assert "no file" in ace("plan", "--check", "gone.yaml", status=1).stderr
     ace("plan", status=2)
+
+
+REQUEST = {
+    "id": "a",
+    "images": ["a dog", "a cat"],
+    "request": "delete the cat",
+    "kind": "plain",
+    "plan": [{"task": "fuse_layers", "images": ["@1", "@2"], "mask": None, "key": ["Fuse"]}],
+    "alt": [],
+}
+
+
+def test_a_planner_is_scored(ace: Ace, here: Path) -> None:
+    (here / "set.jsonl").write_text(json.dumps(REQUEST) + "\n")
+    printed = json_of(ace, "plan", "--eval", "set.jsonl", "--dump", "plans.jsonl")
+    assert printed["requests"] == 1
+    assert set(printed["pooled"]) == {"task", "reference", "exact", "key", "valid", "p50", "p95"}
+    assert (here / "plans.jsonl").exists()
+    text = ace("plan", "--eval", "set.jsonl", "--missed").stdout
+    assert "'delete the cat'" in text and "wanted fuse_layers(@1 @2)" in text and "got    remove(@2)" in text
+    ace("plan", "--missed", "a red car", status=2)
