@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from ace_kernels.errors import ArgumentError, BackendError
+from ace_kernels.triton_support import device_problem, is_interpreted, triton_problem
 
-Backend = Literal["reference", "cpu", "triton"]
+# sdpa: torch's own attention, and plain torch for the fused operations. On any device, for GPUs without Triton.
+Backend = Literal["reference", "cpu", "sdpa", "triton"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
 VARIABLE = "ACE_KERNELS_BACKEND"
-OLDEST_TRITON = (3, 4)
 
 
 def choose_backend(x: Tensor, forced: str | None) -> Backend:
@@ -35,9 +36,7 @@ def choose_backend(x: Tensor, forced: str | None) -> Backend:
     if name == "triton":
         if x.dtype is torch.float64:
             raise ArgumentError(f"{source}: the triton backend does not support torch.float64, use reference")
-        problem = triton_problem()
-        if problem is None and x.device.type == "cpu" and not is_interpreted():
-            problem = "tensors on the CPU need TRITON_INTERPRET=1"
+        problem = _triton_problem(x.device)
         if problem is not None:
             raise BackendError(f"{source}: the triton backend cannot run here: {problem}")
     return cast(Backend, name)
@@ -54,33 +53,32 @@ def as_fake(tensor: Tensor, like: Tensor) -> Tensor:
     return tensor if mode is None or hasattr(tensor, "fake_mode") else mode.from_tensor(tensor)
 
 
-def is_interpreted() -> bool:
-    """Whether Triton's interpreter runs the kernels, as in tests."""
-    return os.environ.get("TRITON_INTERPRET") == "1"
+def _triton_problem(device: torch.device) -> str | None:
+    if is_interpreted():
+        return triton_problem()
+    if device.type == "cuda":
+        return device_problem(device)
+    return (
+        "tensors on the CPU need TRITON_INTERPRET=1"
+        if device.type == "cpu"
+        else f"no kernels for {device.type}"
+    )
 
 
 def _fastest(x: Tensor) -> Backend:
+    if x.device.type == "cpu":
+        return "cpu"
     if x.device.type != "cuda" or x.dtype is torch.float64:
-        return "cpu" if x.device.type == "cpu" else "reference"
-    problem = triton_problem()
+        return "sdpa"
+    problem = device_problem(x.device)
     if problem is None:
         return "triton"
     _warn_once(problem)
-    return "reference"
+    return "sdpa"
 
 
 @cache
 def _warn_once(problem: str) -> None:
-    warnings.warn(f"ace_kernels runs its slow reference on this GPU: {problem}", stacklevel=4)
-
-
-def triton_problem() -> str | None:
-    """Why Triton cannot be used, or None."""
-    try:
-        import triton
-    except ImportError as error:
-        return f"triton is missing ({error}); pip install 'triton>=3.4'"
-    found = tuple(int(part) for part in triton.__version__.split(".")[:2])
-    if found < OLDEST_TRITON:
-        return f"triton {triton.__version__} is too old; pip install 'triton>=3.4'"
-    return None
+    warnings.warn(
+        f"ace_kernels uses torch's own attention on this GPU, not its Triton kernels: {problem}", stacklevel=4
+    )

@@ -8,6 +8,7 @@ one gradient for each name in `gradients`, None for an input that is None.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -74,7 +75,9 @@ class Operation:
         elif needs_gradient(*inputs):
             out = _Eager.apply(self, backend, *inputs)
         else:
-            out = self.implementation(backend).forward(*inputs)[0]
+            module = self.implementation(backend)
+            with device_guard(inputs[0]):
+                out = module.forward(*inputs)[0]
         return out[0] if isinstance(out, tuple) else out
 
     def implementation(self, backend: str) -> ModuleType:
@@ -133,10 +136,12 @@ class Operation:
         forward_op.register_autograd(differentiate, setup_context=setup)
 
     def _run(self, *inputs: Any) -> Tensor | tuple[Tensor, ...]:
-        return _unpacked(self.implementation(inputs[-1]).forward(*inputs[:-1]))
+        with device_guard(inputs[0]):
+            return _unpacked(self.implementation(inputs[-1]).forward(*inputs[:-1]))
 
     def _run_backward(self, grad: Tensor, *read: Any) -> Tensor | tuple[Tensor, ...]:
-        gradients = self.implementation(read[-1]).backward(grad.contiguous(), *read[:-1])
+        with device_guard(grad):
+            gradients = self.implementation(read[-1]).backward(grad.contiguous(), *read[:-1])
         # A registered operation cannot return None.
         return _unpacked(tuple(grad.new_empty(0) if g is None else g for g in gradients))
 
@@ -151,7 +156,8 @@ class _Eager(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, operation: Operation, backend: str, *inputs: Any) -> Tensor:
         module = operation.implementation(backend)
-        outputs = module.forward(*inputs)
+        with device_guard(inputs[0]):
+            outputs = module.forward(*inputs)
         operation.save(ctx, inputs, outputs)
         ctx.operation, ctx.module = operation, module
         return outputs[0]
@@ -160,9 +166,17 @@ class _Eager(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         def backward(grad: Tensor, *read: Any) -> tuple[Tensor | None, ...]:
-            return ctx.module.backward(grad.contiguous(), *read)
+            with device_guard(grad):
+                return ctx.module.backward(grad.contiguous(), *read)
 
         return (None, None, *ctx.operation.input_gradients(ctx, grad, backward))
+
+
+def device_guard(x: Tensor) -> AbstractContextManager[object]:
+    """Makes the GPU of `x` the current one: Triton launches on the current device, whatever its operands."""
+    if x.device.type != "cuda" or x.device.index == torch.cuda.current_device():
+        return nullcontext()
+    return torch.cuda.device(x.device)
 
 
 def needs_gradient(*inputs: Any) -> bool:

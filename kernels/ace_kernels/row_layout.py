@@ -6,6 +6,8 @@ import triton
 from torch import Tensor
 
 WARPS = 4
+# Fusion of multiply and add is explicit because newer versions of Triton have another default.
+OPTIONS = {"num_warps": WARPS, "enable_fp_fusion": True}
 
 
 def row_constants(channels: int) -> dict[str, int]:

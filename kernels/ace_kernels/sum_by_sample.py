@@ -11,9 +11,13 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from ace_kernels.row_layout import OPTIONS
 
 PARTS = 16
-ROWS, COLUMNS = 16, 64
+# 16 x 64 spills on sm_100 with triton 3.5.
+ROWS, COLUMNS = 8, 128
 
 
 @triton.jit
@@ -48,6 +52,27 @@ def sum_by_sample_kernel(
         tl.store(SUM + at, tl.sum(total, 0), mask=column < C)
 
 
+def order_by_sample(index: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The rows of each sample: a stable order of the rows, and where every sample begins in it, `[count + 1]`.
+
+    All blocks of a model share one index, so the last result is kept for as long as the index lives and is unchanged. A
+    graph that is being captured sorts anew, because a replay may find another batch in the same memory.
+    """
+    capturing = index.is_cuda and torch.cuda.is_current_stream_capturing()
+    key = (index._version, count) if not (capturing or index.is_inference()) else None
+    kept = _orders.get(index)
+    if key is not None and kept is not None and kept[0] == key:
+        return kept[1], kept[2]
+    ordered, order = index.sort(stable=True)
+    bounds = torch.searchsorted(ordered, torch.arange(count + 1, dtype=index.dtype, device=index.device))
+    if key is not None:
+        _orders[index] = key, order, bounds
+    return order, bounds
+
+
+_orders = WeakTensorKeyDictionary()
+
+
 def sum_by_sample(
     grad: Tensor,
     y: Tensor,
@@ -62,13 +87,12 @@ def sum_by_sample(
     Without: the first is unspecified, the second is of `grad * y`.
     """
     channels = y.shape[1]
-    ordered, order = index.sort(stable=True)
-    bounds = torch.searchsorted(ordered, torch.arange(count + 1, dtype=index.dtype, device=index.device))
+    order, bounds = order_by_sample(index, count)
     product = torch.empty((PARTS, count, channels), dtype=torch.float32, device=y.device)
     total = torch.empty_like(product) if mean is not None else product
     if count:
         sum_by_sample_kernel[(count * PARTS, triton.cdiv(channels, COLUMNS))](
             grad, y, mean, inverse_deviation, order, bounds, total, product, grad.stride(0), y.stride(0), count,
-            C=channels, ROWS=ROWS, COLUMNS=COLUMNS, PARTS=PARTS, NORM=mean is not None,
+            C=channels, ROWS=ROWS, COLUMNS=COLUMNS, PARTS=PARTS, NORM=mean is not None, **OPTIONS,
         )  # fmt: skip
     return total.sum(0), product.sum(0)

@@ -1,45 +1,88 @@
-"""The choice of a backend: without a usable Triton a GPU runs the reference, with one warning."""
+"""The choice of a backend: a GPU that the Triton kernels cannot use runs torch's attention, with one warning."""
 
 from __future__ import annotations
 
 import sys
+import tomllib
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from ace_kernels import backend
+from ace_kernels import BackendError, backend, triton_support
 
-ON_GPU = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float16)
+ON_GPU = SimpleNamespace(device=torch.device("cuda:0"), dtype=torch.float16)
 ON_CPU = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32)
+TRITON = SimpleNamespace(__version__="3.10.0")
 
 
-@pytest.fixture(autouse=True)
-def fresh_warnings(monkeypatch):
+@pytest.fixture
+def use(monkeypatch):
+    """Pretend that a release of Triton is installed and that a chip is the GPU."""
+
+    def use(chip, module=TRITON):
+        monkeypatch.setitem(sys.modules, "triton", module)
+        monkeypatch.setattr(triton_support, "_chip_name", lambda index: chip)
+
     monkeypatch.delenv(backend.VARIABLE, raising=False)
-    backend._warn_once.cache_clear()
-    yield
-    backend._warn_once.cache_clear()
+    caches = (backend._warn_once, triton_support._device_problem)
+    for cached in caches:
+        cached.cache_clear()
+    yield use
+    for cached in caches:
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize(
-    ("module", "warning"),
+    ("chip", "module", "warning"),
     [
-        (None, "triton is missing"),
-        (SimpleNamespace(__version__="2.1.0"), r"triton 2\.1\.0 is too old; pip install 'triton>=3\.4'"),
+        ("sm_90", None, "triton is missing"),
+        (
+            "sm_90",
+            SimpleNamespace(__version__="3.4.0"),
+            r"triton 3\.4\.0 is too old; pip install 'triton>=3\.5'",
+        ),
+        ("sm_75", TRITON, r"compute capability 7\.5 is below 8\.0"),
+        ("gfx1100", TRITON, "gfx1100 is not one of gfx90a, gfx942, gfx950"),
     ],
 )
-def test_a_gpu_without_a_usable_triton_falls_back_with_one_warning(module, warning, monkeypatch):
-    monkeypatch.setitem(sys.modules, "triton", module)
+def test_an_unsupported_gpu_falls_back_with_one_warning(chip, module, warning, use):
+    """Turing was given kernels that need more shared memory than it has; a GPU without Triton ran the quadratic
+    reference."""
+    use(chip, module)
     with pytest.warns(UserWarning, match=warning):
-        assert backend.choose_backend(ON_GPU, None) == "reference"
+        assert backend.choose_backend(ON_GPU, None) == "sdpa"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert backend.choose_backend(ON_GPU, None) == "reference"
+        assert backend.choose_backend(ON_GPU, None) == "sdpa"
         assert backend.choose_backend(ON_CPU, None) == "cpu"
+    with pytest.raises(BackendError, match=warning):
+        backend.choose_backend(ON_GPU, "triton")
 
 
-def test_a_gpu_with_triton_uses_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "triton", SimpleNamespace(__version__="3.10.0"))
+@pytest.mark.parametrize(
+    "chip", ["sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "gfx90a", "gfx942", "gfx950"]
+)
+def test_a_supported_gpu_uses_triton(chip, use):
+    use(chip)
     assert backend.choose_backend(ON_GPU, None) == "triton"
+
+
+def test_the_oldest_triton_is_that_of_the_package():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    (wanted,) = [entry for entry in project["dependencies"] if entry.startswith("triton")]
+    assert wanted.startswith("triton>=" + ".".join(map(str, triton_support.OLDEST_TRITON)) + ",")
+
+
+def test_other_devices_use_torchs_attention_without_a_warning(use):
+    use("sm_90")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        on_mps = SimpleNamespace(device=torch.device("mps"), dtype=torch.float16)
+        assert backend.choose_backend(on_mps, None) == "sdpa"
+        double = SimpleNamespace(device=torch.device("cuda:0"), dtype=torch.float64)
+        assert backend.choose_backend(double, None) == "sdpa"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -12,8 +15,11 @@ from ace_kernels import (
     gate_residual,
     layer_norm_modulate,
     range_attention,
+    registration,
     rms_norm_rope,
 )
+from ace_kernels.ops.gate_residual import cpu
+from ace_kernels.ops.range_attention import api as range_attention_api
 
 # Importing an operation registers it.
 OPERATIONS = (gate_residual, layer_norm_modulate, range_attention, rms_norm_rope)
@@ -68,3 +74,56 @@ def test_the_gradient_of_the_residual_stream_passes_through():
     grad = torch.randn_like(x)
     (dx,) = torch.autograd.grad(gate_residual(x, y, gate, index), x, grad)
     assert torch.equal(dx, grad)
+
+
+def test_the_gpu_of_the_operands_becomes_the_current_one(monkeypatch):
+    """Triton launches on the current device: with `cuda:1` every kernel ran on the wrong card."""
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: f"guard of {device}")
+    guards = [
+        registration.device_guard(SimpleNamespace(device=torch.device(name)))
+        for name in ("cuda:1", "cuda:0", "cpu")
+    ]
+    assert guards[0] == "guard of cuda:1"
+    with guards[1], guards[2]:
+        pass
+
+
+def test_every_pass_runs_inside_the_guard(monkeypatch):
+    inside = []
+
+    @contextmanager
+    def guard(x):
+        inside.append(True)
+        yield
+        inside.pop()
+
+    def recorded(function):
+        def run(*arguments):
+            passes.append((function.__name__, bool(inside)))
+            return function(*arguments)
+
+        return run
+
+    passes = []
+    monkeypatch.setattr(registration, "device_guard", guard)
+    for name in ("forward", "backward"):
+        monkeypatch.setattr(cpu, name, recorded(getattr(cpu, name)))
+    inputs = operands()["gate_residual"]
+    gate_residual(*(x.detach() for x in inputs))
+    gate_residual(*inputs).sum().backward()
+    torch.ops.ace_kernels.gate_residual(*inputs, "cpu").sum().backward()
+    names = ["forward", "forward", "backward", "forward", "backward"]
+    assert passes == [(name, True) for name in names]
+
+
+def test_no_cpu_tensor_is_an_operand_on_a_gpu(monkeypatch):
+    """The plan's layout stays on the CPU; as an operand it kept torch.compile from using CUDA graphs."""
+    calls = []
+    monkeypatch.setattr(range_attention_api, "choose_backend", lambda *_: "triton")
+    monkeypatch.setattr(range_attention_api, "_operation", lambda *call: calls.append(call))
+    q, k, v, *_ = operands()["range_attention"]
+    plan = RangePlan.build([Segment((0, N), (0, 4))], N, 4)
+    range_attention(q, k, v, plan)
+    (call,) = calls
+    assert not any(x is plan.layout for x in call)

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch._dynamo.testing import CompileCounterWithBackend
 
 import ace_kernels
 from ace_kernels import ArgumentError, BackendError, RangePlan, Segment, range_attention
-from ace_kernels.ops.range_attention import cpu
-from ace_kernels.ops.range_attention.cpu import groups_of
+from ace_kernels.ops.range_attention import cpu, sdpa
+from ace_kernels.ops.range_attention.groups import groups_of
 
 UNEVEN = RangePlan.build(
     [
@@ -67,6 +68,42 @@ def test_forward_and_gradients_agree_with_the_reference(plan):
     want = with_gradients(plan, inputs, scale=0.3, backend="reference")
     for mine, theirs in zip(got, want, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("score_bytes", [sdpa.SCORE_BYTES, 800])
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_torchs_attention_agrees_with_the_reference(plan, score_bytes, monkeypatch):
+    """The fallback of GPUs without Triton, which had the quadratic reference: 2.1 GB of scores for an edit at 1024 px.
+    Also with query rows split so that no call has more than `score_bytes` of scores."""
+    calls = []
+    attention = F.scaled_dot_product_attention
+
+    def recorded(q: Tensor, k: Tensor, v: Tensor, **options: Any) -> Tensor:
+        calls.append((q.shape[2], 4 * q.shape[:3].numel() * k.shape[2]))
+        return attention(q, k, v, **options)
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", recorded)
+    monkeypatch.setattr(sdpa, "SCORE_BYTES", score_bytes)
+    inputs = tensors(plan)
+    got = with_gradients(plan, inputs, scale=0.3, backend="sdpa")
+    assert all(rows == 1 or scores <= score_bytes for rows, scores in calls)
+    want = with_gradients(plan, inputs, scale=0.3, backend="reference")
+    for mine, theirs in zip(got, want, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-11)
+
+
+def test_the_result_of_a_lone_segment_is_not_copied(monkeypatch):
+    results = []
+    flash = cpu._flash
+
+    def recorded(*arguments: Any, **options: Any) -> Any:
+        results.append(flash(*arguments, **options))
+        return results[-1]
+
+    monkeypatch.setattr(cpu, "_flash", recorded)
+    plan = PLANS["one_segment"]
+    out = range_attention(*(x.detach() for x in tensors(plan)), plan)
+    assert out.data_ptr() == results[0][0].data_ptr()
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
@@ -215,7 +252,7 @@ def test_a_backend_can_be_forced_if_it_can_run(monkeypatch):
     )
     monkeypatch.setenv("ACE_KERNELS_BACKEND", "cudnn")
     with pytest.raises(
-        ArgumentError, match="ACE_KERNELS_BACKEND: wanted one of reference, cpu, triton, got 'cudnn'"
+        ArgumentError, match="ACE_KERNELS_BACKEND: wanted one of reference, cpu, sdpa, triton, got 'cudnn'"
     ):
         range_attention(*inputs, UNEVEN)
     with pytest.raises(BackendError, match="TRITON_INTERPRET=1"):

@@ -33,7 +33,7 @@ def gate_residual(x: Tensor, y: Tensor, gate: Tensor, index: Tensor, *, backend:
     check_parameter("gate", gate, x, ("S", x.shape[1]))
     check_index(index, x)
     chosen = choose_backend(x, backend)
-    if chosen == "reference" or (chosen == "cpu" and is_traced()):
+    if chosen in ("reference", "sdpa") or (chosen == "cpu" and is_traced()):
         return reference.gate_residual(x, y, gate, index)
     return _operation(chosen, x, y, gate, index)
 

@@ -8,7 +8,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ace_kernels.row_layout import WARPS, row_constants, row_grid
+from ace_kernels.row_layout import OPTIONS, row_constants, row_grid
 from ace_kernels.sum_by_sample import sum_by_sample
 
 
@@ -56,6 +56,6 @@ def _launch(x: Tensor, y: Tensor, gate: Tensor, index: Tensor, *, residual: bool
     if y.shape[0]:
         gate_residual_fwd_kernel[row_grid(y)](
             x, y, gate, index, out, x.stride(0), y.stride(0), gate.stride(0), y.shape[0],
-            **row_constants(y.shape[1]), RESIDUAL=residual, num_warps=WARPS,
+            **row_constants(y.shape[1]), RESIDUAL=residual, **OPTIONS,
         )  # fmt: skip
     return out

@@ -43,7 +43,7 @@ def layer_norm_modulate(
     check_parameter("scale", scale, x, (shift.shape[0], x.shape[1]))
     check_index(index, x)
     chosen = choose_backend(x, backend)
-    if chosen == "reference" or (chosen == "cpu" and is_traced()):
+    if chosen in ("reference", "sdpa") or (chosen == "cpu" and is_traced()):
         return reference.layer_norm_modulate(x, shift, scale, index, eps)
     return _operation(chosen, x, shift, scale, index, eps)
 

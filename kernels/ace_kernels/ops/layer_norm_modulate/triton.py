@@ -8,7 +8,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ace_kernels.row_layout import WARPS, row_constants, row_grid
+from ace_kernels.row_layout import OPTIONS, row_constants, row_grid
 from ace_kernels.sum_by_sample import sum_by_sample
 
 
@@ -99,7 +99,7 @@ def forward(
     if x.shape[0]:
         layer_norm_modulate_fwd_kernel[row_grid(x)](
             x, shift, scale, index, out, mean, inverse, x.stride(0), shift.stride(0), scale.stride(0),
-            x.shape[0], eps, **row_constants(x.shape[1]), num_warps=WARPS,
+            x.shape[0], eps, **row_constants(x.shape[1]), **OPTIONS,
         )  # fmt: skip
     return out, mean, inverse
 
@@ -118,7 +118,7 @@ def backward(
     if x.shape[0]:
         layer_norm_modulate_bwd_kernel[row_grid(x)](
             grad, x, scale, index, mean, inverse_deviation, dx, x.stride(0), scale.stride(0), x.shape[0],
-            **row_constants(x.shape[1]), num_warps=WARPS,
+            **row_constants(x.shape[1]), **OPTIONS,
         )  # fmt: skip
     dshift, dscale = sum_by_sample(grad, x, index, scale.shape[0], mean, inverse_deviation)
     return dx, dshift.to(shift.dtype), dscale.to(scale.dtype)

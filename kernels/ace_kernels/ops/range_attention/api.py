@@ -7,7 +7,7 @@ from torch import Tensor
 from ace_kernels.backend import choose_backend, is_traced
 from ace_kernels.dtypes import DTYPES, accumulation_dtype
 from ace_kernels.errors import ArgumentError
-from ace_kernels.ops.range_attention import cpu, reference
+from ace_kernels.ops.range_attention import cpu, reference, sdpa
 from ace_kernels.range_plan import RangePlan
 from ace_kernels.registration import Operation, needs_gradient
 
@@ -35,7 +35,7 @@ def range_attention(
         k, v: `[Nk, H, D]`, dtype and device of `q`.
         plan: the segments, built for `Nq` and `Nk`, on the device of `q`.
         scale: factor of the scores, greater than 0; default `D ** -0.5`.
-        backend: "reference", "cpu" or "triton"; default `ACE_KERNELS_BACKEND`, else the fastest that can run.
+        backend: "reference", "cpu", "sdpa" or "triton"; default `ACE_KERNELS_BACKEND`, else the fastest that can run.
 
     Returns:
         `[Nq, H, D]`, zero for a row without keys.
@@ -49,9 +49,13 @@ def range_attention(
     factor = q.shape[-1] ** -0.5 if scale is None else scale
     if chosen == "reference":
         return reference.range_attention(q, k, v, plan, factor)
+    if chosen == "sdpa":
+        return sdpa.range_attention(q, k, v, factor, plan.layout)
     if chosen == "cpu" and not is_traced() and not needs_gradient(q, k, v):
         return cpu.attend(q, k, v, factor, plan.layout)
-    return _operation(chosen, q, k, v, factor, *plan.tables)
+    # Only the CPU path reads the layout; on a GPU it would be a CPU operand, which CUDA graphs refuse.
+    layout = plan.layout if chosen == "cpu" else None
+    return _operation(chosen, q, k, v, factor, layout, *plan.tables[1:])
 
 
 def _check(q: Tensor, k: Tensor, v: Tensor, plan: RangePlan, scale: float | None) -> None:
@@ -94,7 +98,7 @@ _operation = Operation(
     "range_attention",
     __package__,
     "Tensor q, Tensor k, Tensor v, float scale, "
-    "Tensor layout, Tensor tiles, Tensor key_tiles, Tensor readers, int block",
+    "Tensor? layout, Tensor tiles, Tensor key_tiles, Tensor readers, int block",
     outputs="out lse",
     reads="q k v out lse scale layout tiles key_tiles readers block",
     gradients="q k v",

@@ -46,7 +46,7 @@ def rms_norm_rope(
     _check(x, weight, rope, num_heads)
     chosen = choose_backend(x, backend)
     cos, sin = (None, None) if rope is None else (rope.cos, rope.sin)
-    if chosen == "reference" or (chosen == "cpu" and is_traced()):
+    if chosen in ("reference", "sdpa") or (chosen == "cpu" and is_traced()):
         return reference.rms_norm_rope(x, weight, cos, sin, num_heads, eps)
     return _operation(chosen, x, weight, cos, sin, num_heads, eps)
 

@@ -8,7 +8,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ace_kernels.row_layout import WARPS, row_constants, row_grid
+from ace_kernels.row_layout import OPTIONS, row_constants, row_grid
 
 
 @triton.jit
@@ -117,7 +117,7 @@ def forward(
     if rows:
         rms_norm_rope_fwd_kernel[row_grid(x)](
             x, weight, cos, sin, out, inverse, x.stride(0), rows, eps, **row_constants(channels), D=out.shape[2],
-            NORM=weight is not None, ROPE=cos is not None, num_warps=WARPS,
+            NORM=weight is not None, ROPE=cos is not None, **OPTIONS,
         )  # fmt: skip
     return out, inverse
 
@@ -139,6 +139,6 @@ def backward(
     if rows:
         rms_norm_rope_bwd_kernel[row_grid(x)](
             grad, x, weight, cos, sin, inverse_rms, dx, partial, x.stride(0), rows, **row_constants(channels),
-            D=grad.shape[2], NORM=weight is not None, ROPE=cos is not None, num_warps=WARPS,
+            D=grad.shape[2], NORM=weight is not None, ROPE=cos is not None, **OPTIONS,
         )  # fmt: skip
     return dx, None if weight is None or partial is None else partial.sum(0).to(weight.dtype)

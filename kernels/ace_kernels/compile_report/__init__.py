@@ -1,0 +1,1 @@
+"""The compile gate: every launch of the Triton kernels, compiled for every chip and checked, without a GPU."""
