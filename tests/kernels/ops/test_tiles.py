@@ -34,7 +34,7 @@ def test_measured_tiles_are_used_for_their_width_alone(write):
     assert tile_for(FORWARD, "sm_90", 72, HALF) == Tile(64, 128, 4, 3, tma=True)
     assert tile_for(FORWARD, "sm_90", 64, HALF) == tiles._default(FORWARD, "sm_90", 64)
     assert not tile_for(FORWARD, "sm_90", 72, HALF, aligned=False).tma
-    assert tile_for(FORWARD, "sm_90", 72, torch.float32) == tiles.EXACT
+    assert tile_for(FORWARD, "sm_90", 72, torch.float32) == tiles.EXACT[FORWARD]
 
 
 def test_tiles_measured_with_another_triton_are_ignored(write):

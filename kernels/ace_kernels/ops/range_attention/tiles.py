@@ -73,7 +73,7 @@ DEFAULTS: dict[str, dict[str, Table]] = {
     },
 }
 # float32 products are exact, without matrix instructions, so the tiles are small.
-EXACT = Tile(16, 16, 2, 1)
+EXACT = {FORWARD: Tile(16, 16, 2, 1), GRAD_Q: Tile(16, 16, 2, 1), GRAD_KV: Tile(16, 32, 4, 1)}
 
 
 def split_width(width: int) -> tuple[int, int]:
@@ -88,7 +88,7 @@ def split_width(width: int) -> tuple[int, int]:
 def tile_for(kernel: str, chip: str, width: int, dtype: torch.dtype, *, aligned: bool = True) -> Tile:
     """The tile for heads of `width`; where rows are not `aligned` to 16 bytes, one without TMA."""
     if dtype is torch.float32 and chip != "interpreter":
-        return EXACT
+        return EXACT[kernel]
     tile = measured_tiles(chip).get((kernel, width)) or _default(kernel, family(chip), width)
     return tile if aligned or not tile.tma else _default(kernel, "sm_80", width)
 
