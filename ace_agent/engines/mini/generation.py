@@ -27,7 +27,7 @@ from ace_kernels import RopeTable
 class SamplingOptions:
     """Settings of a denoising run.
 
-    More steps had a higher error on validation samples (docs/training.md), but with a single one the seed does not
+    More steps had a higher error on validation samples (docs/lab-notebook.md), but with a single one the seed does not
     matter. `guided` is the interval of times (1 = noise) in which guidance acts (arXiv 2404.07724).
     """
 
