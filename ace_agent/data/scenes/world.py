@@ -24,7 +24,8 @@ CHAINS: tuple[str, ...] = tuple(_CHAINS)
 
 TASK_WEIGHTS: dict[str, float] = {
     # Text-to-image comes most, because people ask for it first and its backgrounds were learnt last; then tasks with
-    # one exact answer, which are measured without a reader, above all those that depend on words (docs/lab-notebook.md).
+    # one exact answer, which are measured without a reader, above all those that depend on words
+    # (docs/lab-notebook.md).
     "text_to_image": 16.0,
     "segment": 8.0, "depth": 2.0,
     "edge": 0.7, "contour": 2.0, "pose": 0.7, "scribble": 1.0, "doodle": 1.2,
