@@ -31,9 +31,9 @@ from ace_agent.execution.inputs import (
 from ace_agent.execution.timing import Timing
 from ace_agent.images.files import read_picture, read_recipe
 from ace_agent.plan import Plan, Region, check
-from ace_agent.planner import Context, Planner, Question, silent
+from ace_agent.planner.english.vocabulary import known_nouns
+from ace_agent.planner.interface import Context, Planner, Question, ignore_note
 from ace_agent.planner.named_images import plan_on
-from ace_agent.planner.rules.vocabulary import known_nouns
 from ace_agent.process_owner import alive, owner_now, process_of
 from ace_agent.rerun import Rerun, make_again
 from ace_agent.turns import Picture, Turn, turn_of
@@ -262,7 +262,7 @@ class Agent:
         self,
         inputs: int = 0,
         mask: bool = False,
-        note: Callable[[str], None] = silent,
+        note: Callable[[str], None] = ignore_note,
         vocabulary: frozenset[str] | None = None,
     ) -> Context:
         """See `Conversation.context`."""

@@ -15,7 +15,7 @@ from ace_agent.execution.inputs import Handed, Inputs
 from ace_agent.files import write_file
 from ace_agent.images.files import encode_png, side_by_side
 from ace_agent.plan import Plan, Region, parse_reference
-from ace_agent.planner import Context, KnownImage, silent
+from ace_agent.planner.interface import Context, KnownImage, ignore_note
 from ace_agent.process_owner import alive
 from ace_agent.turns import Picture, Turn, turn_of
 from ace_memory import ConversationRow, ImageRow, NewImage, Store, TurnRow
@@ -93,7 +93,7 @@ class Conversation:
         self,
         inputs: int = 0,
         mask: bool = False,
-        note: Callable[[str], None] = silent,
+        note: Callable[[str], None] = ignore_note,
         vocabulary: frozenset[str] | None = None,
     ) -> Context:
         """What a planner sees of the conversation. `vocabulary`: the nouns that the model knows."""

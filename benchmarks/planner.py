@@ -20,11 +20,11 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ace_agent.evaluation.planner.report import describe
 from ace_agent.evaluation.planner.scoring import Report, Request, evaluate, load
-from ace_agent.planner import Planner
+from ace_agent.planner.english.tokens import plain
+from ace_agent.planner.interface import Planner
 from ace_agent.planner.llm.chat_model import ChatPlanner
 from ace_agent.planner.llm.weights import available
 from ace_agent.planner.rules.rule_planner import RulePlanner
-from ace_agent.planner.rules.tokens import plain
 
 HELD_OUT = Path(__file__).parent.parent / "tests" / "planner" / "data" / "heldout.jsonl"
 

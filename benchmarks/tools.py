@@ -20,7 +20,7 @@ from PIL import Image
 from ace_agent.agent import Agent
 from ace_agent.engines.interface import Pipeline
 from ace_agent.plan import Plan
-from ace_agent.planner import Context
+from ace_agent.planner.interface import Context
 from ace_tools.langchain.toolkit import AceToolkit
 
 DESCRIPTION = "a red car in a meadow"

@@ -17,7 +17,7 @@ from ace_agent.engines.interface import PipelineOutput
 from ace_agent.errors import Cancelled, InputError, ModelError, PlanError, StoreRefused
 from ace_agent.images.files import read_recipe
 from ace_agent.plan import Plan, Region
-from ace_agent.planner import Choice, Context, Question
+from ace_agent.planner.interface import Choice, Context, Question
 from ace_agent.planner.rules.rule_planner import RulePlanner
 from ace_memory.housekeeping import check
 from tests.tiny import ScriptedPlanner, TinyPipeline, photo, plan, step

@@ -26,15 +26,22 @@ ENGINE = (
 )
 ENGINES = REFERENCES | {"ace_agent.engines", "ace_kernels"}
 PLANNER = REFERENCES | {"ace_agent.planner"}
+PLANNER_ENGLISH = {
+    "ace_agent.errors", "ace_agent.plan.schema", "ace_agent.references", "ace_agent.planner.english",
+}  # fmt: skip
+PLANNER_CORE = PLANNER_ENGLISH | {
+    "ace_agent.plan", "ace_agent.planner.interface", "ace_agent.planner.instructions",
+}  # fmt: skip
 EXECUTION = ENGINES | {"ace_agent.execution", "ace_memory"}
 CONVERSATION = {
     *("ace_memory", "ace_agent.errors", "ace_agent.files", "ace_agent.images", "ace_agent.plan"),
-    *("ace_agent.planner", "ace_agent.execution", "ace_agent.process_owner", "ace_agent.turns"),
+    *("ace_agent.planner.interface", "ace_agent.execution", "ace_agent.process_owner", "ace_agent.turns"),
 }
 MODELS = {f"ace_agent.engines.{name}" for name in ("interface", "presets", "registry", "runtime")}
 AGENT = {
     *(CONVERSATION - {"ace_agent.files"} | MODELS),
     *("ace_agent.conversation", "ace_agent.rerun", "ace_agent.workspace"),
+    *(f"ace_agent.planner.{name}" for name in ("factory", "named_images", "english.vocabulary")),
 }
 LEARNING = ENGINES | {"ace_agent.data", "ace_agent.reports", "ace_agent.execution.fidelity"}
 EVALUATION = LEARNING | PLANNER | {"ace_agent.evaluation"}
@@ -66,6 +73,12 @@ ALLOWED = {
     "ace_agent.engines.mini": ENGINE | {"ace_agent.engines.mini", "ace_agent.references"},
     "ace_agent.engines.released": ENGINE | {"ace_agent.engines.released", "ace_agent.engines.memory_budget"},
     "ace_agent.planner": PLANNER,
+    "ace_agent.planner.interface": ROOTLESS | {"ace_agent.plan"},
+    "ace_agent.planner.english": PLANNER_ENGLISH,
+    "ace_agent.planner.rules": PLANNER_CORE | {"ace_agent.planner.rules"},
+    "ace_agent.planner.llm": PLANNER - {"ace_agent.planner"}
+    | PLANNER_CORE
+    | {"ace_agent.planner.rules", "ace_agent.planner.llm", "ace_agent.planner.resolver"},
     "ace_agent.execution": EXECUTION,
     "ace_agent.turns": {
         "ace_memory",

@@ -16,7 +16,7 @@ from ace_agent.engines.ace.condition_unit import ConditionUnit, ReferenceImage
 from ace_agent.engines.interface import Pipeline, PipelineOutput, StepCallback
 from ace_agent.plan import Plan
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner import Context
+from ace_agent.planner.interface import Context
 
 if TYPE_CHECKING:
     import torch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ace_agent.errors import PlanError
-from ace_agent.planner import Planner
+from ace_agent.planner.interface import Planner
 
 NAMES = ("auto", "rules", "embedded", "both")
 """Planners of our own; ``provider:model`` names one of LangChain's."""

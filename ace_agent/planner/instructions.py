@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token, spell
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token, spell
 
 _NOUN = r"(?:image|picture|photo|photograph|shot|snapshot|illustration|artwork|visual|graphic|scene)s?"
 _KIND = r"(?:(?:brand[- ])?new|fresh|different|separate|nice|quick|simple|beautiful|cool|other)"

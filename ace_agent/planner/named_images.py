@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ace_agent.plan import Plan
 from ace_agent.plan.single_step import single_step_plan
-from ace_agent.planner import Choice, Context, Planner, Question
+from ace_agent.planner.interface import Choice, Context, Planner, Question
 
 
 def plan_on(planner: Planner, request: str, context: Context, images: Sequence[str]) -> Plan:

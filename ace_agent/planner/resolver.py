@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ace_agent.errors import PlanError
 from ace_agent.plan import Plan
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner import Context
+from ace_agent.planner.english.tokens import Token, read
+from ace_agent.planner.interface import Context
 from ace_agent.planner.llm.plan_language import Line, Script
 from ace_agent.planner.rules import refusals
 from ace_agent.planner.rules.descriptions import find_mentions
@@ -17,7 +18,6 @@ from ace_agent.planner.rules.mentions import IT, OTHER, THEM
 from ace_agent.planner.rules.places import outpaint_region
 from ace_agent.planner.rules.request_settings import Settings, take
 from ace_agent.planner.rules.rule_planner import Proposal, finish
-from ace_agent.planner.rules.tokens import Token, read
 
 
 def resolve(script: Script, request: str, context: Context, proposal: Proposal | None = None) -> Plan:

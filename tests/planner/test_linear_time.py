@@ -22,8 +22,10 @@ import pytest
 import ace_agent.planner
 from ace_agent.errors import PlanError
 from ace_agent.plan.schema import MAX_INSTRUCTION
-from ace_agent.planner import Context, KnownImage, instructions
-from ace_agent.planner.rules import classifier, image_kinds, patterns, refusals, tokens, vocabulary
+from ace_agent.planner import instructions
+from ace_agent.planner.english import tokens, vocabulary
+from ace_agent.planner.interface import Context, KnownImage
+from ace_agent.planner.rules import classifier, image_kinds, patterns, refusals
 from ace_agent.planner.rules.rule_planner import RulePlanner
 
 UNITS = (

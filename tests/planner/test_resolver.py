@@ -9,7 +9,7 @@ import pytest
 from ace_agent.errors import PlanError
 from ace_agent.plan import problems
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner import Context, KnownImage
+from ace_agent.planner.interface import Context, KnownImage
 from ace_agent.planner.llm.plan_language import Line, Script
 from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules.rule_planner import RulePlanner

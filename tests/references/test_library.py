@@ -10,7 +10,7 @@ from PIL import Image
 from ace_agent.data.sample import TrainingTurn
 from ace_agent.data.scenes.world import World
 from ace_agent.errors import InputError
-from ace_agent.planner.rules.vocabulary import known_nouns
+from ace_agent.planner.english.vocabulary import known_nouns
 from ace_agent.references import library as library_module
 from ace_agent.references.descriptions import Description
 from ace_agent.references.errors import LibraryError

@@ -14,7 +14,7 @@ from ace_agent.agent import Agent
 from ace_agent.engines.interface import Pipeline
 from ace_agent.engines.runtime import Runtime
 from ace_agent.plan import Plan
-from ace_agent.planner import Context, Planner
+from ace_agent.planner.interface import Context, Planner
 from ace_agent.workspace import workspace_folder
 from ace_tools.paths import conversation_for
 from ace_tools.worker import Worker, shared_worker

@@ -16,7 +16,7 @@ from ace_agent.errors import PlanError
 
 if TYPE_CHECKING:
     from ace_agent.plan import Plan, Step
-    from ace_agent.planner import Question
+    from ace_agent.planner.interface import Question
 
 LONG = 30.0  # seconds; a longer plan is worth a question
 

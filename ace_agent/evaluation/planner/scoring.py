@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from ace_agent.errors import InputError, PlanError
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner import Context, KnownImage, Planner, Question
+from ace_agent.planner.interface import Context, KnownImage, Planner, Question
 
 if TYPE_CHECKING:
     from ace_agent.plan import Plan
@@ -320,8 +320,8 @@ class Report:
 def evaluate(planner: Planner, requests: Iterable[Request]) -> Report:
     """Plans every request and scores the plans.
 
-    A :class:`~ace_agent.planner.Question` counts as its first choice, as ``--yes`` takes it. Any other error than
-    PlanError counts as an invalid plan: a planner must never raise one.
+    A :class:`~ace_agent.planner.interface.Question` counts as its first choice, as ``--yes`` takes it. Any other error
+    than PlanError counts as an invalid plan: a planner must never raise one.
     """
     outcomes = []
     for request in requests:

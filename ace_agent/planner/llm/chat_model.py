@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan import Plan
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner import Context
+from ace_agent.planner.interface import Context
 from ace_agent.planner.llm.plan_language import Line, Script
 from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules import refusals

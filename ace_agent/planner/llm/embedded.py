@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan import Plan
-from ace_agent.planner import Context, unwatched
+from ace_agent.planner.interface import Context, ignore_progress
 from ace_agent.planner.llm.plan_language import Script, grammar, parse, prompt
 from ace_agent.planner.llm.weights import Progress, adapter_folder, fast_dtype, load, source
 from ace_agent.planner.resolver import resolve
@@ -35,7 +35,7 @@ class LanguageModel:
     """
 
     def __init__(
-        self, adapter: Path | None, threads: int | None = None, progress: Progress = unwatched
+        self, adapter: Path | None, threads: int | None = None, progress: Progress = ignore_progress
     ) -> None:
         import llguidance.hf
         import torch
@@ -119,7 +119,7 @@ class LanguageModelPlanner:
     def __init__(self, adapter: Path | None = None, *, threads: int | None = None) -> None:
         self._adapter = adapter or adapter_folder()
         self._threads = threads
-        self._progress: Progress = unwatched
+        self._progress: Progress = ignore_progress
         self._lock = threading.Lock()
         self._loaded: LanguageModel | None = None
         self._failure: ModelError | None = None

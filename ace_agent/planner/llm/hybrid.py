@@ -6,7 +6,7 @@ import threading
 
 from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan import Plan
-from ace_agent.planner import Context, Question
+from ace_agent.planner.interface import Context, Question
 from ace_agent.planner.llm.embedded import LanguageModelPlanner
 from ace_agent.planner.llm.plan_language import Script
 from ace_agent.planner.resolver import resolve

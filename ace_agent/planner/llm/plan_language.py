@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner import Context
 from ace_agent.planner.instructions import phrase
+from ace_agent.planner.interface import Context
 
 MOST_LINES = 8
 _REFERENCE = r"@[1-9][0-9]{0,2}|\$[1-8]|input"

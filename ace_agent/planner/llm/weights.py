@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ace_agent.build_lock import building
 from ace_agent.errors import ModelError
-from ace_agent.planner import unwatched
+from ace_agent.planner.interface import ignore_progress
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +79,7 @@ def cache_folder(file: Path) -> Path:
     return root / "planner" / f"smollm2-135m-{mark}"
 
 
-def base_folder(progress: Progress = unwatched) -> Path:
+def base_folder(progress: Progress = ignore_progress) -> Path:
     """A folder that transformers loads the base model from, converting the wheel's file the first time (about 20 s).
 
     Raises ModelError when there is no base model, or its file cannot be read.
@@ -160,7 +160,7 @@ def fast_dtype() -> torch.dtype:
 
 
 def load(
-    adapter: Path | None, progress: Progress = unwatched
+    adapter: Path | None, progress: Progress = ignore_progress
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The language model with an adapter merged into it, float32, and its tokenizer.
 

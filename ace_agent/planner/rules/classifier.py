@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from ace_agent.planner.english.tables import rows
+from ace_agent.planner.english.tokens import Token
+from ace_agent.planner.rules import HERE
 from ace_agent.planner.rules.patterns import compiled, render
-from ace_agent.planner.rules.tables import rows
-from ace_agent.planner.rules.tokens import Token
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Pattern:
 def table() -> tuple[Pattern, ...]:
     """The rows of the table."""
     found = []
-    for line in rows("patterns"):
+    for line in rows("patterns", HERE):
         head, _, text = line.partition(" | ")
         task, weight, *when = head.split()
         found.append(Pattern(task, float(weight), tuple(when), text.strip()))

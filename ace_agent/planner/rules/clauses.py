@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ace_agent.planner.english.lexicon import phrase_tags
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules.ellipsis import SIDES, contrast, inherited, states
-from ace_agent.planner.rules.lexicon import phrase_tags
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token
 from ace_agent.planner.rules.verbs import VERBS, after_fillers, begins, strip
 
 _HARD = frozenset({".", "!", "?", ";", "\n"})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ace_agent.errors import PlanError
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules.image_index import Gallery, content
 from ace_agent.planner.rules.mentions import (
     DET,
@@ -24,8 +26,6 @@ from ace_agent.planner.rules.mentions import (
     tail,
 )
 from ace_agent.planner.rules.mentions_by_time import by_count, by_origin, by_pronoun, by_recency, by_time
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token
 
 
 def _anchor(reader: Reader, at: int) -> tuple[int, str, bool] | None:

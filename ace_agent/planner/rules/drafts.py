@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from ace_agent.errors import PlanError
 from ace_agent.plan.tasks import TASKS
 from ace_agent.planner import instructions
+from ace_agent.planner.english.lexicon import phrase_tags
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules.classifier import Verdict, classify
 from ace_agent.planner.rules.image_index import Gallery, content
 from ace_agent.planner.rules.image_kinds import MAPS, kinds, tagged
 from ace_agent.planner.rules.implicit_images import readings
-from ace_agent.planner.rules.lexicon import phrase_tags
 from ace_agent.planner.rules.mentions import IT, OTHER, THEM
 from ace_agent.planner.rules.places import arrange, outpaint_region
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token
 
 if TYPE_CHECKING:
     from ace_agent.plan import Region

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ace_agent.planner.rules.lexicon import phrase_tags
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token
+from ace_agent.planner.english.lexicon import phrase_tags
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules.verbs import begins, modal, strip
 
 SIDES = ("DEPTH", "EDGE", "CONTOUR", "POSE", "SCRIBBLE", "DOODLE", "SEGMAP")

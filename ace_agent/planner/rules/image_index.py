@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 
-from ace_agent.planner import Context, KnownImage
-from ace_agent.planner.rules.lexicon import tagged
-from ace_agent.planner.rules.spelling import stem
-from ace_agent.planner.rules.tables import rows, wordset
+from ace_agent.planner.english.lexicon import tagged
+from ace_agent.planner.english.spelling import stem
+from ace_agent.planner.english.tables import rows, wordset
+from ace_agent.planner.interface import Context, KnownImage
 
 _STOP = wordset("stop")
 

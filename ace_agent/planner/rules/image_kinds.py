@@ -8,10 +8,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Protocol
 
+from ace_agent.planner.english.tables import rows
+from ace_agent.planner.english.tokens import Token
+from ace_agent.planner.rules import HERE
 from ace_agent.planner.rules.image_index import Gallery
 from ace_agent.planner.rules.mentions import IT
-from ace_agent.planner.rules.tables import rows
-from ace_agent.planner.rules.tokens import Token
 
 MAPS = frozenset({"depth", "pose", "edge", "contour", "scribble", "doodle", "segment"})
 _TASK_KINDS = {
@@ -31,7 +32,7 @@ class Made(Protocol):
 
 @cache
 def _patterns() -> dict[str, re.Pattern[str]]:
-    pairs = (row.partition(" = ") for row in rows("kinds"))
+    pairs = (row.partition(" = ") for row in rows("image_kinds", HERE))
     return {kind: re.compile(pattern) for kind, _, pattern in pairs}
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules.ellipsis import SIDES
 from ace_agent.planner.rules.image_index import Gallery, content
 from ace_agent.planner.rules.image_kinds import MAPS, Made, kinds
 from ace_agent.planner.rules.mentions import IT, OTHER, THEM
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token
 from ace_agent.planner.rules.verbs import begins
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ace_agent.errors import PlanError
+from ace_agent.planner.english.lexicon import NUMBERS, ORDINALS
+from ace_agent.planner.english.spelling import stem
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules.image_index import Gallery
-from ace_agent.planner.rules.lexicon import NUMBERS, ORDINALS
-from ace_agent.planner.rules.spelling import stem
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token
 
 IT = "it"
 """The reference of a pronoun: the result of the step before, else the picture the request works on."""

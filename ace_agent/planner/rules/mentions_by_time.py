@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ace_agent.planner.rules.lexicon import ORDINALS
+from ace_agent.planner.english.lexicon import ORDINALS
+from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.rules.mentions import (
     IT,
     ONE,
@@ -16,7 +17,6 @@ from ace_agent.planner.rules.mentions import (
     skip,
     tail,
 )
-from ace_agent.planner.rules.tables import wordset
 
 
 def by_recency(reader: Reader, at: int) -> Mention | None:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from ace_agent.planner.rules.tokens import Token
+from ace_agent.planner.english.tokens import Token
 
 _ANY = r"(?:\S+ )"
 

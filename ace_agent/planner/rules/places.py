@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules.mentions import IT, OTHER
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token
 
 if TYPE_CHECKING:
     from ace_agent.plan import Region

@@ -7,10 +7,11 @@ import unicodedata
 from functools import cache
 
 from ace_agent.errors import PlanError
-from ace_agent.planner.rules import spelling
-from ace_agent.planner.rules.lexicon import single_words, slang
-from ace_agent.planner.rules.tables import rows, wordset
-from ace_agent.planner.rules.tokens import MAX_REQUEST, plain
+from ace_agent.planner.english import spelling
+from ace_agent.planner.english.lexicon import single_words, slang
+from ace_agent.planner.english.tables import rows, wordset
+from ace_agent.planner.english.tokens import MAX_REQUEST, plain
+from ace_agent.planner.rules import HERE
 
 _WAY_OUT = "say what to draw or what to change, for example: make the sky pink"
 
@@ -47,12 +48,12 @@ _START = (
 
 @cache
 def _elsewhere() -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(row.replace("<start>", _START), re.IGNORECASE) for row in rows("elsewhere"))
+    return tuple(re.compile(row.replace("<start>", _START), re.IGNORECASE) for row in rows("off_topic", HERE))
 
 
 @cache
 def _small_talk() -> re.Pattern[str]:
-    return re.compile(rf"(?:{'|'.join(rows('talk'))})[\s!.?,]*", re.IGNORECASE)
+    return re.compile(rf"(?:{'|'.join(rows('small_talk', HERE))})[\s!.?,]*", re.IGNORECASE)
 
 
 def check_purpose(text: str) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ace_agent.errors import PlanError
-from ace_agent.planner.rules.lexicon import NUMBERS
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token
+from ace_agent.planner.english.lexicon import NUMBERS
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token
 
 _COPIES = wordset("copies")
 _PICTURES = frozenset(["pictures", "images", "photos", "drawings", "paintings", "shots"])

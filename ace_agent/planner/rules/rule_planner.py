@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 from ace_agent.errors import PlanError
 from ace_agent.plan import MAX_STEPS
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner import Choice, Context, Question, instructions
+from ace_agent.planner import instructions
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import MAX_TOKENS, Token, read
+from ace_agent.planner.english.vocabulary import reword
+from ace_agent.planner.interface import Choice, Context, Question
 from ace_agent.planner.rules import refusals
 from ace_agent.planner.rules.classifier import classify
 from ace_agent.planner.rules.clauses import Clause, split
@@ -21,10 +25,7 @@ from ace_agent.planner.rules.image_kinds import kinds
 from ace_agent.planner.rules.implicit_images import chosen_by_name
 from ace_agent.planner.rules.request_settings import Settings, take
 from ace_agent.planner.rules.small_talk import heard
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import MAX_TOKENS, Token, read
 from ace_agent.planner.rules.undo import undo_target
-from ace_agent.planner.rules.vocabulary import reword
 
 if TYPE_CHECKING:
     from ace_agent.plan import Plan

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules.clauses import Clause
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token
 from ace_agent.planner.rules.verbs import begins
 
 

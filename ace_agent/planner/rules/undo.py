@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ace_agent.errors import PlanError
+from ace_agent.planner.english.lexicon import NUMBERS
+from ace_agent.planner.english.tables import wordset
+from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules.image_index import Gallery
-from ace_agent.planner.rules.lexicon import NUMBERS
-from ace_agent.planner.rules.tables import wordset
-from ace_agent.planner.rules.tokens import Token
 
 _UNDO_FILL = wordset("undo-fill")
 _WEAK_UNDO = wordset("weak-undo")

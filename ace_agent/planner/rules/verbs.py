@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from ace_agent.planner.rules.tables import rows, wordset
-from ace_agent.planner.rules.tokens import Token
+from ace_agent.planner.english.tables import rows, wordset
+from ace_agent.planner.english.tokens import Token
+from ace_agent.planner.rules import HERE
 
 _STRONG = wordset("strong")
 _WEAK = wordset("weak")
 _OPENERS = wordset("openers")
 FILLERS: tuple[tuple[str, ...], ...] = tuple(
-    sorted((tuple(f.split()) for f in rows("fillers")), key=len, reverse=True)
+    sorted((tuple(f.split()) for f in rows("fillers", HERE)), key=len, reverse=True)
 )
 """Politeness and small talk that may stand before or after a wish, longest first."""
 

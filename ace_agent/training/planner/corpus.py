@@ -17,11 +17,14 @@ from functools import cache
 from typing import Literal
 
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner import Context, KnownImage
+from ace_agent.planner.english.lexicon import tagged
+from ace_agent.planner.english.tables import rows
+from ace_agent.planner.interface import Context, KnownImage
 from ace_agent.planner.llm.plan_language import Line, Script, parse
-from ace_agent.planner.rules.lexicon import tagged
-from ace_agent.planner.rules.tables import rows
 from ace_agent.training.planner.paraphrase import VOICES, Speaker
+
+HERE = "ace_agent.training.planner"
+"""Where the tables of wordings lie."""
 
 Split = Literal["train", "check", "test"]
 
@@ -159,7 +162,7 @@ def _split(wording: str) -> Split:
 def wordings(split: Split) -> dict[str, tuple[Wording, ...]]:
     """The wordings of a split by task. A task that a split would leave without any lends it one of its own."""
     found: dict[str, list[Wording]] = {task: [] for task in TASKS}
-    for row in rows("wordings"):
+    for row in rows("wordings", HERE):
         task, request, words = (part.strip() for part in row.split("|"))
         found[task].append(Wording(task, request, words))
     return {
@@ -172,7 +175,7 @@ def wordings(split: Split) -> dict[str, tuple[Wording, ...]]:
 @cache
 def idioms(split: Split) -> tuple[tuple[str, str], ...]:
     """A split's wishes of several steps: request and script, with slots."""
-    pairs = (tuple(part.strip() for part in row.split("|")) for row in rows("idioms"))
+    pairs = (tuple(part.strip() for part in row.split("|")) for row in rows("idioms", HERE))
     return tuple((request, script) for request, script in pairs if _split(request) == split)
 
 
@@ -305,7 +308,9 @@ class _Maker:
             wording = self.random.choice(self.table[task])
             request, _ = self.filled(wording.request, "", {"im": "it", "im2": "the other one"})
             return Example((), self.speaker.say(request, "plain"), Script(), "refusal")
-        request = self.pick(rows("refusals")).replace("{n}", str(len(captions) + self.random.randint(1, 6)))
+        request = self.pick(rows("refusals", HERE)).replace(
+            "{n}", str(len(captions) + self.random.randint(1, 6))
+        )
         return Example(
             tuple(captions), self.speaker.say(request, self.pick(("plain", "typo"))), Script(), "refusal"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from ace_agent.planner.rules.tables import wordset
+from ace_agent.planner.english.tables import wordset
 
 VOICES = ("plain", "colloquial", "long", "terse", "typo", "foreign")
 _POLITE = (

@@ -11,7 +11,7 @@ from rich.console import Console
 from ace_agent.cli.ui import plans
 from ace_agent.cli.ui.plans import Ask, Confirm, plan_table
 from ace_agent.plan import Plan, Region, Step
-from ace_agent.planner import Choice, Question
+from ace_agent.planner.interface import Choice, Question
 
 ONE = Plan(steps=(Step(task="text_to_image", instruction="a red car"),))
 TWO = Plan(

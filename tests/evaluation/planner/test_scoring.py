@@ -19,7 +19,7 @@ from ace_agent.evaluation.planner.scoring import (
     write_dump,
 )
 from ace_agent.plan import Plan, Region, Step
-from ace_agent.planner import Choice, Context, Question
+from ace_agent.planner.interface import Choice, Context, Question
 from ace_agent.planner.rules.rule_planner import RulePlanner
 
 HELD_OUT = Path(__file__).parents[2] / "planner/data/heldout.jsonl"

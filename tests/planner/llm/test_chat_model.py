@@ -12,8 +12,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner import Context, KnownImage
 from ace_agent.planner.factory import make_planner
+from ace_agent.planner.interface import Context, KnownImage
 from ace_agent.planner.llm.chat_model import ChatPlanner, chat_model, system_prompt
 
 FARM = Context(

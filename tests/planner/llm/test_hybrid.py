@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ace_agent.errors import ModelError, PlanError
-from ace_agent.planner import Context, KnownImage
+from ace_agent.planner.interface import Context, KnownImage
 from ace_agent.planner.llm.embedded import LanguageModelPlanner
 from ace_agent.planner.llm.hybrid import HybridPlanner
 from ace_agent.planner.llm.plan_language import Line, Script

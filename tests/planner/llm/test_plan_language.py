@@ -6,8 +6,8 @@ import llguidance
 import pytest
 
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner import Context, KnownImage
 from ace_agent.planner.instructions import phrase
+from ace_agent.planner.interface import Context, KnownImage
 from ace_agent.planner.llm.plan_language import Line, Script, grammar, parse, prompt
 
 SCRIPT = Script(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ace_agent.errors import PlanError
-from ace_agent.planner import Context, KnownImage
 from ace_agent.planner.factory import make_planner
+from ace_agent.planner.interface import Context, KnownImage
 from ace_agent.planner.llm import embedded, weights
 from ace_agent.planner.llm.embedded import LanguageModelPlanner
 from ace_agent.planner.llm.hybrid import HybridPlanner

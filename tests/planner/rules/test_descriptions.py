@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ace_agent.errors import PlanError
-from ace_agent.planner import Context, KnownImage
+from ace_agent.planner.english.tokens import read
+from ace_agent.planner.interface import Context, KnownImage
 from ace_agent.planner.rules.descriptions import find_mentions
 from ace_agent.planner.rules.image_index import Gallery
-from ace_agent.planner.rules.tokens import read
 
 CAPTIONS = ("a lighthouse at dusk", "a dog on a beach", "a pencil sketch of the dog", "a red car in snow")
 

@@ -10,10 +10,10 @@ import pytest
 
 from ace_agent.errors import PlanError
 from ace_agent.plan import Plan, Region, problems
-from ace_agent.planner import Context, KnownImage, Question
+from ace_agent.planner.english.tables import rows
+from ace_agent.planner.english.vocabulary import known_nouns
+from ace_agent.planner.interface import Context, KnownImage, Question
 from ace_agent.planner.rules.rule_planner import RulePlanner, needs_planning
-from ace_agent.planner.rules.tables import rows
-from ace_agent.planner.rules.vocabulary import known_nouns
 
 PICTURES = ("a lighthouse at dusk", "a dog on a beach", "a pencil sketch of the dog")
 

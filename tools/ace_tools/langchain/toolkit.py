@@ -9,7 +9,7 @@ from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from ace_agent.engines.runtime import Runtime
-from ace_agent.planner import Planner
+from ace_agent.planner.interface import Planner
 from ace_tools.langchain.runnables import AceRunnable, PlannerRunnable
 from ace_tools.langchain.tools import AceTool
 from ace_tools.operations import OPERATIONS

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib import resources
 
+from ace_agent.planner.english.tables import HERE
+
 
 @cache
 def ranks() -> dict[str, int]:
     """Ordinary words and their place by frequency (0: most frequent)."""
-    text = resources.files("ace_agent.planner.rules").joinpath("data/words.txt").read_text("utf-8")
+    text = resources.files(HERE).joinpath("data/words.txt").read_text("utf-8")
     return {word: rank for rank, word in enumerate(text.split())}
 
 

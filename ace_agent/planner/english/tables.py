@@ -1,15 +1,17 @@
-"""The planner's tables: text files beside the code, a row a line, `#` for remarks."""
+"""Tables of words: text files beside the code, a row a line, ``#`` for remarks."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib import resources
 
+HERE = "ace_agent.planner.english"
+
 
 @cache
-def rows(name: str) -> tuple[str, ...]:
-    """The rows of ``data/NAME.txt`` without blank lines and remarks."""
-    text = resources.files("ace_agent.planner.rules").joinpath(f"data/{name}.txt").read_text("utf-8")
+def rows(name: str, package: str = HERE) -> tuple[str, ...]:
+    """The rows of a package's ``data/NAME.txt`` without blank lines and remarks."""
+    text = resources.files(package).joinpath(f"data/{name}.txt").read_text("utf-8")
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
 
 

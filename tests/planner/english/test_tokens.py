@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ace_agent.errors import PlanError
-from ace_agent.planner.rules import spelling
-from ace_agent.planner.rules.lexicon import single_words
+from ace_agent.planner.english import spelling
+from ace_agent.planner.english.lexicon import single_words
+from ace_agent.planner.english.tokens import read, spell
 from ace_agent.planner.rules.request_settings import take
-from ace_agent.planner.rules.tokens import read, spell
 
 
 @pytest.mark.parametrize(

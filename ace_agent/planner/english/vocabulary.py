@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from ace_agent.planner.rules.lexicon import phrase_tags
-from ace_agent.planner.rules.spelling import stem
-from ace_agent.planner.rules.tables import rows
+from ace_agent.planner.english.lexicon import phrase_tags
+from ace_agent.planner.english.spelling import stem
+from ace_agent.planner.english.tables import rows
 from ace_agent.references.synonyms import rewording_synonyms
 
 _THINGS = frozenset({"ANIMAL", "THING", "GARMENT"})

@@ -8,8 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ace_agent.plan.schema import MAX_INSTRUCTION
-from ace_agent.planner.rules import spelling
-from ace_agent.planner.rules.lexicon import NUMBERS, ORDINALS, phrase_starts, phrase_tags, single_words, slang
+from ace_agent.planner.english import spelling
+from ace_agent.planner.english.lexicon import (
+    NUMBERS,
+    ORDINALS,
+    phrase_starts,
+    phrase_tags,
+    single_words,
+    slang,
+)
 
 MAX_REQUEST = MAX_INSTRUCTION
 """Characters of a request, as many as an instruction may have; a longer one is refused rather than half read."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ace_agent.planner.rules.tables import rows, sections
+from ace_agent.planner.english.tables import rows, sections
 
 NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
