@@ -25,7 +25,7 @@ from ace_tools import AceToolkit, open_pictures
 
 
 class Scripted(BaseChatModel):
-    """A chat model that says one line of its script after another, whatever it is told."""
+    """A chat model that answers with its script, line by line, whatever the messages say."""
 
     script: list[AIMessage]
 
@@ -43,12 +43,12 @@ class Scripted(BaseChatModel):
         run_manager: Any = None,
         **kwargs: Any,
     ) -> ChatResult:
-        said = sum(isinstance(message, AIMessage) for message in messages)
-        return ChatResult(generations=[ChatGeneration(message=self.script[said])])
+        line = sum(isinstance(message, AIMessage) for message in messages)
+        return ChatResult(generations=[ChatGeneration(message=self.script[line])])
 
 
 def call(name: str, number: int, **arguments: Any) -> AIMessage:
-    """The model's wish to call a tool."""
+    """A message of the model that calls a tool."""
     return AIMessage("", tool_calls=[{"name": name, "args": arguments, "id": f"call-{number}"}])
 
 
@@ -67,7 +67,7 @@ def chat_model() -> BaseChatModel:
 
 
 def decide(request: dict[str, Any]) -> dict[str, Any]:
-    """What the person says to a call; here a rule stands in for the person."""
+    """The person's decision on a call; here a rule stands in for the person."""
     print("may I?", request["description"])
     if "mud" in str(request["args"]):
         return {"type": "reject", "message": "No mud, please."}

@@ -14,7 +14,7 @@ from mcp.client.stdio import stdio_client
 from pydantic import AnyUrl
 
 
-async def tell(progress: float, total: float | None, message: str | None) -> None:
+async def show_progress(progress: float, total: float | None, message: str | None) -> None:
     print(f"{progress:.0%} {message}")
 
 
@@ -24,7 +24,9 @@ async def main(command: list[str]) -> None:
         await session.initialize()
         print("tools:", ", ".join(tool.name for tool in (await session.list_tools()).tools))
         made = await session.call_tool(
-            "create_image", {"description": "a red car in a meadow", "seed": 7}, progress_callback=tell
+            "create_image",
+            {"description": "a red car in a meadow", "seed": 7},
+            progress_callback=show_progress,
         )
         for block in made.content:
             print(block.text if block.type == "text" else f"a block of {block.type}")
