@@ -1,4 +1,4 @@
-"""Global batches, this process's part of one, and packing of mixed shapes under a token budget. No torch here."""
+"""Global batches, each process's part of one, and packing of mixed shapes under a token budget. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Batch(Generic[T]):
-    """This process's examples of a global batch: those from `start` on. rows are the token rows of every target of the
-    global batch, which say where the noise of one's own begins."""
+    """This process's part of a global batch.
+
+    Args:
+        examples: of this process.
+        start: number of the first of them in the global batch.
+        rows: token rows of every target of the global batch, which tell a process where its share of the noise begins.
+    """
 
     examples: tuple[T, ...]
     start: int
@@ -28,7 +33,7 @@ class Batch(Generic[T]):
 
 
 def part_of(costs: Sequence[int], rank: int, count: int) -> range:
-    """Which of a batch's examples process `rank` of `count` takes: runs of about equal cost; some may be empty."""
+    """The examples of process `rank` of `count`: consecutive ones of about equal cost; some parts may be empty."""
     whole = sum(costs)
     before = 0
     owners = []
@@ -40,18 +45,18 @@ def part_of(costs: Sequence[int], rank: int, count: int) -> range:
 
 
 class TokenBatches:
-    """Batch n of an endless, shuffled round through the samples, filled in order up to `budget` tokens.
+    """An endless sequence of batches: the samples, shuffled anew in every epoch, fill batches of up to `budget` tokens.
 
-    A function of the seed and n. Batches run on across epochs, so none is small; nothing is padded, so filling in
-    order wastes only what the next sample would have gone over.
+    Batch n depends on the seed and on n alone. Batches cross the ends of epochs, so none is small. Nothing is padded,
+    so filling in order leaves less room empty than the next sample takes.
     """
 
     def __init__(self, costs: Sequence[int], budget: int, seed: int) -> None:
-        """Every cost must be at most `budget`."""
+        """No cost may exceed `budget`."""
         self.costs = costs
         self.budget = budget
         self.seed = seed
-        self._starts = [0]  # places in the endless round at which batches start
+        self._starts = [0]  # where batches start in the sequence of samples
         self._order = lru_cache(4)(self._shuffled)
 
     def _shuffled(self, epoch: int) -> list[int]:
@@ -64,7 +69,7 @@ class TokenBatches:
         return self._order(epoch)[offset]
 
     def __getitem__(self, number: int) -> list[int]:
-        """Samples of batch `number`."""
+        """The samples of batch `number`."""
         while len(self._starts) <= number + 1:
             place, room = self._starts[-1], self.budget
             while (cost := self.costs[self._at(place)]) <= room:
@@ -77,4 +82,4 @@ class TokenBatches:
         return {"costs": self.costs, "budget": self.budget, "seed": self.seed}
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        self.__init__(**state)  # type: ignore[misc,arg-type]  # what was worked out is worked out again
+        self.__init__(**state)  # type: ignore[misc,arg-type]  # caches are rebuilt

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ace_agent.training.processes import Processes
 
 NARROWEST = 48
-"""Side of the smallest matrix that Muon gets."""
+"""Smaller side of the smallest matrix that Muon trains."""
 # Coefficients of the quintic Newton-Schulz iteration (Jordan et al. 2024, "Muon").
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 
@@ -31,9 +31,9 @@ def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Momentum orthogonalised, scaled to AdamW's update size (arXiv 2502.16982, 0.2 * sqrt(longer side)).
 
-    torch.optim.Muon iterates in bfloat16 one matrix at a time; on a CPU without bfloat16 units that took 0.7 s of a
-    5 s training step. This one stacks matrices of one shape, iterates in what the processes multiply matrices in, and
-    shares the work out among them.
+    torch.optim.Muon iterates in bfloat16, one matrix at a time; on a CPU without bfloat16 units that took 0.7 s of a 5
+    s training step. This one stacks matrices of one shape, iterates in the processes' dtype, and divides the work among
+    them.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _is_inner(name: str, parameter: nn.Parameter) -> bool:
-    """Whether a parameter maps hidden features to hidden features, as Muon wants it: a matrix, or kernels as one."""
+    """Whether Muon trains a parameter: a matrix, or kernels as one, that maps hidden features to hidden features."""
     if not ("blocks." in name or "layers." in name) or "film" in name or parameter.ndim not in (2, 4):
         return False
     return min(parameter.flatten(1).shape) >= NARROWEST
@@ -94,7 +94,7 @@ class Optimizers:
         decay: float,
         processes: Processes | None = None,
     ) -> None:
-        """`muon_rate` None gives everything to AdamW. Frozen parameters are left alone."""
+        """`muon_rate` None gives everything to AdamW. Frozen parameters are skipped."""
         matrices: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
         for module in modules:

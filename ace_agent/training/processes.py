@@ -1,4 +1,4 @@
-"""The processes that train together: sums over them, and what the first one decides. One alone needs nothing."""
+"""The processes that train together: sums over them, and the decisions of the first. A single process needs none."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 BUCKET = 16_000_000
-"""Numbers of one reduction; all gradients in one would double their memory."""
+"""Numbers per reduction; reducing all gradients at once would double their memory."""
 
 
 class Processes:
-    """This process among those of one launch, by accelerate; None is one process on the CPU.
+    """This process among those of one launch, by accelerate; without an accelerator a single process on the CPU.
 
-    Gradients are summed here and not by DistributedDataParallel: its hooks need every parameter in every step, and
-    a batch without pictures leaves the pointer's parameters out.
+    DistributedDataParallel would not do: its hooks need every parameter in every step, and a batch without pictures
+    does not use the pointer's.
     """
 
     def __init__(self, accelerator: Accelerator | None = None) -> None:
@@ -33,7 +33,7 @@ class Processes:
 
     @classmethod
     def launched(cls, device: str = "auto", dtype: str = "float32") -> Processes:
-        """As `accelerate launch` started them; `dtype` bfloat16 computes in it and keeps float32 weights."""
+        """The processes of `accelerate launch` or torchrun; with `dtype` bfloat16 the weights stay float32."""
         from accelerate import Accelerator
 
         if device not in ("auto", "cpu") and int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -43,7 +43,7 @@ class Processes:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What matrices are multiplied in."""
+        """The dtype of matrix products."""
         mixed = self._accelerator is not None and self._accelerator.mixed_precision == "bf16"
         return torch.bfloat16 if mixed else torch.float32
 
@@ -52,7 +52,7 @@ class Processes:
         return self.rank == 0
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Around what computes a loss."""
+        """The context in which losses are computed."""
         if self._accelerator is None:
             return nullcontext()
         context: AbstractContextManager[Any] = self._accelerator.autocast()
@@ -68,7 +68,7 @@ class Processes:
         return summed
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Give every process the sum of all gradients; a parameter that none has a gradient for keeps none."""
+        """Sum the gradients over the processes; a parameter without a gradient in any of them keeps none."""
         if self.count == 1:
             return
         has = torch.tensor([float(p.grad is not None) for p in parameters])
@@ -80,13 +80,13 @@ class Processes:
                 parameter.grad = piece.view_as(parameter)
 
     def share(self, count: int) -> range:
-        """Which of `count` equal pieces of work this process does; the last may be done by several."""
+        """The pieces of work, of `count` equal ones, of this process; several processes may do the last ones."""
         size = -(-count // self.count)
         first = min(self.rank * size, count - size)
         return range(first, first + size)
 
     def gather_rows(self, own: Tensor, count: int) -> Tensor:
-        """All `count` rows of which every process has its `share`, the same on every process."""
+        """All `count` rows, on every process, from the `share` of each."""
         if self.count == 1:
             return own
         assert self._accelerator is not None
@@ -99,7 +99,7 @@ class Processes:
         return rows
 
     def agree(self, seconds: float, stop: bool) -> tuple[float, bool]:
-        """The first process's clock, and whether any process wants to stop."""
+        """The clock of the first process, and whether any process is to stop."""
         if self.count == 1:
             return seconds, stop
         own = torch.tensor([seconds if self.is_first else 0.0, float(stop)], dtype=torch.float64)
@@ -107,7 +107,7 @@ class Processes:
         return first, stops > 0
 
     def gather(self, value: dict[str, list[float]]) -> list[dict[str, list[float]]]:
-        """Every process's value."""
+        """The values of all processes."""
         if self.count == 1:
             return [value]
         from accelerate.utils import gather_object
@@ -116,7 +116,7 @@ class Processes:
         return gathered
 
     def wait(self) -> None:
-        """Until all have come here."""
+        """Wait for all processes."""
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()
 

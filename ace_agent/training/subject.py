@@ -20,7 +20,7 @@ class Loss:
         total: [], to minimise: this process's share of the global batch's loss.
         samples: of the global batch, every noise draw counted.
         flow: [T], the flow loss of this process's targets, logged by task; empty where nothing is denoised. The batch's
-            examples, each with as many targets, say their `task`.
+            examples, which have equally many targets each, have a `task`.
         parts: [] each, logged by name.
     """
 

@@ -146,7 +146,7 @@ class Trainer:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomic(self.folder / name, write, durable=True)
-        except (OSError, RuntimeError) as error:  # torch wraps what the disk says
+        except (OSError, RuntimeError) as error:  # torch wraps the error of the disk
             reason = error.strerror if isinstance(error, OSError) else str(error.__context__ or error)
             kept = f"the checkpoint of step {self._saved} is whole" if self._saved is not None else ""
             raise TrainingError(
@@ -264,7 +264,7 @@ class Trainer:
                 if limits.steps is not None and limits.decay_steps:
                     left, window = limits.steps - self.step, limits.decay_steps
                 if decaying is None and left < window:
-                    self.save()  # the rate is still whole: from here training can go on another time
+                    self.save()  # at the whole rate, so that training can resume from here
                     decaying = max(left, 1e-9)
                 if decaying is not None:
                     self.decay = left / decaying

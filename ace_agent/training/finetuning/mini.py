@@ -88,7 +88,7 @@ class TunedMini:
     """A `Tuned` ace-mini; with LoRA the text encoder stays as it is. What it rehearses are scenes of its own training.
 
     Raises:
-        InputError: it is told to rehearse, and there is nothing to draw scenes of.
+        InputError: rehearsal was asked for, and there are no sprites to draw scenes with.
     """
 
     def __init__(self, pipeline: ACEPipeline, method: Method) -> None:
@@ -99,7 +99,7 @@ class TunedMini:
         if method.rank:
             add_lora(model, method.rank, method.seed)
             encoder.requires_grad_(False)
-        # Where a person's pictures differ is no proof of what was to change: photographs differ everywhere.
+        # Where two photographs differ does not prove what was to change: they differ everywhere.
         objective = ObjectiveOptions(draws=method.draws, gate_weight=0.0)
         self.subject = MiniSubject(model, encoder, pipeline.tokenizer, objective, origin)
         options = StreamOptions(drop_text=method.drop_text)
@@ -113,7 +113,7 @@ class TunedMini:
             self.rehearsal = Rehearsal(partial(_rehearsed, scenes), share, method.seed)
 
     def _can_rehearse(self) -> bool:
-        """Scenes are drawn of sprites, which a package without its repository lacks."""
+        """Whether there are sprites to draw scenes with, which a package without its repository lacks."""
         try:
             Sprites.load()
         except SpritesMissing as error:

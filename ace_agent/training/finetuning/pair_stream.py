@@ -1,4 +1,4 @@
-"""The stream of batches from anyone's pairs: shuffled, packed under a token budget, the same for everyone."""
+"""The stream of batches from pairs: shuffled, and packed under a token budget."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ace_agent.training.errors import TrainingError
 
 @dataclass(frozen=True)
 class Measure:
-    """What a sample takes: packed rows of its conditioning pictures and of its target, and the texts to encode."""
+    """The size of a sample: packed rows of its conditioning pictures and of its target, and the texts to encode."""
 
     prefix: int
     target: int
@@ -25,10 +25,10 @@ class Measure:
 
 
 class Preparer(Protocol):
-    """Makes examples of samples. Sent to the processes that draw batches."""
+    """Turns samples into examples. Pickled for the processes that draw batches."""
 
     def __call__(self, sample: Sample, rng: random.Random) -> Any:
-        """An example to learn from; what is left out of it is drawn from `rng`."""
+        """A training example; `rng` decides what is left out of it."""
         ...
 
     def whole(self, sample: Sample) -> Any:
@@ -45,7 +45,7 @@ class Preparer(Protocol):
 def measure_all(
     samples: Sequence[Sample], preparer: Preparer, progress: Callable[[int, int], None]
 ) -> list[Measure]:
-    """Every sample's measure; prepares each once, so that what cannot be used is found before training begins."""
+    """Every sample's measure. Each is prepared once, so that unusable ones are found before training begins."""
     measures = []
     for number in range(len(samples)):
         measures.append(preparer.measure(samples[number]))
@@ -54,11 +54,11 @@ def measure_all(
 
 
 class Rehearsal:
-    """Examples of what a model has learned before, in every batch, so that it forgets less of it (Robins 1995,
-    "Catastrophic forgetting, rehearsal and pseudorehearsal").
+    """Examples of earlier training in every batch, so that the model forgets less of it (Robins 1995, "Catastrophic
+    forgetting, rehearsal and pseudorehearsal").
 
     Args:
-        draw: makes an example, and its measure, of a state of randomness.
+        draw: draws an example and its measure.
         share: of a batch's tokens, in 0..1.
     """
 
@@ -73,7 +73,7 @@ class Rehearsal:
     def examples(
         self, step: int, budget: int, cost: Callable[[Measure], int]
     ) -> Iterator[tuple[Any, Measure]]:
-        """Those of batch `step`, as many as their room of `budget` tokens holds."""
+        """The examples of batch `step`, as many as fit into their share of `budget` tokens."""
         room = self.room(budget)
         for number in count():
             example, measure = self.draw(random.Random(f"rehearsal-{self.seed}-{step}-{number}"))
@@ -86,11 +86,11 @@ class Rehearsal:
 class PairStream(Dataset[Batch[Any]]):
     """Item n is batch n of the run `seed`, or the part of it that process `part[0]` of `part[1]` trains on.
 
-    `chosen` are the samples to train on; `budget` counts tokens of conditioning pictures and targets, those of
-    `rehearsal` among them.
+    `chosen` are the samples to train on; `budget` counts the tokens of conditioning pictures and targets, rehearsal
+    included.
 
     Raises:
-        TrainingError: a sample alone goes over the budget.
+        TrainingError: a single sample exceeds the budget.
     """
 
     def __init__(

@@ -70,7 +70,7 @@ class ReleasedPreparer:
         self.settings = settings
 
     def __call__(self, sample: Sample, rng: random.Random) -> ReleasedExample:
-        return self.whole(sample)  # prompts are dropped where their null text is at hand, in the loss
+        return self.whole(sample)  # the loss drops prompts, where it has the null text
 
     def whole(self, sample: Sample) -> ReleasedExample:
         *earlier, last = sample.turns
@@ -104,8 +104,11 @@ def _tokens(pixels: Tensor) -> int:
 
 @dataclass
 class ReleasedSubject:
-    """The released transformer; first stage and texts are fixed. Posterior noise, times, noise and dropped prompts of
-    an example are drawn with a seed of its own: a process draws for no other."""
+    """The released transformer; its first stage and texts are frozen.
+
+    Posterior noise, times, noise and dropped prompts of an example come from a seed of its own, so a process draws only
+    those of its examples.
+    """
 
     model: ReleasedTransformer
     stage: FirstStage
@@ -160,7 +163,7 @@ class ReleasedSubject:
 
 
 class TunedReleased:
-    """A `Tuned` released model. The text encoder runs once, before training, and is let go."""
+    """A `Tuned` released model. Its text encoder runs once, before training, and is then unloaded."""
 
     def __init__(
         self,
@@ -213,7 +216,7 @@ class TunedReleased:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """A second name for the same bytes, where the disk allows it."""
+    """Hard-link a file, or copy it where the disk does not allow that."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
@@ -222,7 +225,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def _check_memory(folder: Path, method: Method, device: str) -> None:
-    """Weights, and for full fine-tuning gradients, two moments and the average as well; activations come on top."""
+    """Check memory for weights and, in full fine-tuning, gradients, two moments and the average; not activations."""
     sizes = sizes_of(folder)
     copies = 1 if method.rank else 5
     remedy = "LoRA needs a fifth (leave out --full)" if not method.rank else "use a machine with more memory"

@@ -1,4 +1,4 @@
-"""What a fine-tuning needs of a model, whichever it is: loaded, prepared for, tried out and written."""
+"""The interface of a model in fine-tuning: how it is trained, run and written."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from ace_agent.training.subject import Subject
 
 TRANSFORMER, ADAPTER = "transformer", "adapter"
 REHEARSED = 0.5
-"""Share of rehearsal where nobody says another (docs/evaluation.md)."""
+"""Default share of rehearsal (docs/evaluation.md)."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """How to fine-tune: LoRA of `rank`, or all parameters if it is 0; noise draws per prefix; the share of examples
-    whose text is left out; the share of every batch's tokens that rehearses what the model knows (None: `REHEARSED`
-    of a model that can)."""
+    """How to fine-tune.
+
+    Args:
+        rank: of LoRA; 0 trains all parameters.
+        draws: noise draws per prefix.
+        drop_text: share of examples whose text is left out.
+        rehearse: share of every batch's tokens that rehearses earlier training; None: `REHEARSED` if the model can.
+    """
 
     rank: int = 16
     draws: int = 4
@@ -32,7 +37,7 @@ class Method:
 
 
 class Tuned(Protocol):
-    """A model that is being fine-tuned. `pipeline` runs it as it stands."""
+    """A model in fine-tuning; `pipeline` runs its current weights."""
 
     @property
     def subject(self) -> Subject: ...
@@ -45,21 +50,21 @@ class Tuned(Protocol):
 
     @property
     def rehearsal(self) -> Rehearsal | None:
-        """What it rehearses beside the pairs; None: nothing."""
+        """What it rehearses besides the pairs; None: nothing."""
         ...
 
     def read_texts(self, measures: Sequence[Measure]) -> None:
-        """Do once what the texts need, before training begins."""
+        """Encode the texts once, before training begins."""
         ...
 
     def write(self, folder: Path) -> None:
-        """The model as it stands into an empty folder, which `--model` then runs. LoRA is merged into the weights;
-        the adapter alone stands beside them."""
+        """Write the current model into an empty folder, for `--model`. LoRA is merged into the weights; the adapter
+        alone is written, too."""
         ...
 
 
 def write_transformer(model: Trunk, rank: int, folder: Path) -> None:
-    """The transformer in float32, adapters merged."""
+    """Write the transformer in float32, with its adapters merged, and the adapters alone."""
     if not rank:
         model.save_pretrained(folder / TRANSFORMER)
         return

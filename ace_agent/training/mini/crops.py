@@ -1,5 +1,5 @@
-"""Windows of scenes: what an edit does to pixels near by is learned from a quarter of the picture, at two fifths of
-its cost.
+"""Windows of scenes: what an edit does to nearby pixels is learned from a quarter of the picture, at two fifths of the
+cost.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ace_agent.references.types import Placement
 WINDOW = 64
 """Side of a window in pixels."""
 STEP = 16
-"""Windows start at multiples of it, as tokens and the blocks of mosaics and of pixel art do."""
+"""Windows start at multiples of so many pixels, as do tokens and the blocks of mosaics and pixel art."""
 
 CROP_WEIGHTS: dict[str, float] = {
     "restore": 4.0, "demosaic": 2.0, "degrade": 1.5, "grayscale": 1.0, "mosaic": 1.0,
@@ -24,25 +24,24 @@ CROP_WEIGHTS: dict[str, float] = {
     "edit_style": 3.0, "edit_face": 4.0, "edit_color": 3.0, "edit_texture": 2.0,
     "edit_motion": 4.0, "try_on": 4.0, "face_swap": 4.0,
 }  # fmt: skip
-"""How often each task is drawn for a window: tasks with one right answer, decided near the pixels that change."""
+"""Weights of the tasks that windows are drawn from: those with one right answer, decided near the pixels that change."""
 
 PIXELWISE = frozenset(
     ("restore", "demosaic", "degrade", "grayscale", "mosaic", "edit_style", "extract_foreground")
 )
-"""Those of which any window will do; of the others all that changes must be in it, since what is copied from beyond it
-could not be seen."""
+"""Tasks for which any window will do. For the others everything that changes must be inside, since what they copy from
+outside would be hidden."""
 
 
 def fits(turn: TrainingTurn) -> bool:
-    """Whether a window of the turn has all that its answer needs."""
+    """Whether a window can hold everything that the turn's answer needs."""
     return turn.task in PIXELWISE or all(
         len(changed) == 0 or changed[-1] - changed[0] < WINDOW - STEP for changed in _changed(turn)
     )
 
 
 def cropped(turn: TrainingTurn, rng: random.Random) -> TrainingTurn:
-    """The turn in a window of its base image and answer, around what changes as far as that fits; its other frames
-    stay whole."""
+    """The turn with its base image and answer cropped to a window around what changes; other frames stay whole."""
     assert turn.base is not None
     size = turn.target.shape[:2]
     top, left = (_start(changed, size[axis], rng) for axis, changed in enumerate(_changed(turn)))
@@ -71,7 +70,7 @@ def _changed(turn: TrainingTurn) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _start(changed: np.ndarray, side: int, rng: random.Random) -> int:
-    """Where a window starts along one side: so that it holds all that is changed, or else some of it."""
+    """Where a window starts along one side, so that it holds everything that changes, or else some of it."""
     last = side - WINDOW
     if len(changed) == 0:
         low, high = 0, last
@@ -89,7 +88,7 @@ def _window(pixels: Pixels, top: int, left: int) -> Pixels:
 
 
 def _moved(place: Placement, size: tuple[int, ...], top: int, left: int) -> Placement:
-    """A placement in fractions of the window, beyond which it may reach."""
+    """A placement in fractions of the window; it may reach beyond it."""
     height, width = size
     return replace(
         place,

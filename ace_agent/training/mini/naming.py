@@ -1,8 +1,7 @@
-"""What ace-mini is told in training alone: which thing each row of its conditioning frames shows, in which colour, and
-what each row of the target is to show.
+"""An auxiliary task of training: naming the thing, and its colour, that each row of frames and of the target shows.
 
-The transformer's rows are compared with the same word vectors that instructions are read with, so that "the car" and a
-row that shows a car meet in one space, whatever the task. Nothing of this is in the weights that ship.
+Rows are compared with the word vectors that instructions are read with, so that "the car" and a row that shows a car
+meet in one space, whatever the task. The weights that ship hold nothing of this.
 
 Letters: N packed rows, C the transformer's width, K names, L words of the longest, D width of a word's vector.
 """
@@ -22,17 +21,17 @@ from ace_agent.references.types import Frame, Placement
 from ace_agent.references.vocabulary import NOUNS
 
 UNKNOWN, NOTHING = -1, 0
-"""Rows of pictures of which nothing is known; rows that show no thing, or one in the colours it is drawn in."""
+"""Labels of rows of which nothing is known, and of rows without a thing, or whose thing has its own colours."""
 FIGURE = "person"
 _THINGS = {noun: number for number, noun in enumerate((*NOUNS, FIGURE), 1)}
 _COLORS = {color: number for number, color in enumerate(TINTS, 1)}
 
 
-def shown(placements: Sequence[Placement], rows: int, columns: int) -> Tensor:
-    """Numbers of the thing at the centre of each of a picture's tokens and of its colour, row-major int64 [N, 2]; the
-    last drawn is in front. A person's colours are many and count as unknown.
+def row_labels(placements: Sequence[Placement], rows: int, columns: int) -> Tensor:
+    """Labels of a picture's tokens, row-major int64 [N, 2]: the thing at each token's centre, and its colour.
 
-    Boxes are known and outlines are not, so a row in the corner of a box counts as the thing too.
+    Things drawn later are in front. A person has many colours, which count as unknown. Only bounding boxes are known,
+    so a row in the corner of a box counts as the thing, too.
     """
     if not placements:
         return torch.full((rows * columns, 2), UNKNOWN)
@@ -49,18 +48,18 @@ def shown(placements: Sequence[Placement], rows: int, columns: int) -> Tensor:
     return numbers.flatten(0, 1)
 
 
-class Shows(Protocol):
-    """What of an example is used here."""
+class Labelled(Protocol):
+    """An example with the labels of its rows, int64 [N, 2]."""
 
     @property
-    def shown(self) -> Tensor: ...
+    def frame_labels(self) -> Tensor: ...
 
     @property
-    def to_show(self) -> Tensor: ...
+    def target_labels(self) -> Tensor: ...
 
 
 class Names(nn.Module):
-    """Rows, of conditioning frames or of targets, to scores of some names and of none of them."""
+    """Scores of names, and of none of them, for rows of conditioning frames or of targets."""
 
     def __init__(self, names: Sequence[str], tokenizer: WordTokenizer, width: int, vector: int) -> None:
         super().__init__()
@@ -82,7 +81,7 @@ class Names(nn.Module):
 
 
 class Namer(nn.Module):
-    """Rows to scores of things and of colours, in the order of `shown`."""
+    """Scores of things and of colours, in the order of `row_labels`."""
 
     def __init__(self, tokenizer: WordTokenizer, width: int, vector: int) -> None:
         super().__init__()
@@ -94,13 +93,12 @@ class Namer(nn.Module):
 
 
 class Naming:
-    """The cross-entropy of a batch's rows, over all that are known; `total` is their weight, of all processes' batches
-    once the caller has summed it."""
+    """The cross-entropy of a batch's known rows. `total` is their weight; the caller sums it over the processes."""
 
-    def __init__(self, examples: Sequence[Shows], draws: int, nothing: float) -> None:
-        """`draws` targets of each example; rows that show no thing weigh `nothing`, others one."""
-        self.frames = _together([example.shown for example in examples])
-        self.targets = _together([example.to_show for example in examples for _ in range(draws)])
+    def __init__(self, examples: Sequence[Labelled], draws: int, nothing: float) -> None:
+        """Each example has `draws` targets. Rows without a thing weigh `nothing`, others one."""
+        self.frames = _together([example.frame_labels for example in examples])
+        self.targets = _together([example.target_labels for example in examples for _ in range(draws)])
         self.nothing = nothing
         self.total = float(self._weights(self.frames).sum() + self._weights(self.targets).sum())
 
@@ -128,7 +126,7 @@ def _together(numbers: Sequence[Tensor]) -> Tensor:
     return torch.cat([torch.zeros(0, 2, dtype=torch.long), *numbers])
 
 
-def all_shown(frames: Sequence[Frame], patch: int) -> Tensor:
-    """`shown` of packed frames, [N, 2]."""
+def frame_labels(frames: Sequence[Frame], patch: int) -> Tensor:
+    """`row_labels` of packed frames, [N, 2]."""
     sides = [(frame.image.shape[0] // patch, frame.image.shape[1] // patch) for frame in frames]
-    return _together([shown(frame.placements, *side) for frame, side in zip(frames, sides, strict=True)])
+    return _together([row_labels(frame.placements, *side) for frame, side in zip(frames, sides, strict=True)])

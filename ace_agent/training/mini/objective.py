@@ -1,4 +1,4 @@
-"""The training loss of ace-mini: rectified flow with a clean prediction, and where the pointer should look.
+"""The training loss of ace-mini: rectified flow with a clean prediction, and the pointer's targets.
 
 Letters: T targets, N packed rows, P patch side.
 """
@@ -26,13 +26,13 @@ from ace_agent.training.processes import Processes
 from ace_agent.training.subject import Loss
 
 ABSENT = 0.05
-"""Weight of a token that shows nothing of a frame, beside one that shows its thing."""
+"""Weight of a token that shows nothing of a frame, relative to one that shows the frame's thing."""
 NEARLY = 0.03
 """Root of a squared error below which an answer counts as exact; pictures are -1..1."""
 NEAR = 8.0
-"""Pixels of a frame by which a pointer that is wrong costs as much as a token that points elsewhere."""
+"""An error of the pointer of so many frame pixels costs as much as pointing at another frame."""
 SMALLEST = 1 / 8
-"""Share of a picture: changes below it do not count as much as others."""
+"""Share of a picture; smaller changes count less than others."""
 
 DECIDED = frozenset(
     {
@@ -43,8 +43,8 @@ DECIDED = frozenset(
     - {"demosaic", "restore", "try_on", "face_swap"}
     | {"segment", "add", "replace"}
 )
-"""Tasks of which a picture between two likely answers is none: the mean of two classes' colours is a third's, and of
-two things a haze."""
+"""Tasks where the mean of two likely answers is no answer: of two classes' colours it is a third class's, of two things
+a haze."""
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,20 @@ class ObjectiveOptions:
     mixture_weight: float = 1.0
     mixture_spread: float = 0.01  # twice the variance of a source's colours where it is the right one
     mixture_choice: float = 0.15  # of the cross-entropy of the right source, beside the error of its colours
-    exact_weight: float = 0.25  # of the root of the error, beside its square
+    exact_weight: float = 0.25  # of the root of the error, added to its square
     decided_weight: float = 1.0  # the same for `DECIDED` tasks
-    source_weight: float = 0.25  # of the errors of what copies, whatever its share
+    source_weight: float = 0.25  # of the errors of the sources that copy, whatever their share
     naming_weight: float = 0.2
-    naming_nothing: float = 0.2  # of a row that shows no thing, beside one that does
+    naming_nothing: float = 0.2  # of a row without a thing, relative to one with a thing
     draws: int = 1  # noise draws per prefix
 
 
 def draw_times(count: int, options: ObjectiveOptions, generator: torch.Generator) -> Tensor:
     """Shifted times (arXiv 2403.03206, section 5.3), stratified over the batch; a share of them is 1.
 
-    At t = 0.9 much of the low frequencies of 128 x 128 pixels is still to be seen, so what a request asks for is
-    decided above that. With uniform times, after 20,000 samples, the squared error of pixels to change was 0.10
-    at t = 0.9 and 0.57 at t = 1, where sampling begins.
+    At t = 0.9 much of the low frequencies of 128 x 128 pixels is still visible, so the content is decided above that.
+    With uniform times, after 20,000 samples, the squared error of the pixels that change was 0.10 at t = 0.9 and 0.57
+    at t = 1, where sampling begins.
     """
     strata = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
     strata = strata / (1 - options.pure)
@@ -92,7 +92,7 @@ def flow_loss(
     processes: Processes | None = None,
     namer: Namer | None = None,
 ) -> Loss:
-    """Loss of a batch, its requests packed freely: all conditioning frames in one call, all targets in another.
+    """The loss of a batch, packed: all conditioning frames in one call, all targets in another.
 
     Every process draws the times and the noise of the whole global batch and takes its own, so that their losses add
     up to what one process would have computed.
@@ -176,9 +176,9 @@ def flow_loss(
 
 
 def pixel_weights(changed: Tensor, options: ObjectiveOptions) -> Tensor:
-    """Weights of a target's pixels: those that change (`changed` [N, P * P]: ones) count one together, however few.
+    """Weights of a target's pixels: those that change (ones in `changed` [N, P * P]) add up to one, however few.
 
-    With a fixed weight a small edit hardly counted beside a new picture.
+    With a fixed weight a small edit would hardly count beside a new picture.
     """
     return options.keep_weight + changed / changed.mean().clamp_min(SMALLEST)
 
@@ -186,10 +186,10 @@ def pixel_weights(changed: Tensor, options: ObjectiveOptions) -> Tensor:
 def _gate_loss(
     examples: Sequence[Example], of: Sequence[int], groups: Sequence[HeadGroup], shares: Sequence[Tensor]
 ) -> Tensor:
-    """Cross-entropy of keeping the base image where the answer does and nowhere else: the mean over pixels, over all
-    targets, those without a base image counting as zero.
+    """Cross-entropy of keeping the base image exactly where the answer does, averaged over pixels and targets.
 
-    The scene says what an instruction changes: told so, the trunk learns where to look without waiting for the paint.
+    Targets without a base image count as zero. The scene says what an instruction changes; with this loss the trunk
+    learns the place before it can paint.
     """
     total = torch.zeros((), device=shares[0].device)
     for group, share in zip(groups, shares, strict=True):
@@ -204,8 +204,11 @@ def _gate_loss(
 
 
 def _distance(error: Tensor) -> Tensor:
-    """Root of a squared error, smooth at zero: its slope does not fade as an answer becomes nearly right, and of
-    several likely answers it takes one where a square takes their mean."""
+    """Root of a squared error, smooth at zero.
+
+    Its slope does not vanish as an answer becomes nearly right, and its minimum is one of several likely answers, where
+    that of the square is their mean.
+    """
     return (error + NEARLY**2).sqrt() - NEARLY
 
 
@@ -214,14 +217,14 @@ def _source_losses(
 ) -> tuple[Tensor, Tensor]:
     """Two losses [N, P * P] of the mixtures' sources, for the pixels of the answer.
 
-    The first takes each pixel to be of one source, up to noise, as competing experts do (Jacobs et al. 1991,
-    "Adaptive mixtures of local experts"): by the odds that it is of each, their squared errors and the cross-entropy
-    of their shares. The error of the mixture alone lets sources err together: after 310,000 samples the tinted ones
+    The first assigns each pixel to one source, up to noise, as competing experts do (Jacobs et al. 1991, "Adaptive
+    mixtures of local experts"): it weighs the squared errors of the sources and the cross-entropy of their shares by
+    the odds of each source. The mixture's error alone lets sources err together: after 310,000 samples the tinted ones
     were off by 2 to 6, in pictures of -1..1, at shares of a twentieth, and things that the pointer found to two pixels
-    were painted; and where two sources are nearly right it hardly asks for the better.
+    were painted. And of two sources that are nearly right it hardly prefers the better one.
 
-    The second is the distance of the warped picture, as far as it shows anything, and of the base image in other
-    colours, whatever their shares: a source that is not used yet learned next to nothing, and was not used.
+    The second is the distance of the warped picture, where it shows anything, and of the recoloured base image,
+    whatever their shares: a source that was not used yet learned next to nothing, and so was never used.
     """
     patch = round((right.shape[1] // 3) ** 0.5)
     losses = right.new_empty(2, len(right), patch * patch)
@@ -242,7 +245,7 @@ def _source_losses(
 def _absent_loss(
     examples: Sequence[Example], of: Sequence[int], t: Tensor, group: HeadGroup, mass: Tensor
 ) -> Tensor:
-    """Cross-entropy of not pointing [] at frames from tokens that show nothing of them; summed."""
+    """Cross-entropy [] of not pointing at frames from tokens that show nothing of them, summed."""
     absent = torch.cat([examples[of[member]].correspondence.absent for member in group.numbers]).to(
         mass.device
     )
@@ -259,9 +262,11 @@ def _pointer_loss(
     groups: Sequence[HeadGroup],
     pointing: Sequence[Pointing | None],
 ) -> Tensor:
-    """Cross-entropy of pointing at a frame that shows the token's object, and the distance from its place there; summed
-    over the tokens of which something is known. Where a frame has nothing to copy, pointing at it has a cross-entropy
-    too: what pointed there besides showed things a second time, and the head trusted no copy."""
+    """Cross-entropy of pointing at a frame that shows the token's object, and the distance from its place there.
+
+    Summed over the tokens with a known match. Tokens that show nothing of a frame pay for pointing at it: otherwise
+    they showed things a second time, and the head trusted no copy.
+    """
     device = t.device
     total = torch.zeros((), device=device)
     for group, point in zip(groups, pointing, strict=True):

@@ -1,4 +1,4 @@
-"""ace-mini as a subject of training, on scenes or on anyone's pairs."""
+"""ace-mini as a subject of training, on scenes or on pairs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Trains the scene reader that the benchmark judges with, and measures it."""
+"""Trains and measures the benchmark's scene reader."""

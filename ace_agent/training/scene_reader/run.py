@@ -1,4 +1,4 @@
-"""Trains the scene reader on scenes of its own, which no sample of a benchmark shows."""
+"""Trains the scene reader on scenes of its own, which are in no benchmark."""
 
 from __future__ import annotations
 

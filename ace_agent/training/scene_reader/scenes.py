@@ -27,14 +27,14 @@ from ace_agent.references.sprites import Sprites
 from ace_agent.references.vocabulary import HELD_OUT_NAMES, NOUNS, STYLES
 
 WORN = "worn "
-"""Before the noun of a hat or glasses that something wears: it is seen, but is no object of its own."""
+"""Prefix of the noun of a hat or glasses that something wears, which is found but is no object of its own."""
 
 _HATS = tuple(noun.name for noun in NOUNS.values() if noun.category == "hat")
 _COLOR_BLIND = ("sepia", "negative", "neon", "pencil sketch", "black and white")
 
 
 def scene_words() -> Words:
-    """Everything the scene world can show, names kept out of ace-mini's training included."""
+    """Everything that the scene world can show, including names that are held out of ace-mini's training."""
     return Words(
         nouns=(*sorted(NOUNS), "person", *(WORN + name for name in _HATS)),
         colors=tuple(TINTS),
@@ -59,7 +59,7 @@ class Scenes:
     """Random scenes with one split's landscapes and pairs of things.
 
     Args:
-        plain: as the benchmark draws them, without what edits put into a picture.
+        plain: as the benchmark draws them, without what edits add to a picture.
         shared: a renderer and its catalogue, to reuse; None: new ones.
     """
 
@@ -88,8 +88,8 @@ class Scenes:
     def _scene(self) -> Scene:
         """A scene as the benchmark's, or one with a name that ace-mini never sees.
 
-        In those that the reader learns from, every drawing style comes as often and things come in numbers: of
-        the benchmark's, seven in ten are of one style, and of the others it missed several times as many.
+        In training scenes all drawing styles are equally frequent and things come in numbers. In the benchmark's, seven
+        in ten things have one style, and a reader trained on those missed the others several times as often.
         """
         rng = self.rng
         learning = self.sampler.split == "train"
@@ -103,7 +103,7 @@ class Scenes:
         return scene
 
     def _varied(self, scene: Scene) -> Scene:
-        """Other positions and sizes than a fresh scene's, and what edits put into a picture."""
+        """The scene with other positions and sizes, and with what edits add to a picture."""
         rng = self.rng
         objects = []
         for thing in scene.objects:
@@ -133,7 +133,7 @@ class Scenes:
 
 
 def _hides(objects: Sequence[Object]) -> bool:
-    """Whether two objects stand so close that the farther one could not be read."""
+    """Whether an object hides another so far that it could not be read."""
     return any(
         abs(first.x - second.x) < 0.3 * (first.size + second.size) and abs(first.y - second.y) < 0.4
         for index, first in enumerate(objects)
@@ -146,11 +146,11 @@ def _hides(objects: Sequence[Object]) -> bool:
 
 @dataclass(frozen=True)
 class Labels:
-    """What a picture shows, as the network should say it.
+    """The network's right outputs for a picture.
 
     Args:
-        centers: for each object, noun, row, column, colour and style; -1 where that says nothing.
-        place: index; likewise the other three, -1 where they do not apply.
+        centers: for each object its noun, row, column, colour and style; -1 where that is undefined.
+        place: index, as are the other three; -1 where they do not apply.
     """
 
     centers: list[tuple[int, int, int, int, int]]

@@ -1,4 +1,4 @@
-"""What pictures show, as training is told, and the loss of saying so."""
+"""Labels of what rows show, and the loss of naming it."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.references.colors import TINTS
 from ace_agent.references.types import Frame, Placement
 from ace_agent.references.vocabulary import NOUNS
-from ace_agent.training.mini.naming import NOTHING, UNKNOWN, Namer, Naming, all_shown, shown
+from ace_agent.training.mini.naming import NOTHING, UNKNOWN, Namer, Naming, frame_labels, row_labels
 from ace_agent.training.optimizers import Optimizers
 
 IMAGE = np.zeros((64, 64, 3), np.uint8)
@@ -19,8 +19,8 @@ CAR, MAN, RED = THINGS["car"], THINGS["man"], TINTS.index("red") + 1
 
 @dataclass(frozen=True)
 class Shows:
-    shown: torch.Tensor
-    to_show: torch.Tensor
+    frame_labels: torch.Tensor
+    target_labels: torch.Tensor
 
 
 def placed(key: str, x: float, y: float, color: str = "") -> Placement:
@@ -28,23 +28,23 @@ def placed(key: str, x: float, y: float, color: str = "") -> Placement:
 
 
 def test_rows_say_what_stands_in_front_at_their_centre_and_its_colour():
-    numbers = shown((placed("car|noto", 0, 0, "red"), placed("man+red|noto#2", 0.25, 0.25)), 4, 4)
+    numbers = row_labels((placed("car|noto", 0, 0, "red"), placed("man+red|noto#2", 0.25, 0.25)), 4, 4)
     things, colors = numbers.view(4, 4, 2).unbind(2)
     assert things.tolist() == [[CAR, CAR, 0, 0], [CAR, MAN, MAN, 0], [0, MAN, MAN, 0], [0, 0, 0, 0]]
     assert colors.tolist() == [[RED, RED, -1, -1], [RED, 0, 0, -1], [-1, 0, 0, -1], [-1, -1, -1, -1]]
-    person = shown((placed("person|noto|ab", 0, 0),), 2, 2)
+    person = row_labels((placed("person|noto|ab", 0, 0),), 2, 2)
     assert person[0, 0] == len(NOUNS) + 1 and (person[:, 1] == UNKNOWN).all()
 
 
 def test_words_over_a_picture_hide_no_thing():
     things = (placed("car|noto", 0, 0, "red"), placed('"STOP"|letters', 0, 0, "white"))
-    assert torch.equal(shown(things, 4, 4), shown(things[:1], 4, 4))
+    assert torch.equal(row_labels(things, 4, 4), row_labels(things[:1], 4, 4))
 
 
 def test_a_picture_of_which_nothing_is_known_counts_nothing():
-    numbers = all_shown([Frame(IMAGE), Frame(IMAGE, None, (placed("car|noto", 0, 0, "red"),))], 16)
+    numbers = frame_labels([Frame(IMAGE), Frame(IMAGE, None, (placed("car|noto", 0, 0, "red"),))], 16)
     assert (numbers[:16] == UNKNOWN).all() and (numbers[16:] > NOTHING).sum() == 8
-    assert all_shown([], 16).shape == (0, 2)
+    assert frame_labels([], 16).shape == (0, 2)
     naming = Naming([Shows(numbers, numbers[:16])], 2, 0.25)
     assert naming.total == 8 + 12 * 0.25  # the target counts nothing, however often it is drawn
     assert Naming([], 1, 0.25).total == 0

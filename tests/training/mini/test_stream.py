@@ -7,7 +7,8 @@ import torch
 from ace_agent.data.scenes.world import World
 from ace_agent.engines.mini.text_encoder import WordTokenizer
 from ace_agent.references.types import Frame, Placement
-from ace_agent.training.mini.stream import SceneStream, StreamOptions, correspond, draw, prepare_sample
+from ace_agent.training.mini.correspondence import correspond
+from ace_agent.training.mini.stream import SceneStream, StreamOptions, draw, prepare_sample
 
 TOKENIZER = WordTokenizer(["a", "red", "car", "remove", "the", "make", "it", "night"])
 
