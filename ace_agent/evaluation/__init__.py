@@ -1,1 +1,1 @@
-"""Figures: metrics, trivial baselines, the scene reader, the benchmark and the model card."""
+"""Metrics, trivial baselines, the scene reader, the benchmark and the model card."""

@@ -1,4 +1,4 @@
-"""Does a picture agree with its request? What was asked, check by check, against what the reader sees."""
+"""Checks whether a picture agrees with its request, by what the scene reader sees in it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _PAPER = ("plain", "gradient")
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was asked.
+    """One property that a request asks for.
 
     Args:
         kind: "object", "gone", "color", "side", "both", "place", "time", "weather" or "style".
-        nouns: the objects it speaks of.
+        nouns: the objects it concerns.
         wanted: the colour ("red or blue": either), side, place, time, weather or style.
     """
 
@@ -28,7 +28,7 @@ class Check:
     wanted: str = ""
 
     def passes(self, seen: Seen) -> bool:
-        """Whether ``seen`` shows it."""
+        """Whether the seen picture has the property."""
         found = [seen.find(noun) for noun in self.nouns]
         if self.kind in ("object", "both"):
             return all(found)
@@ -46,14 +46,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What became of every check of one request."""
+    """The results of every check of one request."""
 
     checks: tuple[Check, ...]
     passed: tuple[bool, ...]
 
     @property
     def agrees(self) -> bool:
-        """Whether everything that was asked is there."""
+        """Whether every check passed."""
         return all(self.passed)
 
     def by_kind(self) -> dict[str, list[bool]]:
@@ -64,20 +64,19 @@ class Agreement:
 
 
 def agreement(checks: Sequence[Check], seen: Seen) -> Agreement:
-    """Go through the checks of one request."""
+    """Run the checks of one request."""
     return Agreement(tuple(checks), tuple(check.passes(seen) for check in checks))
 
 
 def checks_of(judge: Mapping[str, Any], instruction: str, known: Sequence[str]) -> list[Check]:
-    """What can be checked of a sample, from the facts of its target.
+    """The checks of a sample, from the facts of its target.
 
-    A fact counts when it must show (objects) or must not (what an edit takes out), or when it is not what
-    an artist would draw anyway and so had to be asked for or kept (colour, time, weather, style). Left and
-    right count when the instruction speaks of them.
+    Objects must be there, and what an edit takes out must not. Colour, time, weather and style are checked where they
+    are not the default, and so had to be asked for or kept; left and right where the instruction names them.
 
     Args:
         judge: facts as in `ace_agent.data.scenes.captions.facts`.
-        known: nouns that the reader can tell; others are passed over.
+        known: nouns that the reader knows; others are skipped.
     """
     listed = [(noun, color, side) for noun, color, side in judge.get("objects", ()) if noun in known]
     nouns = [noun for noun, _, _ in listed]
@@ -87,7 +86,7 @@ def checks_of(judge: Mapping[str, Any], instruction: str, known: Sequence[str]) 
         checks.append(Check("both", tuple(dict.fromkeys(nouns))))
     for noun, color, side in listed:
         if nouns.count(noun) > 1:
-            continue  # which of the two is meant cannot be told from outside
+            continue  # nothing says which of the two is meant
         if color:
             checks.append(Check("color", (noun,), color))
         if side in ("left", "right") and side in instruction:
@@ -106,7 +105,7 @@ def checks_of(judge: Mapping[str, Any], instruction: str, known: Sequence[str]) 
 
 
 def _stands_on(seen: Seen, nouns: Sequence[str], side: str) -> bool:
-    """Left or right of the second noun, when there is one, else of the middle of the picture."""
+    """Whether the first noun is left or right of the second or, without one, of the picture's middle."""
     found = [seen.find(noun) for noun in nouns]
     first = found[0]
     if first is None:

@@ -1,4 +1,4 @@
-"""Who answers the samples of a benchmark: a pipeline, or an answer that needs no model."""
+"""What answers the samples of a benchmark: a pipeline, or a trivial answer that needs no model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ace_agent.plan.tasks import TASKS
 from ace_agent.references.types import Frame
 
 References = Literal["library", "given", "none"]
-"""Where reference pictures of named objects come from: looked up as for a user, the sample's, nowhere."""
+"""Where reference pictures come from: looked up as for a user, given with the sample, or none."""
 
 
 class Answerer(Protocol):
@@ -40,7 +40,7 @@ class Answerer(Protocol):
 
 
 def condition_unit(turn: TrainingTurn, references: Sequence[ReferenceImage] = ()) -> ConditionUnit:
-    """A turn's question, without its answer, as the pipeline takes it."""
+    """A turn as the pipeline takes it, without its answer."""
     return ConditionUnit(
         turn.instruction,
         tuple(Image.fromarray(frame.image) for frame in turn.frames),
@@ -51,7 +51,7 @@ def condition_unit(turn: TrainingTurn, references: Sequence[ReferenceImage] = ()
 
 
 def mask_image(frame: Frame) -> Image.Image | None:
-    """The frame's mask as an "L" picture, None when everything may change."""
+    """The frame's mask as an "L" image; None where everything may change."""
     return None if frame.mask is None else Image.fromarray(frame.mask)
 
 
@@ -64,7 +64,7 @@ class PipelineAnswerer:
     """Answers through a pipeline; ace-mini takes ``batch`` conversations in one packed pass.
 
     Args:
-        history: whether the model is shown the earlier turns.
+        history: whether the model gets the earlier turns.
         steps: denoising steps; None for the pipeline's own; likewise ``guidance``.
     """
 
@@ -147,7 +147,7 @@ _PackedPass = Callable[[PipelineAnswerer, Sequence[Sequence[TrainingTurn]], Sequ
 
 
 def _packed_pass(pipeline: Pipeline) -> _PackedPass | None:
-    """The way to answer several conversations at once, for a pipeline that has one."""
+    """How to answer several conversations in one pass; None if the pipeline cannot."""
     from ace_agent.engines.mini.pipeline import ACEPipeline
 
     return _answer_packed if isinstance(pipeline, ACEPipeline) else None
@@ -191,10 +191,10 @@ class TrivialAnswerer:
     """Answers without a model.
 
     Args:
-        kind: "input" hands the base image back (mid-grey without one); "constant" and "affine" are the best constant
-            colour and the best gain and offset per channel where the right answer differs, chosen with that answer in
-            hand ("constant" for both without a base image); "shifted" is the right answer, what differs from the base
-            image a pixel too far right; "target" is the right answer, where the scale ends.
+        kind: "input" returns the base image (mid-grey without one); "constant" and "affine" are the best constant
+            colour, and the best gain and offset per channel, where the right answer differs from the base image, chosen
+            with that answer in hand ("constant" for both without a base image); "shifted" is the right answer with what
+            differs moved a pixel to the right; "target" is the right answer, the top of the scale.
     """
 
     weights_sha256: str | None = None

@@ -1,10 +1,9 @@
 """Answers that need no model: doing nothing, the best constant colour, the best affine recolour.
 
-The best ones are chosen with the target in hand, sample by sample, so a model that beats them has
-understood the request. The affine recolour gives each channel a gain and an offset of its own; it
-contains the other two, so its error is never above theirs. A full 3 x 4 colour matrix is reported
-beside it (`matrix`) but is not part of a score: it is the exact answer to grayscale and sepia, and
-no model's.
+The best ones are chosen with the target in hand, sample by sample, so a model that beats them has understood the
+request. The affine recolour has a gain and an offset per channel; it includes the other two, so its error is never
+above theirs. A full 3 x 4 colour matrix is reported as well (`matrix`) but is no part of a score, since it is the exact
+answer to grayscale and sepia.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draw, answer, grade: from a choice of samples and an answerer to a report."""
+"""Runs a benchmark: draws samples, has them answered, and grades the answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_READER = "The scene reader has no weights: tasks with many right answers are 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A report and the answered samples behind it, with the pictures that sheets are made of."""
+    """A report and the answered samples behind it."""
 
     report: Report
     records: list[Record]
@@ -64,13 +64,13 @@ def run(
     batch: int = 8,
     progress: Callable[[Drawn], None] | None = None,
 ) -> Outcome:
-    """Ask every question and report.
+    """Answer every question and report.
 
     Args:
-        reader: judges what has many right answers; None leaves those rows out, and says so.
-        dump: where samples and answers are written as they come.
-        batch: questions that are handed to the answerer at once.
-        progress: told of every answered question.
+        reader: grades requests with many right answers; None leaves those rows out, with a note.
+        dump: writes samples and answers one by one.
+        batch: questions per call of the answerer.
+        progress: called after every answered question.
     """
     began = time.monotonic()
     asked: list[Drawn] = []
@@ -112,7 +112,7 @@ def report_of(
     seconds: float,
     history: bool = True,
 ) -> Report:
-    """The report of records that were answered before, here or elsewhere."""
+    """The report of answered samples."""
     notes = [NO_READER] if reader is None and any(record.is_read for record in records) else []
     return Report(
         model=model,
@@ -130,7 +130,7 @@ def report_of(
 
 
 def _batches(questions: Iterable[Drawn], size: int) -> Iterator[list[Drawn]]:
-    """Runs of at most ``size`` questions that take their reference pictures from the same place."""
+    """Batches of at most ``size`` questions with the same source of reference pictures."""
     source = iter(questions)
     waiting: list[Drawn] = []
     while part := [*waiting, *islice(source, size - len(waiting))]:

@@ -75,7 +75,7 @@ def _entry(question: Drawn, record: Record) -> Entry:
 
 
 def read_training(model: str) -> dict[str, float]:
-    """What a model's folder says of its training (``training.json``), among it hours and samples; empty if nothing."""
+    """The numbers of a model folder's ``training.json``, such as hours and samples; empty without the file."""
     from ace_agent.engines.mini.pipeline import WEIGHTS
     from ace_agent.engines.presets import MINI
 
@@ -99,10 +99,9 @@ def write_card(
 
     Args:
         sheets: a picture per family, already written.
-        others: other reports, as their JSON; sheets of families that the card has none of are linked where they lie
-                beside its own.
-        training: hours and samples; what is missing is said to be unknown.
-        plot: figures over training hours; linked if it is there.
+        others: further reports as JSON; existing sheets of families that the card itself lacks are linked.
+        training: hours and samples; what is missing is reported as unknown.
+        plot: figures over training hours; linked if the file exists.
     """
     folder = path.resolve().parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,20 +180,20 @@ def _reading(report: Report) -> str:
         "± is the standard error."
     )
     if report.reader:
-        told = {
+        listed = {
             name: ", ".join(f"{kind} {value:.3f}" for kind, value in report.reader[name].items())
             for name in ("plain", "accuracy", "chance")
         }
         text += (
             f"\n\nThe reader on {report.reader['held_out_pictures']} held-out scenes as the benchmark draws them: "
-            f"{told['plain']}. On as many with filters, hats, textures and other sizes, which edits put into a "
-            f"picture: {told['accuracy']}; chance: {told['chance']}."
+            f"{listed['plain']}. On as many with filters, hats, textures and other sizes, which edits put into a "
+            f"picture: {listed['accuracy']}; chance: {listed['chance']}."
         )
     return text + "".join(f"\n\n{note}" for note in report.notes)
 
 
 def _failures(report: Report) -> str:
-    """The rows that anyone would call failed, worst first."""
+    """The rows below `LEAST_EDIT` or no better than trivial, worst first."""
 
     def failed(row: Row) -> bool:
         if row.measure == "reader":

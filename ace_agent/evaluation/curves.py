@@ -1,7 +1,7 @@
 """Figures against training hours, drawn with Pillow.
 
 The history is JSON Lines, one evaluation a line: ``{"hours": 2.5, "figures": {"edit_color": 0.41, ...}}``;
-other keys are left alone. A run that was resumed simply goes on in the same file.
+other keys are ignored. A resumed run appends to the same file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LEFT, _TOP, _BOTTOM, _LEGEND, _ENTRY = 56, 24, 40, 190, 14
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of one moment of a training run."""
+    """The figures of a training run at one time."""
 
     hours: float
     figures: Mapping[str, float]
@@ -53,7 +53,7 @@ def read_history(path: Path) -> list[Evaluation]:
 
 
 def append_history(path: Path, evaluation: Evaluation) -> None:
-    """Add one evaluation to the end of ``path``."""
+    """Append an evaluation to the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         file.write(json.dumps({"hours": evaluation.hours, "figures": dict(evaluation.figures)}) + "\n")
@@ -69,8 +69,8 @@ def plot_history(
     """A line per figure over training hours; RGB of ``size``, or taller where the legend needs it.
 
     Args:
-        names: figures to draw, in the legend's order; None draws every one, the best last figure first.
-        floor: figures below it are drawn on it, so that one hopeless task does not flatten the rest.
+        names: figures to draw, in the legend's order; None: all, by their last value, the best first.
+        floor: lower figures are drawn on it, so that one very low figure does not flatten the rest.
 
     Raises:
         EvaluationError: there is nothing to draw.

@@ -1,7 +1,7 @@
-"""Local edits in a row, each on the picture that the last one left: what is lost, and how much is touched.
+"""Several local edits in a row, each on the last result: what is lost, and how much is touched.
 
 ``python -m ace_agent.evaluation.drift --model ace-mini`` prints JSON. Every edit is composited as the
-executor does it, so what no edit touched must come back bit for bit.
+executor does it, so untouched pixels must come back bit for bit.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ EDITS = 8
 
 @dataclass(frozen=True)
 class Drift:
-    """What a number of conversations showed.
+    """Measurements over several conversations.
 
     Args:
         identical: whether every pixel outside all found regions is the first picture's.
         untouched: mean share of the picture outside all found regions of a conversation.
-        truly_untouched: the same for the regions that the edits ask for.
+        truly_untouched: the same for the regions that the edits change in the right answers.
         region_ratio: median over the edits of found region / region that truly changes.
     """
 
@@ -61,7 +61,7 @@ class Drift:
 
 
 def measure(pipeline: Pipeline, conversations: int, *, seed: int = 0, size: int = 128) -> Drift:
-    """Hold ``conversations`` of `EDITS` local edits each, on held-out scenes."""
+    """Measure ``conversations`` of `EDITS` local edits each, on held-out scenes."""
     renderer = Renderer(Sprites.load(), size)
     catalogue = Catalogue(renderer)
     identical, untouched, truly, ratios = True, [], [], []

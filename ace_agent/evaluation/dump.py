@@ -1,10 +1,9 @@
-"""A folder of samples and answers that anyone can score: PNGs and ``index.jsonl``.
+"""A folder of samples and answers, to be scored anywhere: PNGs and ``index.jsonl``.
 
-Each line of the index is one sample: ``task``, ``input`` (the picture that is edited; null when there
-is none), ``inputs`` (all pictures of the request), ``mask``, ``target``, ``output``, ``instruction``,
-``turns`` (every turn's instruction, inputs and masks, oldest first, the last is the request) and
-``seed``; besides ``row``, ``family``, ``exact`` and ``judge``, which this package's own scoring uses.
-File names are relative to the folder.
+Each line of the index is one sample: ``task``, ``input`` (the picture that is edited, or null), ``inputs`` (all
+pictures of the request), ``mask``, ``target``, ``output``, ``instruction``, ``turns`` (every turn's instruction, inputs
+and masks, oldest first, the last is the request) and ``seed``; besides ``row``, ``family``, ``exact`` and ``judge``,
+which this package's own scoring uses. File names are relative to the folder.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ INDEX = "index.jsonl"
 
 
 class Dump:
-    """Writes one folder, a sample at a time; a killed run leaves a folder that can be scored.
+    """Writes a folder sample by sample, so that a killed run leaves one that can be scored.
 
     Raises:
         DumpError: the folder already holds a dump, or cannot be written.
@@ -44,7 +43,7 @@ class Dump:
         self._count = 0
 
     def add(self, record: Record, conversation: Sequence[TrainingTurn]) -> None:
-        """Write one sample's pictures, then its line."""
+        """Write a sample's pictures, then its line of the index."""
         answered = record.answered
         stem = f"{answered.task}/{self._count:05d}"
         self._count += 1

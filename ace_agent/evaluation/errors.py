@@ -1,18 +1,18 @@
-"""What can go wrong while evaluating."""
+"""Errors of evaluation."""
 
 from ace_agent.errors import AceError
 
 
 class EvaluationError(AceError):
-    """Root of everything this package raises."""
+    """Base class of this package's errors."""
 
 
 class TemplateError(EvaluationError):
-    """A file of instruction templates that cannot be used; the message says where and why."""
+    """A file of instruction templates cannot be used; the message says where and why."""
 
 
 class DumpError(EvaluationError):
-    """A folder of dumped samples that cannot be scored; the message names the line of its index."""
+    """A folder of dumped samples cannot be scored; the message names the line of its index."""
 
 
 class ReaderMissing(EvaluationError):

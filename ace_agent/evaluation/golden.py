@@ -136,7 +136,7 @@ def weights_of(case: Case) -> Path:
 
 
 def load_transformer(weights: Path) -> ReleasedTransformer:
-    """The model of a weights file; what its config does not say, the tensors do."""
+    """The model of a weights file; sizes that its config lacks are read from the tensors."""
     case = Case.read(weights)
     beside = weights.with_suffix("").with_suffix(".config.json")
     if beside.is_file():
@@ -153,7 +153,7 @@ def load_transformer(weights: Path) -> ReleasedTransformer:
 
 
 def grid_numbers(case: Case) -> list[int]:
-    """Step counts that a schedule file holds."""
+    """The step counts of a schedule file."""
     return sorted(
         int(n.split(".")[0][5:]) for n in case.tensors if n.startswith("steps") and n.endswith(".timesteps")
     )
@@ -164,7 +164,7 @@ def largest(x: Tensor) -> float:
 
 
 def difference(found: Tensor, wanted: Tensor) -> float:
-    """Largest absolute difference; infinite for another shape or a value that is no number."""
+    """Largest absolute difference; infinite if the shapes differ or a value is not finite."""
     if found.shape != wanted.shape:
         return float("inf")
     gap = (found.double() - wanted.double()).abs()

@@ -1,6 +1,6 @@
-"""From one answered sample to its grade, and from many grades to one figure.
+"""Grades answered samples, and combines many grades into one figure.
 
-A sample is graded from its 8-bit pictures alone, so a dumped folder gives the figures again.
+Grades use 8-bit pictures only, so a dumped folder gives the same figures.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ SEGMENT_TASKS = frozenset({"segment"})
 CLASS_COLORS = np.array(list(LABELS.values()), np.float32) / 255.0
 
 _REDRAWN = frozenset({"generation", "analysis", "control"})
-"""Families whose answer is another picture altogether: pixels that happen to agree were not kept."""
+"""Families whose answer is a new picture: pixels that happen to agree were not kept."""
 
 STILL = 32.0
-"""PSNR, dB, from which a picture counts as left alone."""
+"""PSNR in dB from which a picture counts as unchanged."""
 
 _EXACT_TRIVIAL = (0.5 / 255.0) ** 2
-"""Below this error a trivial answer *is* the target but for rounding (a negative is an affine recolour):
-the sample has no score of its own, though its error still counts in its task's."""
+"""Below this error a trivial answer equals the target up to rounding (a negative is an affine recolour): the sample has
+no score of its own, but its error still counts in its task's."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """One sample and what came out.
+    """A sample and its output.
 
     Args:
         base: the picture that is edited, or None.
@@ -77,13 +77,13 @@ class Answered:
 
 @dataclass(frozen=True)
 class Grade:
-    """How one sample went.
+    """The grade of one sample.
 
     Args:
-        value: its figure, 1 is best; None when a trivial answer is exact, or when a reader must judge.
+        value: its figure, 1 is best; None if a trivial answer is exact, or if the reader must grade it.
         error: for a score, the output's error; NaN for other measures.
         trivial: for a score the errors of the trivial answers, else their figures; by baseline.
-        keep: PSNR outside the region, dB; None when nothing had to stay.
+        keep: PSNR outside the region, dB; None if nothing had to stay.
         overlaps: for mIoU, pixels in both and in either by class; of the output, then of each baseline.
     """
 
@@ -96,7 +96,7 @@ class Grade:
 
 
 def grade(sample: Answered) -> Grade:
-    """Grade one sample; a "reader" sample gets only its keep, and its value elsewhere.
+    """Grade a sample; of a "reader" sample only the keep, since the reader gives its value.
 
     Raises:
         ValueError: the output's size is not the target's.

@@ -1,10 +1,10 @@
-"""Someone else's instructions, for the same samples.
+"""Instruction templates from a file, for the benchmark's own samples.
 
-A wording file is JSON: ``{"edit_color": ["Make <the> in {image} <color>.", ...], ...}``. A key is a
+The file is JSON: ``{"edit_color": ["Make <the> in {image} <color>.", ...], ...}``. A key is a
 task of the catalogue or one of the world's finer kinds of request (``scene_time``); a template is a
 whole instruction with ``{image}``, ``{image1}`` ... for pictures and ``<slot>`` for what the sample
 fills in. Under a task's name, a template serves every kind of that task which offers its slots.
-Tasks that the file leaves out keep the world's held-out wordings.
+Tasks that the file leaves out keep the scene world's held-out wordings.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _STEMS = {
 
 
 def kinds_of(task: str) -> list[str]:
-    """The kinds of request that the world words differently within ``task``."""
+    """The kinds of request of a task, each with wordings of its own."""
     stem = _STEMS.get(task)
     return [kind for kind in tables() if kind == task or (stem is not None and kind.startswith(stem))]
 
 
 def slots_of(kind: str) -> set[str]:
-    """What the world fills into the wordings of a kind of request."""
+    """The slots that the scene world fills for a kind of request."""
     return set(_SLOT.findall("\n".join(tables()[kind])))
 
 
 def read_templates(path: Path) -> dict[str, tuple[str, ...]]:
-    """The templates of a wording file by kind of request.
+    """The templates of a file by kind of request.
 
     Raises:
         TemplateError: the file cannot be read, or a key or template fits nothing.
@@ -63,7 +63,7 @@ def read_templates(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def parse_templates(listed: Mapping[str, object], where: str) -> dict[str, tuple[str, ...]]:
-    """Check templates and sort them by kind of request; ``where`` names their source in errors."""
+    """Check templates and group them by kind of request; ``where`` names their source in errors."""
     sorted_: dict[str, list[str]] = {}
     for key, templates in listed.items():
         kinds = [key] if key in tables() and key not in TASKS else kinds_of(key)
@@ -82,7 +82,7 @@ def parse_templates(listed: Mapping[str, object], where: str) -> dict[str, tuple
 
 
 def _fitting(template: str, kinds: list[str]) -> list[str]:
-    """Kinds that fill every slot of the template; one without slots only says what has no slots to say."""
+    """Kinds that fill every slot of the template; a template without slots fits kinds without slots."""
     wanted = set(_SLOT.findall(template))
     if not wanted:
         return [kind for kind in kinds if not slots_of(kind)] or (kinds if len(kinds) == 1 else [])

@@ -1,9 +1,9 @@
-"""How far a picture is from the one asked for.
+"""Distances between a picture and the right answer.
 
 Legend: H, W picture; a *picture* is float32 ``[H, W, 3]`` in 0..1, a *region* bool ``[H, W]``.
 
 ``error`` of a picture is its mean squared error over the region plus the mean squared error of its
-gradients at three scales. The gradients weigh structure: a blur of the right colour pays for its
+gradients at three scales. The gradients weigh structure, so a blur of the right colour pays for its
 missing edges. Everything is linear in the picture for a given region, so the best picture of a
 linear family (a constant, an affine recolour) is a least squares solution, see `baselines`.
 """
@@ -30,7 +30,7 @@ less is what antialiasing and rounding do to a picture that was drawn twice."""
 KEEP_CEILING = 60.0
 """PSNR of bit-identical pixels, dB, so that means stay finite; one level of 255 everywhere is 48 dB."""
 
-_LEAST_OUTSIDE = 0.01  # a smaller share of the picture is a rim, and says nothing about keeping
+_LEAST_OUTSIDE = 0.01  # a smaller share of the picture is only a rim
 
 
 def as_picture(image: Image.Image) -> Picture:

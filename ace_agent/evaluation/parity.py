@@ -1,4 +1,4 @@
-"""Does this engine give the released code's numbers? `python -m ace_agent.evaluation.parity DIR` says so, row by row.
+"""Compares this engine with the released code's numbers: `python -m ace_agent.evaluation.parity DIR`.
 
 Every golden file of the directory is recomputed: schedules, picture preparation, forward passes, guided sampling, the
 training loss with its gradients, whole inference. Tolerances are absolute for one forward pass and shares of a tensor's
@@ -134,7 +134,7 @@ def check_preprocess(case: Case) -> Iterator[Row]:
 
 
 class _Probe:
-    """What goes through the blocks, in the order of the golden files' `dbg` entries."""
+    """Records what goes through the blocks, under the names of the golden files' `dbg` entries."""
 
     def __init__(self, model: ReleasedTransformer) -> None:
         self.seen: dict[str, Tensor] = {}
@@ -275,7 +275,7 @@ def check_loss(case: Case) -> Iterator[Row]:
 
 
 class _KnownTexts:
-    """A text encoder that knows the texts of one golden file."""
+    """A text encoder with the stored texts of one golden file."""
 
     def __init__(self, states: dict[str, Tensor], indicators: Tensor) -> None:
         self.states = states

@@ -1,4 +1,4 @@
-"""Harder questions: what was never trained (`ood`), and requests that contradict (`contradictory`)."""
+"""The presets of harder samples: untrained things (`ood`), and contradictory requests (`contradictory`)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ UNSEEN_FILTERS: dict[str, Callable[[Pixels], Pixels]] = {
     ),
     "swapped channels": lambda image: np.ascontiguousarray(image[..., ::-1]),
 }
-"""Looks that no sample of the scene world has."""
+"""Filters that no sample of the scene world has."""
 
 
 class _Stage:
@@ -73,7 +73,7 @@ def _unseen_scene(sampler: SceneSampler) -> Scene:
 
 
 def unseen_object(sampler: SceneSampler) -> list[TrainingTurn]:
-    """A picture of a thing whose name no training sample mentions, with its reference picture."""
+    """A picture of a thing that no training sample names, with its reference picture."""
     scene = _unseen_scene(sampler)
     turn = picture_turn(sampler, scene, captions.caption(sampler.rng, scene))
     return [replace(turn, named=_reference(sampler, turn.instruction, noun_of(scene.objects[0])))]
@@ -85,14 +85,14 @@ def _reference(sampler: SceneSampler, instruction: str, name: str) -> tuple[Name
 
 
 def edit_of_unseen_object(sampler: SceneSampler) -> list[TrainingTurn]:
-    """Take away, turn or restyle the light around a thing that was never seen."""
+    """Remove, flip or relight a thing that was never trained."""
     scene = _unseen_scene(sampler)
     way = sampler.pick((edits.remove, edits.change_time, edits.flip))
     return [edit_turn(sampler, sampler.render(scene), way(sampler, scene))]
 
 
 def unseen_style(sampler: SceneSampler) -> list[TrainingTurn]:
-    """A picture in the look of another, where that look was never seen."""
+    """A picture in the style of another, where that style was never trained."""
     apply = UNSEEN_FILTERS[sampler.pick(list(UNSEEN_FILTERS))]
     before, example = sampler.render(sampler.scene()), sampler.render(sampler.scene())
     target = apply(before.pixels)
@@ -124,19 +124,19 @@ _OOD_REFERENCES: dict[str, References] = {
 
 @dataclass(frozen=True)
 class _PhotoTask:
-    """What can be asked of any picture and has one answer: a task, what it says, and both pictures of a photo.
+    """A task that applies to any photograph and has one right answer.
 
     Args:
-        kind: of request, in the wording tables.
+        kind: of request, in the wordings.
         slots: what the wording is filled with.
-        shown: what the model gets; None: the photograph itself.
+        given: makes the model's input of the photograph; None: the photograph itself.
     """
 
     task: str
     kind: str
     target: Callable[[Pixels], Pixels]
     slots: Mapping[str, str] = field(default_factory=dict)
-    shown: Callable[[Pixels], Pixels] | None = None
+    given: Callable[[Pixels], Pixels] | None = None
 
 
 def _itself(photo: Pixels) -> Pixels:
@@ -151,7 +151,7 @@ _PHOTO_TASKS = (
     _PhotoTask("edit_style", "edit_style", filters.FILTERS["sepia"], {"style": "a sepia photo"}),
     _PhotoTask("edit_general", "general_adjust", filters.ADJUSTMENTS["brighter"], {"how": "brighter"}),
     _PhotoTask("restore", "restore", _itself, {"flaw": "noise"}, lambda photo: operators.noise(photo, 0, 26)),
-    _PhotoTask("demosaic", "demosaic", _itself, shown=lambda photo: operators.mosaic(photo, 6)),
+    _PhotoTask("demosaic", "demosaic", _itself, given=lambda photo: operators.mosaic(photo, 6)),
 )
 
 
@@ -167,10 +167,10 @@ def photographs(folder: Path, sampler: SceneSampler, suite: Suite, size: int = 1
     for asked in _PHOTO_TASKS:
         for index in range(min(suite.per_task, len(photos))):
             photo = photos[index]
-            shown = asked.shown(photo) if asked.shown else photo
+            given = asked.given(photo) if asked.given else photo
             target = asked.target(photo)
             words = sampler.instruction(asked.kind, dict(asked.slots))
-            turn = make_turn(asked.task, words, (Frame(shown),), target, 0, {"exact": True})
+            turn = make_turn(asked.task, words, (Frame(given),), target, 0, {"exact": True})
             yield Drawn(f"photograph: {asked.task}", "photographs", sample_seed(suite, index), (turn,))
 
 
@@ -187,7 +187,7 @@ def _photos(folder: Path, size: int) -> Iterator[Pixels]:
 
 
 def absent_thing(sampler: SceneSampler) -> list[TrainingTurn]:
-    """An order about a thing that is not there: nothing should change."""
+    """A request about a thing that is not there: nothing should change."""
     scene = sampler.scene()
     here = {noun_of(thing) for thing in scene.objects}
     thing = sampler.other([name for name in sampler.catalogue.styles if "+" not in name], *here)
@@ -215,7 +215,7 @@ def absent_thing(sampler: SceneSampler) -> list[TrainingTurn]:
 
 
 def two_colors(sampler: SceneSampler) -> list[TrainingTurn]:
-    """One thing in two colours at once: either will do, so long as it is that thing."""
+    """One thing in two colours at once: either colour is right."""
     scene = edits.colorful_scene(sampler)
     change = edits.recolor(sampler, scene)
     first = change.slots["color"]
@@ -236,7 +236,7 @@ def two_colors(sampler: SceneSampler) -> list[TrainingTurn]:
 
 
 def last_word(sampler: SceneSampler) -> list[TrainingTurn]:
-    """Two turns that contradict: the later one holds, and starts from what the earlier made."""
+    """Two turns that contradict: the later one holds, and starts from the earlier result."""
     ways = (
         (edits.colorful_scene, edits.recolor),
         (edits.outdoor_scene, edits.change_time),
@@ -253,7 +253,7 @@ def last_word(sampler: SceneSampler) -> list[TrainingTurn]:
 
 
 def added_and_denied(sampler: SceneSampler) -> list[TrainingTurn]:
-    """ "Add a dog, but no dog": whatever comes, what was there must still be there."""
+    """ "Add a dog, but no dog": in any case everything else must still be there."""
     scene = sampler.scene()
     thing = sampler.other(sampler.catalogue.by_category["animal"], *(noun_of(one) for one in scene.objects))
     phrase = article(thing, plural=is_plural(thing))
@@ -273,7 +273,7 @@ def added_and_denied(sampler: SceneSampler) -> list[TrainingTurn]:
 
 
 def removed_and_kept(sampler: SceneSampler) -> list[TrainingTurn]:
-    """A thing is taken away, then the person asks for it to be taken away again: nothing is left to do."""
+    """A thing is removed twice: the second time nothing is left to do."""
     scene = sampler.scene(2)
     thing = sampler.pick(scene.objects)
     change = edits.Change(
@@ -305,15 +305,15 @@ _CONTRADICTORY: dict[str, Generator] = {
 
 
 def rows_of(preset: str) -> tuple[str, ...]:
-    """The rows that a preset can ask; what ``--tasks`` chooses from."""
+    """The rows of a preset, which ``--tasks`` chooses from."""
     return {"ood": tuple(_OOD), "contradictory": tuple(_CONTRADICTORY)}.get(preset, DEFAULT_TASKS)
 
 
 def check(preset: str, suite: Suite) -> None:
-    """Refuse an unknown preset or row, before anything is loaded.
+    """Check the preset and the rows before anything is loaded.
 
     Raises:
-        EvaluationError: with what there is to choose from.
+        EvaluationError: one is unknown; the hint lists the known ones.
     """
     if preset not in PRESETS:
         raise EvaluationError(f"no preset {preset!r}", f"there are: {', '.join(PRESETS)}")
@@ -323,7 +323,7 @@ def check(preset: str, suite: Suite) -> None:
 
 
 def drawn(preset: str, suite: Suite, photos: Path | None = None) -> Iterator[Drawn]:
-    """The samples of a preset that `check` let pass.
+    """The samples of a checked preset.
 
     Args:
         photos: for "ood", a folder of photographs to analyse and edit as well.

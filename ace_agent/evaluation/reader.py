@@ -1,8 +1,8 @@
-"""The scene reader: says what is in a picture, where a request has more than one right answer.
+"""The scene reader: finds what is in a picture, to grade requests with more than one right answer.
 
 A small classifier of objects (which, where, their colour and drawing style), place, time, weather and
-filter; the count is the number of objects found. Between the nouns and styles that it holds most likely
-the sprites themselves decide (`ace_agent.references.template_matching`). It judges; it never trains ace-mini nor
+filter; the count is the number of objects found. Between the nouns and styles that it finds most likely
+the sprites themselves decide (`ace_agent.references.template_matching`). It never trains ace-mini nor
 chooses a checkpoint, and its own accuracy is printed beside every figure that uses it.
 
 ``python -m ace_agent.training.scene_reader train --minutes 60`` trains it, ``... test`` measures it.
@@ -36,16 +36,16 @@ SIDE = 128
 _MULTIPLE = 32  # the network halves a picture five times
 _MOST_OBJECTS = 12
 _NOUNS_MATCHED = 16
-"""Nouns that are matched with sprites. On validation scenes 8 and 32 do as well; with 3 a twentieth of what is tinted
-is missed."""
+"""Nouns that are matched with sprites. On validation scenes 8 and 32 do as well; with 3 a twentieth of the tinted
+things is missed."""
 _UNLIKELY = 10.0  # the logarithm of how much less likely than the first a noun is that is not matched
 AS_DRAWN = ""
-"""The colour of what nobody tinted."""
+"""The colour of untinted things."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """What the reader can tell apart; stored with its weights, in the order of its outputs."""
+    """The reader's vocabulary, in the order of its outputs; stored with its weights."""
 
     nouns: tuple[str, ...]
     colors: tuple[str, ...]
@@ -73,7 +73,7 @@ class SeenObject:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the reader sees in one picture; objects are sorted, the surest first."""
+    """What the reader sees in one picture; the surest objects come first."""
 
     objects: tuple[SeenObject, ...]
     place: str
@@ -96,7 +96,7 @@ class Reader:
     Args:
         threshold: probability of a centre above which an object counts as seen.
         report: how it was trained and how well it reads held-out scenes, as stored with the weights.
-        sprites: decide between likely nouns and styles; None: the network alone.
+        sprites: they decide between likely nouns and styles; None: the network alone.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class Reader:
             objects = []
             for row, column in (peaks[index] > self.threshold).nonzero().tolist():
                 place = (column + 0.5) / width, (row + 0.5) / height
-                noun, style, sure = self._look(
+                noun, style, sure = self._identify(
                     nouns[index, :, row, column],
                     styles[index, :, row, column],
                     None if edges is None else edges.of(index),
@@ -200,38 +200,38 @@ class Reader:
             )
         return seen
 
-    def _look(
+    def _identify(
         self, nouns: Tensor, styles: Tensor, edges: Edges | None, place: tuple[float, float]
     ) -> tuple[str, str, float]:
-        """Noun, style and how sure that noun is, of log-probabilities ``[nouns]`` and ``[styles]`` at a place.
+        """The noun, the style and the probability of the noun, from log-probabilities ``[nouns]`` and ``[styles]``.
 
-        A person and what is worn have no sprite of their own: what the network takes for one is not matched.
+        People and what is worn have no sprites of their own, so what the network takes for one is not matched.
         """
         words = self.words
         first, style = int(nouns.argmax()), int(styles.argmax())
-        if self.matcher is not None and edges is not None and self._looks(first):
+        if self.matcher is not None and edges is not None and self._drawings(first):
             likely = nouns.topk(min(_NOUNS_MATCHED, len(nouns))).indices.tolist()
             near = [noun for noun in likely if nouns[noun] > nouns[first] - _UNLIKELY]
-            looks = [look for noun in near for look in self._looks(noun)]
-            named = [(words.nouns[noun], words.styles[manner]) for noun, manner in looks]
-            said = torch.stack([nouns[noun] + styles[manner] for noun, manner in looks])
-            sure = self.matcher.sure(edges, place, named, said)
-            first, style = looks[int(sure.argmax())]
+            drawings = [drawing for noun in near for drawing in self._drawings(noun)]
+            named = [(words.nouns[noun], words.styles[manner]) for noun, manner in drawings]
+            likelihood = torch.stack([nouns[noun] + styles[manner] for noun, manner in drawings])
+            sure = self.matcher.sure(edges, place, named, likelihood)
+            first, style = drawings[int(sure.argmax())]
             chances = [
-                chance for chance, (noun, _) in zip(sure.tolist(), looks, strict=True) if noun == first
+                chance for chance, (noun, _) in zip(sure.tolist(), drawings, strict=True) if noun == first
             ]
             return words.nouns[first], words.styles[style], sum(chances)
         return words.nouns[first], words.styles[style], float(nouns[first].exp())
 
-    def _looks(self, noun: int) -> list[tuple[int, int]]:
-        """The styles that the matcher has a sprite of a noun in, each with the noun."""
+    def _drawings(self, noun: int) -> list[tuple[int, int]]:
+        """The noun with each style that it has a sprite in."""
         assert self.sprites is not None
         name, styles = self.words.nouns[noun], self.words.styles
         return [(noun, index) for index, style in enumerate(styles) if self.sprites.has(name, style)]
 
 
 def _only_peaks(sure: Tensor) -> Tensor:
-    """Keep a cell where none of its eight neighbours is surer; ``[B, 1, h, w]`` in and out, zero elsewhere."""
+    """Zero every cell that has a surer one among its eight neighbours; ``[B, 1, h, w]`` in and out."""
     around = functional.max_pool2d(sure, 3, stride=1, padding=1)
     return sure * (sure >= around)
 

@@ -1,8 +1,8 @@
 """The scene reader's network: a small fully convolutional detector with whole-picture heads.
 
 Legend: B pictures, H, W their sides, h, w = H / 8, W / 8 the grid on which objects are found.
-Objects are found at their centres (after CenterNet, arXiv 1904.07850): each grid cell says whether
-something is centred there, and which noun, colour and drawing style it has. Nouns compete for a cell
+Objects are found at their centres (after CenterNet, arXiv 1904.07850): each grid cell predicts whether
+something is centred there, and its noun, colour and drawing style. Nouns compete for a cell
 by a softmax, so that one threshold, the centre's, serves all of them.
 """
 
@@ -53,7 +53,7 @@ class ReaderNetwork(nn.Module):
     """About 4.7 M parameters; a 128 px picture costs some 0.26 G multiply-adds. Muon trains what is in "layers".
 
     Args:
-        nouns: how many nouns can be told apart; likewise the other counts.
+        nouns: number of classes, as are the other counts.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class ReaderNetwork(nn.Module):
         self.weathers = nn.Linear(pooled, weathers)
         self.filters = nn.Linear(pooled, filters)
         assert self.centers.bias is not None
-        nn.init.constant_(self.centers.bias, -4.0)  # nearly every cell holds the centre of nothing
+        nn.init.constant_(self.centers.bias, -4.0)  # nearly no cell holds a centre
 
     def forward(self, pictures: Tensor) -> Readings:
         """Read float ``[B, 3, H, W]`` in 0..1, H and W multiples of 32."""
@@ -108,7 +108,7 @@ class ReaderNetwork(nn.Module):
 
 
 def channels_last(network: ReaderNetwork) -> ReaderNetwork:
-    """The same network with its weights laid out for the CPU's convolutions: a quarter faster."""
+    """The network with its weights in channels-last layout, a quarter faster on CPUs."""
     for weight in network.parameters():
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Answered samples on their way to figures: graded one by one, judged by the reader together."""
+"""Grades answered samples: each by its pictures, and those with many right answers by the reader."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NEARER = Check("nearer")
 
 @dataclass(frozen=True)
 class Record:
-    """One answered sample with what must be known to judge it.
+    """An answered sample with what its grading needs.
 
     Args:
-        row: what it is counted under.
-        turns: how many turns the conversation has, this one included.
+        row: the row of the report that it counts in.
+        turns: of the conversation, this one included.
         judge: facts of the target, see `ace_agent.data.scenes.captions.facts`.
     """
 
@@ -38,16 +38,16 @@ class Record:
 
     @property
     def is_read(self) -> bool:
-        """Whether the reader is asked: where many answers are right, and for chains."""
+        """Whether the reader grades it: where many answers are right, and in chains."""
         return self.answered.measure == "reader" or self.family == CHAINS
 
 
 def results(records: Sequence[Record], reader: Reader | None) -> list[Result]:
     """Grade every record, and read those that need it; a chain with an exact target gives two results.
 
-    Beside the reader's word on each output stand its word on the right answer, on the input (doing
-    nothing), and on the right answer to the previous record of the same row (chance, which needs no
-    randomness and so comes out the same from a dump). Without a reader such records are left out.
+    The reader grades each output and also the right answer, the input (doing nothing), and the right answer
+    to the previous record of the same row: chance, which needs no randomness and so is the same from a
+    dump. Without a reader such records are left out.
     """
     graded = [_result(record, grade(record.answered)) for record in records]
     found = [one for one in graded if one.grade.measure != "reader"]

@@ -17,10 +17,10 @@ class Result:
     """One graded sample.
 
     Args:
-        row: what it is counted under: its task, or a finer name such as "chain: undo".
-        agreement: what the reader says of the output; None where it is not asked.
-        ceiling: what the reader says of the target itself: its own accuracy on this sample.
-        chance: what it says of another sample's target.
+        row: its row in the report: its task, or a finer name such as "chain: undo".
+        agreement: the reader's checks of the output; None where it is not used.
+        ceiling: its checks of the target itself, that is, its accuracy on this sample.
+        chance: its checks of another sample's target.
     """
 
     row: str
@@ -36,7 +36,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Row:
-    """The figures of one task under one measure. Where two measures apply to a task it has two rows.
+    """The figures of a task under one measure; a task with two measures has two rows.
 
     Args:
         figure: 1 is best; a score, F1, mIoU, or the share of samples that agree with their request.
@@ -119,7 +119,7 @@ def _mean(values: Iterable[float]) -> float:
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures that the project is measured by; None where no sample bears on one."""
+    """The figures that have bars; None where no sample contributes."""
 
     analysis_miou: float | None
     analysis_f1: float | None
@@ -136,7 +136,7 @@ class Summary:
 
 
 def beaten(rows: Iterable[Row]) -> tuple[int, int, int]:
-    """How many rows are better than every trivial answer, how many better than doing nothing, and of how many."""
+    """The numbers of rows better than every trivial answer, of rows better than doing nothing, and of all rows."""
     graded = [row for row in rows if row.measure != "reader"]
     every = nothing = 0
     for row in graded:
@@ -160,18 +160,18 @@ BARS: dict[str, tuple[str, float]] = {
     "agreement": ("inverses, inpainting, references agree with the request", 0.65),
     "chains": ("chains that need history: right with it", 0.60),
 }
-"""What each figure of a summary is, and the least it should be."""
+"""Label and bar of each figure of a summary."""
 
 HISTORY_BAR = ("chains that need history: times as often right as with the earlier turns hidden", 2.0)
 UNSEEN_GIVEN = "unseen object, with its picture"
-"""Row of the preset `ood` that has a bar of its own."""
+"""The row of the preset `ood` that has a bar of its own."""
 UNSEEN_BAR = ("text_to_image: an object never trained is found, given its picture", 0.50)
 
 LEAST_EDIT = 0.2
 EDIT_FAMILIES = ("semantic", "element", "layer", "repainting", "reference", "control")
 CHAINS = "chains"
 PLAIN_CHAIN = "chain"
-"""The kind of chain that can be answered from its last picture."""
+"""The kind of chain that can be answered without its earlier turns."""
 
 
 def summarize(found: Sequence[Row]) -> Summary:
@@ -220,7 +220,7 @@ class FamilyMean:
 
 
 def family_means(found: Sequence[Row]) -> list[FamilyMean]:
-    """A mean for every family and measure that there are rows of, in their order."""
+    """The mean of every family and measure, in the rows' order."""
     groups: dict[tuple[str, Measure], list[float]] = {}
     for row in found:
         groups.setdefault((row.family, row.measure), []).append(row.figure)
@@ -229,14 +229,14 @@ def family_means(found: Sequence[Row]) -> list[FamilyMean]:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that one evaluation says.
+    """The results of one evaluation.
 
     Args:
-        split: which seeds, wordings and object pairs.
+        split: the split of seeds, wordings and object pairs.
         seconds: per sample, drawing and grading included.
-        history: whether the model was shown the earlier turns.
-        reader: what the scene reader's own weights say about its accuracy; None when it was not asked.
-        notes: what could not be measured, one line each.
+        history: whether the model got the earlier turns.
+        reader: the scene reader's accuracy, as stored with its weights; None if it was not used.
+        notes: what could not be measured, a line each.
     """
 
     model: str
@@ -260,13 +260,13 @@ class Report:
         return family_means(self.rows)
 
     def figures(self) -> dict[str, float]:
-        """Every row's figure by name, for the history of a training run."""
+        """The figures by row, for the history of a training run."""
         return {
             row.name if row.measure != "reader" else f"{row.name} (reader)": row.figure for row in self.rows
         }
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values; figures rounded to six digits, so that two runs can be compared as text."""
+        """Plain values, rounded to six digits so that two runs can be compared as text."""
         families = [asdict(one) for one in self.families]
         return _rounded({**asdict(self), "families": families, "summary": asdict(self.summary)})
 

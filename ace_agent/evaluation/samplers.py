@@ -1,8 +1,6 @@
-"""How far each sampler is from a thousand steps: `python -m ace_agent.evaluation.samplers GOLDEN_DIR` prints the table.
-
-The model, its prompt and its start noise are those of the directory's guided sampling cases. Distances are root mean
-squares as shares of the reference's own.
-"""
+"""The distance of each sampler from a thousand steps: `python -m ace_agent.evaluation.samplers GOLDEN_DIR` prints the
+table.  The model, its prompt and its start noise are those of the directory's guided sampling cases. Distances are root
+mean squares as shares of the reference's own."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Score a folder that `ace eval --dump` wrote: ``python -m ace_agent.evaluation.score_dump DIR``.
 
-The outputs may have been replaced by anyone's own.
+Its outputs may be those of another model.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which samples a benchmark asks, preset by preset."""
+"""The samples of a benchmark, preset by preset."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ace_agent.plan.tasks import TASKS
 from ace_agent.references.name_matching import NameMatcher, spellings
 
 NEEDS_HISTORY = tuple(name for name in CHAIN_NAMES if name != "chain")
-"""Chains whose last request means nothing without the turns before it."""
+"""Chains whose last request cannot be answered without the earlier turns."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Drawn:
     """One question of a benchmark.
 
     Args:
-        row: what it is counted under.
+        row: its row in the report.
         family: of the catalogue, "chains", or the preset's own.
-        seed: from which, with row and split, the sample is drawn again; also the noise's seed.
-        turns: the conversation; the last turn is answered.
-        references: where reference pictures come from, when this row is about that.
+        seed: draws the sample, with row and split, and the noise.
+        turns: the conversation, whose last turn is to be answered.
+        references: where reference pictures come from, if this row tests that.
     """
 
     row: str
@@ -47,9 +47,9 @@ class Drawn:
 
     @property
     def judge(self) -> dict[str, Any]:
-        """What can be asked of an answer: objects that the words name or a picture shows.
+        """The facts that an answer is graded by, with the objects that the words name or a frame shows.
 
-        A hole may hide a thing that no word speaks of; nobody can know of it.
+        A hole may hide a thing that the words do not name, which no answer can know.
         """
         shown = {
             place.key.split("|")[0].split("+")[0]
@@ -71,7 +71,7 @@ class Suite:
         tasks: tasks of the catalogue and kinds of chain; rows of the preset for other presets.
         per_task: samples of each.
         seed: other seeds give other samples of the same split.
-        wording: someone else's instructions by kind of request, see `wording`.
+        wording: instruction templates by kind of request (`instruction_templates`); empty: the scene world's own.
     """
 
     tasks: tuple[str, ...]
@@ -85,7 +85,7 @@ DEFAULT_TASKS: tuple[str, ...] = (*TASKS, *CHAIN_NAMES)
 
 
 def sample_seed(suite: Suite, index: int) -> int:
-    """The seed of a row's sample: the same whatever other rows are asked."""
+    """The seed of a row's sample, whatever other rows the suite has."""
     return suite.seed * 1_000_000 + index
 
 
@@ -95,7 +95,7 @@ def sample_rng(suite: Suite, row: str, index: int) -> random.Random:
 
 
 def draw(world: World, suite: Suite) -> Iterator[Drawn]:
-    """The samples of the scene world, row after row."""
+    """Samples of the scene world, row by row."""
     for task in suite.tasks:
         family = TASKS[task].family if task in TASKS else CHAINS
         for index in range(suite.per_task):
@@ -111,7 +111,7 @@ def draw_rows(
     family: str,
     references: Mapping[str, References],
 ) -> Iterator[Drawn]:
-    """Samples of a preset's own generators; a generator raises `Unfit` to be asked again."""
+    """Samples of a preset's own generators; one that raises `Unfit` is called again."""
     for row in suite.tasks:
         for index in range(suite.per_task):
             rng = sample_rng(suite, row, index)

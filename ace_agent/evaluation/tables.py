@@ -1,4 +1,4 @@
-"""Reports as tables: for the terminal with rich, for documents in Markdown."""
+"""Reports as tables, for terminals (rich) and documents (Markdown)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLUMNS = (
     "reader",
     "chance",
 )
-"""``reader`` is the scene reader's figure for the right answers themselves, ``chance`` for those of others."""
+"""``reader`` is the scene reader's figure for the right answers, ``chance`` for those to other samples."""
 
 _MEASURES = {"score": "score", "f1": "F1", "miou": "mIoU", "reader": "agrees", "still": "left alone"}
 
@@ -85,7 +85,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def _print(table: Table, console: Console) -> None:
-    """At its own width, even in a narrower terminal: a figure that is cut is none."""
+    """Print a table at its own width, even in a narrower terminal, so that no figure is cut."""
     narrow = console.width
     console.width = max(narrow, Measurement.get(console, console.options.update(width=1000), table).maximum)
     console.print(table, crop=False)
@@ -93,8 +93,12 @@ def _print(table: Table, console: Console) -> None:
 
 
 def bar_rows(report: Report, others: Sequence[Any] = ()) -> list[tuple[str, str, str]]:
-    """Label, figure and bar of everything in the summary that was measured, or in `others`, reports as their JSON: of
-    the same preset with more samples, with the earlier turns hidden, or of things never trained."""
+    """Label, figure and bar of everything measured.
+
+    Args:
+        others: further reports as JSON: of the same preset with more samples, which replace this report's figures, with
+            the earlier turns hidden, or of untrained things.
+    """
     summary = asdict(report.summary)
     labels = {name: label for name, (label, _) in BARS.items()}
     more = []
@@ -121,20 +125,20 @@ def bar_rows(report: Report, others: Sequence[Any] = ()) -> list[tuple[str, str,
 
 
 def markdown(report: Report) -> str:
-    """The rows of a report as one Markdown table."""
+    """The rows of a report as a Markdown table."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "--:|" * (len(COLUMNS) - 1)]
     lines += ["| " + " | ".join(cells(row)) + " |" for row in report.rows]
     return "\n".join(lines)
 
 
 def families_markdown(report: Report) -> str:
-    """Means over the rows of each family."""
+    """The means of each family as a Markdown table."""
     lines = ["| " + " | ".join(family_cells(one)) + " |" for one in report.families]
     return "\n".join(["| " + " | ".join(FAMILY_COLUMNS) + " |", "|---|---|--:|--:|", *lines])
 
 
 def checks_markdown(report: Report) -> str:
-    """What the reader says, check by check; empty when nothing was read."""
+    """The reader's checks by kind; empty where it was not used."""
     lines = []
     for row in report.rows:
         for kind, (output, right, chance, count) in sorted(row.checks.items()):

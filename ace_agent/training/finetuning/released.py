@@ -203,7 +203,7 @@ class TunedReleased:
         self.encoder.encode([*texts, NULL, *INDICATORS])
 
     def write(self, folder: Path) -> None:
-        """ModelParts that did not learn are hard links to the converted model's files, or copies on another disk."""
+        """Write the model; frozen parts are hard links to the converted model's files, or copies on another disk."""
         write_transformer(self.subject.model, self.method.rank, folder)
         files = json.loads((self.folder / MANIFEST).read_text())["files"]
         noted = {name: row for name, row in files.items() if not name.startswith((TRANSFORMER, ADAPTER))}

@@ -24,7 +24,7 @@ CROP_WEIGHTS: dict[str, float] = {
     "edit_style": 3.0, "edit_face": 4.0, "edit_color": 3.0, "edit_texture": 2.0,
     "edit_motion": 4.0, "try_on": 4.0, "face_swap": 4.0,
 }  # fmt: skip
-"""Weights of the tasks that windows are drawn from: those with one right answer, decided near the pixels that change."""
+"""Weights of the tasks that windows are drawn from: those with one right answer, decided near the changed pixels."""
 
 PIXELWISE = frozenset(
     ("restore", "demosaic", "degrade", "grayscale", "mosaic", "edit_style", "extract_foreground")

@@ -53,7 +53,7 @@ class ObjectiveOptions:
 
     time_low: float = 0.3  # noise levels go from here to 1: sixteen steps of the sampler ask for none below
     time_shift: float = 8.0  # above 1, more of them are high
-    pure: float = 0.8  # share of targets that are nothing but noise
+    pure: float = 0.8  # share of targets that are pure noise
     time_floor: float = 0.05  # the velocity loss divides by t squared
     keep_weight: float = 0.5  # of a target's mean over all pixels, beside the mean over those that change
     pointer_weight: float = 0.8
