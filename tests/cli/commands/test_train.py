@@ -42,7 +42,7 @@ def test_from_a_table_to_a_picture(model: Path, tmp_path: Path, own_workspace: P
     pairs = write_pairs(tmp_path, 10)
     to = tmp_path / "my-model"
     told = " ".join(ace(*options(model, pairs, to)).output.split())
-    assert "9 pairs teach, 1 held out" in told
+    assert "9 pairs to train on, 1 held out" in told
     assert "step 0: loss " in told and "step 2: loss " in told
     assert f'the model is in {to}: ace "..." --model {to}' in told
     on = json.loads(ace(*options(model, pairs, to, steps=3), "--json").output)
@@ -57,9 +57,9 @@ def test_from_a_table_to_a_picture(model: Path, tmp_path: Path, own_workspace: P
 def test_nine_pairs_and_a_table_to_judge_by(model: Path, tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path / "a", 2)
     told = ace(*options(model, pairs, tmp_path / "to", steps=1), "--validation", str(pairs)).output
-    assert "2 pairs teach, 2 held out" in told
+    assert "2 pairs to train on, 2 held out" in told
     alone = ace(*options(model, pairs, tmp_path / "alone", steps=1)).output
-    assert "2 pairs teach, none held out" in alone and "psnr of taught" in alone
+    assert "2 pairs to train on, none held out" in alone and "psnr of taught" in alone
 
 
 def test_what_is_refused_is_one_line(model: Path, tmp_path: Path) -> None:
