@@ -43,7 +43,8 @@ def test_an_interface_that_is_gone_is_an_error() -> None:
 
 def test_the_files_that_the_page_names_are_there() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    named = re.findall(r"`((?:ace_agent|engines|references|docs|tests|benchmarks|kernels|memory|tools)/[\w./-]+)`", text)
+    tops = "ace_agent|engines|references|docs|tests|benchmarks|kernels|memory|tools"
+    named = re.findall(rf"`((?:{tops})/[\w./-]+)`", text)
     assert named
     for name in named:
         assert any((base / name).exists() for base in (ROOT, ROOT / "ace_agent")), name
