@@ -1,11 +1,11 @@
-"""Range attention and the fused operations beside what one would use instead, in one run on one machine.
+"""Range attention and the fused operations compared with their alternatives, in one run on one machine.
 
-Methods take turns, and each number is a median, so a slow moment of the machine hits all of them; read the
-ratios first. On a CUDA or ROCm machine the same script adds the GPU's own kernels, TFLOP/s and share of peak.
+Methods take turns, and each number is a median, so a slow moment of the machine hits all of them; read the ratios
+first. On a CUDA or ROCm machine the script adds the GPU's own kernels, TFLOP/s and the share of peak.
 
-    python benchmarks/attention.py                 # idle cores, please
-    python benchmarks/attention.py --quick         # does it run? numbers mean nothing
-    python benchmarks/attention.py --list          # which methods this machine has, and why not the others
+    python benchmarks/attention.py                 # on idle cores
+    python benchmarks/attention.py --quick         # to check that it runs; the numbers mean nothing
+    python benchmarks/attention.py --list          # which methods run on this machine, and why others do not
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itertools import accumulate, pairwise
 
 import torch
 import torch.nn.functional as F
-from timing import add_options, device_peak, measure, report, start
+from timing import add_options, device_peak, measure, on_gpu, report, start
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -36,8 +36,8 @@ from ace_kernels import (
 
 Method = Callable[[], Tensor]
 
-PIECE = 256
-"""Query rows whose scores "products in pieces" holds at once."""
+CHUNK = 256
+"""Query rows per chunk of "chunked products"."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Batch:
 
     @property
     def flops(self) -> float:
-        """Of the forward pass: scores and their product with the values."""
+        """Of the forward pass: the scores, and their product with the values."""
         return 4.0 * self.heads * self.width * sum(n * n for n in self.lengths)
 
     @property
@@ -72,8 +72,7 @@ def batches(shrink: int) -> list[Batch]:
 
 
 class Attention:
-    """One batch and every way to attend to it; results are packed `[N, H, D]`, or padded where that is how
-    the method gives them."""
+    """One batch and every way to attend to it; results are packed `[N, H, D]`, or padded where the method pads."""
 
     def __init__(self, batch: Batch, device: str, dtype: torch.dtype) -> None:
         torch.manual_seed(0)
@@ -107,13 +106,13 @@ class Attention:
         return torch.cat(parts)
 
     def products(self) -> Tensor:
-        """Both products by batched matrix multiplication over heads, pieces of the scores between them."""
+        """Both products by batched matrix multiplication over heads, a chunk of query rows at a time."""
         out = torch.empty_like(self.q)
         scaled = self.q * self.batch.width**-0.5
         for a, b in self.batch.spans:
             keys, values = self.k[a:b].permute(1, 2, 0), self.v[a:b].transpose(0, 1)
-            for i in range(a, b, PIECE):
-                rows = slice(i, min(i + PIECE, b))
+            for i in range(a, b, CHUNK):
+                rows = slice(i, min(i + CHUNK, b))
                 shares = torch.bmm(scaled[rows].transpose(0, 1), keys).softmax(-1)
                 out[rows] = torch.bmm(shares, values).transpose(0, 1)
         return out
@@ -164,26 +163,26 @@ class Attention:
         return result
 
     def availability(self) -> list[tuple[str, str]]:
-        """Every method and why it is missing here, empty if it is not."""
-        gpu = self.q.device.type == "cuda"
+        """Every method, and why it cannot run here, or an empty string."""
+        gpu = on_gpu(self.q.device.type)
         nvidia = gpu and torch.version.hip is None
         return [
             ("range_attention", ""),
             ("loop of SDPA", ""),
-            ("products in pieces", ""),
+            ("chunked products", ""),
             ("padded + mask", ""),
             ("dense block mask", ""),
             ("flex_attention, compiled", ""),
-            ("torch varlen", "" if gpu else "has no CPU operation"),
-            ("cuDNN, padded", "" if nvidia else "wants an NVIDIA GPU"),
-            ("flash-attn varlen", unavailable("flash_attn") if gpu else "wants a GPU"),
+            ("torch varlen", "" if gpu else "no CPU implementation"),
+            ("cuDNN, padded", "" if nvidia else "needs an NVIDIA GPU"),
+            ("flash-attn varlen", unavailable("flash_attn") if gpu else "needs a GPU"),
         ]
 
     def methods(self, skip: list[str]) -> dict[str, Method]:
         make: dict[str, Callable[[], Method]] = {
             "range_attention": lambda: self.ranges,
             "loop of SDPA": lambda: self.loop,
-            "products in pieces": lambda: self.products,
+            "chunked products": lambda: self.products,
             "padded + mask": lambda: self.padded_mask,
             "dense block mask": lambda: self.dense_mask,
             "flex_attention, compiled": self.flex,
@@ -221,22 +220,30 @@ def run_attention(options: argparse.Namespace, dtype: torch.dtype) -> None:
             run_backward(case, options)
 
 
+# Methods that differentiate packed tensors; the others would differentiate their padding too.
+PACKED = ("range_attention", "loop of SDPA", "flex_attention, compiled", "torch varlen", "flash-attn varlen")
+
+
 def run_backward(case: Attention, options: argparse.Namespace) -> None:
+    """Forward and backward of everything that works on packed tensors here."""
     inputs = case.q, case.k, case.v = [x.detach().clone().requires_grad_() for x in (case.q, case.k, case.v)]
     grad = torch.randn_like(case.q)
 
     def both(forward: Method) -> Tensor:
         return torch.autograd.grad(forward(), inputs, grad)[0]
 
-    seconds = measure(
-        {"range_attention": partial(both, case.ranges), "loop of SDPA": partial(both, case.loop)}, options
-    )
+    # flex_attention has no backward pass on a CPU.
+    names = [name for name in PACKED if on_gpu(options.device) or "flex" not in name]
+    methods = {name: partial(both, run) for name, run in case.methods(options.skip).items() if name in names}
     # Two products forward, five backward.
-    report(f"forward and backward, {case.batch.name}", seconds, 3.5 * case.batch.flops)
+    peak = device_peak(options.device)
+    report(
+        f"forward and backward, {case.batch.name}", measure(methods, options), 3.5 * case.batch.flops, peak
+    )
 
 
 def run_fused(options: argparse.Namespace, dtype: torch.dtype) -> None:
-    """The fused operations against the same formula in plain torch."""
+    """The fused operations compared with the same formulas in plain torch."""
     torch.manual_seed(0)
     rows, channels, heads = (256 if options.quick else 2048), 1152, 16
     x, y = torch.randn(2, rows, channels, device=options.device, dtype=dtype).unbind()
@@ -275,9 +282,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_options(parser, rounds=15)
-    parser.add_argument("--backward", action="store_true", help="also forward and backward together")
-    parser.add_argument("--skip", nargs="*", default=[], metavar="WORD", help="leave methods out by name")
-    parser.add_argument("--list", action="store_true", help="which methods this machine has")
+    parser.add_argument("--backward", action="store_true", help="also time forward and backward together")
+    parser.add_argument(
+        "--skip", nargs="*", default=[], metavar="WORD", help="skip methods whose name contains a word"
+    )
+    parser.add_argument("--list", action="store_true", help="list the methods that run on this machine")
     options = parser.parse_args()
     if options.list:
         print_methods(options.device)

@@ -1,8 +1,8 @@
-"""What a GPU could reach at best, worked out from published peaks: the tables of docs/kernels.md. Runs nothing.
+"""What a GPU could reach at best, computed from published peaks: the tables of docs/kernels.md.
 
     python benchmarks/roofline.py
 
-Every number is arithmetic; no GPU was timed. Letters: N tokens, H heads, D head width, C = H * D channels.
+Nothing is run or timed. Letters: N tokens, H heads, D head width, C = H * D channels.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ TILE = 128
 
 @dataclass(frozen=True)
 class Chip:
-    """Published: dense bfloat16 TFLOP/s, memory TB/s, multiprocessors, multiply-adds (as two) per clock and one of
-    these."""
+    """Published: dense bfloat16 TFLOP/s, memory TB/s, multiprocessors, and operations per clock of one of them (a
+    multiply-add is two)."""
 
     name: str
     tflops: float
@@ -49,8 +49,8 @@ CHIPS = (
     Chip("MI300X", 1307, 5.3, 304, 2048),
 )
 
-# Passes over N x C numbers: a read or a write of each operand. Fused, each operation reads its inputs and writes its
-# output; op by op, every elementwise step of the plain formula does, and the modulation is copied to every token.
+# Reads and writes of N x C elements. A fused operation reads its inputs and writes its output; op by op, every
+# elementwise step of the plain formula does so, and the modulation is copied to every token.
 FUSED = {"LayerNorm, modulate": 2 * 2, "RMSNorm, heads, RoPE (q, k, cross q)": 3 * 2, "gate, residual": 2 * 3}
 PLAIN = {
     "LayerNorm, modulate": 2 * (2 + 4 + 4),
@@ -67,7 +67,7 @@ def table(head: list[str], rows: Iterator[list[str]]) -> None:
 
 
 def attention() -> None:
-    """Forward pass of the packed batch: is it multiplication or memory that limits it?"""
+    """Forward pass of the packed batch: is it bound by multiplications or by memory?"""
     squares = sum(n * n for n in LENGTHS)
     flops = 4 * CHANNELS * squares
     memory = 4 * sum(LENGTHS) * CHANNELS * BYTES
@@ -94,7 +94,7 @@ def attention() -> None:
 
 
 def columns() -> None:
-    """Head width 72 in powers of two: work per real number, and the ceiling beside the exponentials."""
+    """Head width 72 in powers of two: work per useful column, and the ceiling that the exponentials leave."""
     table(
         ["columns", "of 72", "waste", *(f"{chip.name}: overlapped / in turn" for chip in CHIPS[:3])],
         (
@@ -105,7 +105,7 @@ def columns() -> None:
 
 
 def _shares(width: int) -> Iterator[str]:
-    """The most of a chip's peak that a tile can reach, exponentials beside the multiplications or after them."""
+    """The share of peak that a tile can reach, with exponentials alongside the multiplications or after them."""
     exponentials = TILE * TILE / EXPONENTIALS
     for chip in CHIPS[:3]:
         useful, spent = (4 * TILE * TILE * w / chip.per_clock for w in (WIDTH, width))
@@ -113,7 +113,7 @@ def _shares(width: int) -> Iterator[str]:
 
 
 def packing() -> None:
-    """Tokens and scores that padding to the longest computes for nothing."""
+    """Tokens and scores that padding to the longest sample wastes."""
     table(
         ["batch", "tokens", "padded", "wasted", "scores wasted"],
         (
@@ -130,7 +130,7 @@ def packing() -> None:
 
 
 def schedule() -> None:
-    """Tiles on the multiprocessors as each becomes free: in the plan's order, and in the batch's."""
+    """Tiles assigned to multiprocessors as they become free, in the plan's order and in the batch's."""
     rows = []
     for batch in (LENGTHS, MIXED):
         ends = [sum(batch[: i + 1]) for i in range(len(batch))]
@@ -159,7 +159,7 @@ def _finish(tiles: list[int], processors: int) -> float:
 
 
 def fused() -> None:
-    """Bytes that the operations between the multiplications move, per token and block."""
+    """Bytes that the operations between the matrix products move, per token and block."""
     unit = CHANNELS * BYTES / 1e3
     table(
         ["per token and block", "op by op, KB", "fused, KB"],

@@ -1,4 +1,4 @@
-"""How the kernel and denoising benchmarks time things: methods take turns, and each number is a median."""
+"""How the kernel and denoising benchmarks measure time: methods take turns, and each number is a median."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-# Dense bfloat16 TFLOP/s from the makers' data sheets (published, not measured).
+# Dense bfloat16 and float16 TFLOP/s from the vendors' data sheets (published, not measured).
 PEAKS = {"A100": 312, "H100": 989, "H200": 989, "B200": 2250, "MI300X": 1307}
 
 Method = Callable[[], object]
 
+# Calls between two events on a GPU: about this long, so that the gaps at both ends do not count.
+GPU_SECONDS = 0.02
+MOST_CALLS = 1000
+
 
 def add_options(parser: argparse.ArgumentParser, rounds: int) -> None:
-    """What every benchmark of this kind asks for."""
+    """The options of every benchmark of this kind."""
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=rounds)
@@ -26,16 +30,18 @@ def add_options(parser: argparse.ArgumentParser, rounds: int) -> None:
         "--clock",
         choices=("wall", "cpu"),
         default="wall",
-        help="cpu: this process's own time, for a busy machine; with --threads 1",
+        help="cpu: the CPU time of this process, for a busy machine; use with --threads 1",
     )
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to check that it runs")
 
 
 def start(options: argparse.Namespace) -> torch.dtype:
-    """Check the options, say what runs where, and return the dtype to run in."""
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("--device: wanted a device of this machine, got cuda, and torch sees no GPU")
-    dtype = torch.bfloat16 if options.device == "cuda" else torch.float32
+    """Check the options, print what runs where, and return the dtype to run in: the product's own default."""
+    if on_gpu(options.device) and not torch.cuda.is_available():
+        raise SystemExit(
+            f"--device: wanted a device of this machine, got {options.device}, and torch sees no GPU"
+        )
+    dtype = torch.float16 if on_gpu(options.device) else torch.float32
     torch.set_num_threads(options.threads)
     print(
         f"torch {torch.__version__}, {options.device}, {options.threads} threads, {dtype}, "
@@ -44,28 +50,48 @@ def start(options: argparse.Namespace) -> torch.dtype:
     return dtype
 
 
-def seconds(method: Method, options: argparse.Namespace) -> float:
-    """One run."""
+def seconds(method: Method, options: argparse.Namespace, calls: int = 1) -> float:
+    """The time of one call, the mean of `calls`.
+
+    On a GPU all calls are queued between two events: with a synchronisation after each, launching would count too.
+    """
+    if on_gpu(options.device):
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        for _ in range(calls):
+            method()
+        end.record()
+        end.synchronize()
+        return float(begin.elapsed_time(end)) / 1e3 / calls
     clock = time.process_time if options.clock == "cpu" else time.perf_counter
-    if options.device == "cuda":
-        torch.cuda.synchronize()
     began = clock()
-    method()
-    if options.device == "cuda":
-        torch.cuda.synchronize()
-    return clock() - began
+    for _ in range(calls):
+        method()
+    return (clock() - began) / calls
 
 
 def measure(methods: Mapping[str, Method], options: argparse.Namespace) -> dict[str, float]:
-    """Median seconds of each method after one run that is not counted; each round is in another order."""
+    """Median seconds of each method after an uncounted warm-up; the methods take turns in a random order."""
     order = random.Random(1)
     times: dict[str, list[float]] = {name: [] for name in methods}
-    for method in methods.values():
-        seconds(method, options)
+    calls = {name: _calls(method, options) for name, method in methods.items()}
     for _ in range(options.rounds):
         for name in order.sample(list(methods), len(methods)):
-            times[name].append(seconds(methods[name], options))
+            times[name].append(seconds(methods[name], options, calls[name]))
     return {name: statistics.median(measured) for name, measured in times.items()}
+
+
+def _calls(method: Method, options: argparse.Namespace) -> int:
+    """Warm up; how many calls to time at once: on a GPU enough for GPU_SECONDS, one on a CPU."""
+    taken = seconds(method, options)
+    if not on_gpu(options.device):
+        return 1
+    return max(1, min(MOST_CALLS, round(GPU_SECONDS / min(taken, seconds(method, options)))))
+
+
+def on_gpu(device: str) -> bool:
+    """Whether a device string names a CUDA or ROCm device."""
+    return device.startswith("cuda")
 
 
 def report(title: str, taken: Mapping[str, float], flops: float = 0.0, peak: float | None = None) -> None:
@@ -82,15 +108,15 @@ def report(title: str, taken: Mapping[str, float], flops: float = 0.0, peak: flo
 
 
 def device_peak(device: str) -> float | None:
-    """Published TFLOP/s of the GPU, None for one that is not in the table and for a CPU."""
-    if device != "cuda":
+    """Published TFLOP/s of a GPU in the table, otherwise None."""
+    if not on_gpu(device):
         return None
-    name = torch.cuda.get_device_name()
+    name = torch.cuda.get_device_name(device)
     return next((float(peak) for key, peak in PEAKS.items() if key in name), None)
 
 
 def peak_gigabytes(device: str) -> float:
-    """The most memory so far: of the process, or of the GPU's tensors."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 1e9
+    """The peak of memory so far: of the process, or of the tensors on the GPU."""
+    if on_gpu(device):
+        return torch.cuda.max_memory_allocated(device) / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

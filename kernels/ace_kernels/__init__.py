@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ace_kernels.ops.gate_residual.api import gate_residual
     from ace_kernels.ops.layer_norm_modulate.api import layer_norm_modulate
     from ace_kernels.ops.range_attention.api import range_attention
+    from ace_kernels.ops.range_attention.sdpa import attention_workspace
     from ace_kernels.ops.rms_norm_rope.api import rms_norm_rope
     from ace_kernels.ops.rms_norm_rope.table import RopeTable
     from ace_kernels.range_plan import RangePlan, Segment
@@ -25,6 +26,7 @@ _MODULES = {
     "RangePlan": "ace_kernels.range_plan",
     "RopeTable": "ace_kernels.ops.rms_norm_rope.table",
     "Segment": "ace_kernels.range_plan",
+    "attention_workspace": "ace_kernels.ops.range_attention.sdpa",
     "gate_residual": "ace_kernels.ops.gate_residual.api",
     "layer_norm_modulate": "ace_kernels.ops.layer_norm_modulate.api",
     "range_attention": "ace_kernels.ops.range_attention.api",
@@ -38,6 +40,7 @@ __all__ = [
     "RangePlan",
     "RopeTable",
     "Segment",
+    "attention_workspace",
     "gate_residual",
     "layer_norm_modulate",
     "range_attention",

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ace_kernels import BackendError, backend, triton_support
+from ace_kernels import BackendError, attention_workspace, backend, triton_support
+from ace_kernels.ops.range_attention import sdpa
 
 ON_GPU = SimpleNamespace(device=torch.device("cuda:0"), dtype=torch.float16)
 ON_CPU = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32)
@@ -86,3 +87,12 @@ def test_other_devices_use_torchs_attention_without_a_warning(use):
         assert backend.choose_backend(on_mps, None) == "sdpa"
         double = SimpleNamespace(device=torch.device("cuda:0"), dtype=torch.float64)
         assert backend.choose_backend(double, None) == "sdpa"
+
+
+def test_only_a_gpu_without_kernels_needs_room_for_scores(use, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    use("sm_90")
+    assert attention_workspace("cpu") == attention_workspace("cuda:0") == 0
+    triton_support._device_problem.cache_clear()
+    use("sm_75")
+    assert attention_workspace("cuda:0") == attention_workspace("mps") == 3 * sdpa.SCORE_BYTES

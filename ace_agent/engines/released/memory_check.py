@@ -10,6 +10,7 @@ from ace_agent.engines.memory_budget import ModelSizes, Work, available_memory, 
 from ace_agent.engines.presets import check_disk
 from ace_agent.engines.released.model_parts import ModelParts
 from ace_agent.engines.released.t5 import T5TextEncoder, TextEncoder
+from ace_kernels import attention_workspace
 
 
 class MemoryCheck:
@@ -49,8 +50,10 @@ class MemoryCheck:
         check_memory(need, available_memory(encoder.device), "the text encoder", remedy)
 
     def _check_picture(self, work: Work, parts: ModelParts) -> None:
+        workspace = attention_workspace(self.device)
+
         def need(tiling: bool, offload: bool) -> int:
-            return estimate_memory(self.sizes, work, tiling=tiling, offload=offload).picture
+            return estimate_memory(self.sizes, work, tiling=tiling, offload=offload).picture + workspace
 
         wanted = need(self.tiling, self.offload)
         other = {"--offload": need(self.tiling, True), "--vae-tiling": need(True, self.offload)}

@@ -85,6 +85,19 @@ def test_offload_spills_the_text_encoder_to_a_disk_that_must_hold_it(
         check(monkeypatch, Machine(cpu=5), encoder, offload=True)
 
 
+def test_a_gpu_without_triton_also_needs_the_scores_of_attention(
+    monkeypatch: MonkeyPatch, encoder: T5TextEncoder
+):
+    """Without fused kernels torch's attention may hold its scores, which nothing counted."""
+    monkeypatch.setattr(encoder, "missing", lambda texts: [])
+    check(monkeypatch, Machine(cuda=4.5, cpu=11), encoder, "cuda")
+    monkeypatch.setattr(module, "attention_workspace", lambda device: GB)
+    with raises(
+        ModelError, match=r"a picture of 512 px squared needs 5\.\d GB of memory and 4\.5 GB are free"
+    ):
+        check(monkeypatch, Machine(cuda=4.5, cpu=11), encoder, "cuda")
+
+
 def test_the_remedy_names_only_what_helps(monkeypatch: MonkeyPatch, encoder: T5TextEncoder):
     monkeypatch.setattr(encoder, "missing", lambda texts: [])
     big = Work.on([(1024, 1024)] * 2)

@@ -11,9 +11,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ace_kernels.ops.range_attention.groups import Rows, groups_of
+from ace_kernels.triton_support import device_problem
 
-# Bytes that the scores of one call may take in float32; a memory estimate without Triton must count them.
+# Bytes that the scores of one call may take in float32.
 SCORE_BYTES = 2**28
+
+
+def attention_workspace(device: torch.device | str) -> int:
+    """Bytes that `range_attention` needs on a device above its operands and result, at most.
+
+    Nothing where fused kernels run. Otherwise the scores, their softmax and a copy in another dtype.
+    """
+    device = torch.device(device)
+    if device.type == "cpu" or (device.type == "cuda" and not torch.cuda.is_available()):
+        return 0
+    return 0 if device.type == "cuda" and device_problem(device) is None else 3 * SCORE_BYTES
 
 
 @torch.compiler.disable

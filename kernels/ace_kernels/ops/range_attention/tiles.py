@@ -48,7 +48,7 @@ DEFAULTS: dict[str, dict[str, Table]] = {
             (128, Tile(128, 32, 8, 2)),
         ),
         GRAD_Q: ((80, Tile(128, 64, 8, 2)), (128, Tile(128, 32, 8, 1))),
-        GRAD_KV: ((48, Tile(32, 64, 8, 2)), (80, Tile(32, 64, 4, 2)), (128, Tile(32, 32, 8, 1))),
+        GRAD_KV: ((80, Tile(32, 64, 8, 2)), (128, Tile(32, 32, 8, 1))),
     },
     "sm_90": {
         FORWARD: ((128, Tile(128, 64, 8, 3, tma=True)),),
