@@ -63,7 +63,7 @@ DEFAULTS: dict[str, dict[str, Table]] = {
     },
     "gfx942": {
         FORWARD: ((128, Tile(128, 64, 4, 2)),),
-        GRAD_Q: ((80, Tile(128, 64, 8, 1)), (128, Tile(64, 64, 4, 1))),
+        GRAD_Q: ((32, Tile(64, 64, 4, 1)), (80, Tile(128, 64, 8, 1)), (128, Tile(64, 64, 4, 1))),
         GRAD_KV: ((128, Tile(32, 64, 4, 1)),),
     },
     "interpreter": {
