@@ -1,4 +1,4 @@
-"""What parts of ace-mini are worth, at small scale: arms of one design trained alike but for one thing.
+"""Ablations of ace-mini at small scale: arms of one design that differ in one thing.
 
     python benchmarks/ablations.py train runs/ablations            # every arm in turn; resumes; idle cores, please
     python benchmarks/ablations.py train runs/ablations joint      # some of them
@@ -41,8 +41,8 @@ from ace_agent.training.trainer import Limits, Trainer
 from ace_kernels import RangePlan, RopeTable, Segment
 
 WHICH = "one of two"
-"""A task of two arms alone: of two pictures the words name one, which is to become gray. Nothing but indicators tells
-which, as there is no base image."""
+"""A task of two arms: the words name one of two pictures, which is to become gray. Without a base image only indicators
+tell which."""
 TASKS = (
     "grayscale", "edge", "edit_color", "edit_scene", "remove", "add", "extract_foreground",
     "chain:bring_back", "chain:undo",
@@ -53,7 +53,7 @@ BATCH = 32
 
 
 class ArmWorld(World):
-    """The scene world with `WHICH`."""
+    """The scene world, with the task `WHICH`."""
 
     def sample(self, rng: random.Random, task: str | None = None, split: Split = "train") -> Sample:
         if task != WHICH:
@@ -80,8 +80,7 @@ class ArmStream(SceneStream):
 
 
 class Joint(MiniTransformer):
-    """ace-mini in ACE's own layout: conditioning frames see the target, the text and the time, and are worked out anew
-    at every step."""
+    """ace-mini in ACE's own layout: conditioning frames see the target, text and time, and are computed at every step."""
 
     def encode_prefix(
         self, pictures: Any, frames: PackedFrames, earlier: PrefixState | None = None
@@ -132,7 +131,7 @@ class Joint(MiniTransformer):
 
 
 def paint_only(head: CopyHead, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What the head is called with, without a base image and a frame to take from: a hook before its forward."""
+    """A forward pre-hook of the head that removes the base image and the frames to copy from."""
     *rest, has_base, warped, mass, matte, grid = given
     nothing = (torch.zeros_like(one) for one in (has_base, warped, mass, matte))
     return (*rest, *nothing, grid)
@@ -140,9 +139,9 @@ def paint_only(head: CopyHead, given: tuple[Any, ...]) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class Arm:
-    """One design; `says` is its line in the table."""
+    """One design; `label` is its name in the table."""
 
-    says: str
+    label: str
     seed: int = 0
     model: type[MiniTransformer] = MiniTransformer
     indicators: bool = True
@@ -164,7 +163,7 @@ ARMS = {
 
 
 def subject_of(arm: Arm, run: Path) -> tuple[MiniSubject, TrainingOptions]:
-    """The arm's networks and settings. The names of what rows show are not taught: no arm has an advantage by them."""
+    """The arm's networks and settings. No arm trains on the labels of rows, so that none has an advantage by them."""
     options = TrainingOptions(seed=arm.seed, stream=StreamOptions(batch=BATCH, **arm.stream))
     if not arm.gate:
         options = replace(options, objective=replace(options.objective, pointer_weight=0.0, gate_weight=0.0))
@@ -189,7 +188,7 @@ def train(arm: Arm, run: Path, steps: int, dtype: str) -> Trainer:
     """Train the arm, or the rest of it, its rate falling over the last third. `steps` are all that it gets.
 
     Raises:
-        SystemExit: it was stopped before; the same command goes on from there.
+        SystemExit: it was stopped early; the same command resumes.
     """
     subject, options = subject_of(arm, run)
     trainer = Trainer(run, subject, options, Processes.launched("cpu", dtype))
@@ -197,7 +196,7 @@ def train(arm: Arm, run: Path, steps: int, dtype: str) -> Trainer:
     limits = Limits(steps=steps, decay_steps=steps // 3, observe_minutes=1e9)
     stream = ArmStream(subject.tokenizer, arm.seed, options.stream, tasks=arm.tasks)
     if not trainer.run(stream, limits):
-        raise SystemExit(f"stopped at step {trainer.step} of {steps}; the same command goes on")
+        raise SystemExit(f"stopped at step {trainer.step} of {steps}; the same command resumes")
     return trainer
 
 
@@ -263,7 +262,7 @@ def table(folder: Path) -> str:
         if not name.startswith("full-"):
             means = _means(one["figures"])
             cells = [f"{means[c]:.2f}" if c in means else "" for c in columns]
-            lines.append(f"| {ARMS[name].says} | {one['samples']:,} | " + " | ".join(cells) + " |")
+            lines.append(f"| {ARMS[name].label} | {one['samples']:,} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -272,7 +271,7 @@ def _has(folder: Path, name: str) -> bool:
 
 
 def _means(figures: Mapping[str, float]) -> dict[str, float]:
-    """With the means, in which a figure below -1 counts as -1: one failed task is not to hide the others."""
+    """The figures with their means, where one below -1 counts as -1, lest a failed task hide the others."""
     found = dict(figures)
     if set(TASKS) <= set(figures):
         at_least = {task: max(figures[task], -1.0) for task in TASKS}

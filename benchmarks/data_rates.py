@@ -36,7 +36,7 @@ PHOTOGRAPHS = Path(__file__).resolve().parents[1] / "docs" / "photographs"
 
 
 def crops(folder: Path, count: int) -> None:
-    """Similar but distinct pictures, as one person's are, with different captions."""
+    """Similar but distinct pictures with different captions."""
     rng = random.Random("data rates")
     folder.mkdir()
     for number in range(count):

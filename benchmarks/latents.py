@@ -1,4 +1,4 @@
-"""What latents would cost ace-mini: how well a small autoencoder redraws right answers after some minutes of training.
+"""What latents would cost ace-mini: how well a small autoencoder reconstructs right answers after minutes of training.
 
     python benchmarks/latents.py --minutes 15
 
@@ -102,7 +102,7 @@ def train(model: Any, minutes: float, batch: int) -> int:
 
 @torch.inference_mode()
 def ceilings(model: Any, per_task: int) -> dict[str, float]:
-    """Score of the redrawn right answer by task, of those tasks that have exactly one, on validation samples."""
+    """Score of the reconstructed right answer by task, for tasks with exactly one, on validation samples."""
     grades = defaultdict(list)
     for question in draw(World(), Suite(DEFAULT_TASKS, per_task)):
         target = question.last.target

@@ -1,4 +1,4 @@
-"""What `ace train` learns from ten pairs: a look that ace-mini was never shown, before and after, and what it forgets.
+"""What `ace train` learns from ten pairs of an untrained look, and what it forgets.
 
     python benchmarks/ten_pairs.py --minutes 5                   # LoRA
     python benchmarks/ten_pairs.py --minutes 5 --rehearse 0      # the pairs alone

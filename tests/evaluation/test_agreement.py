@@ -1,4 +1,4 @@
-"""What was asked, against what the reader sees."""
+"""Checks of requests against what the reader sees."""
 
 from ace_agent.evaluation.agreement import Check, agreement, checks_of
 from ace_agent.evaluation.reader import Seen, SeenObject
@@ -9,7 +9,7 @@ SEEN = Seen((DOG, CAR), "meadow", "night", "clear", "")
 KNOWN = ("dog", "car", "cat")
 
 
-def test_checks_name_what_had_to_be_asked_for() -> None:
+def test_checks_leave_out_defaults() -> None:
     judge = {
         "exact": False,
         "objects": [("dog", None, "left"), ("car", "red", "right"), ("dragon", "red", "middle")],
@@ -31,7 +31,7 @@ def test_checks_name_what_had_to_be_asked_for() -> None:
     assert agreement(asked, SEEN).agrees
 
 
-def test_left_and_right_count_only_when_spoken_of() -> None:
+def test_sides_are_checked_only_if_the_instruction_names_them() -> None:
     judge = {"objects": [("dog", None, "left")], "place": "plain"}
     assert [check.kind for check in checks_of(judge, "a dog", KNOWN)] == ["object"]
 
@@ -73,6 +73,6 @@ def test_style_is_a_filter_or_a_way_of_drawing() -> None:
     assert Check("style", (), "flat").passes(SEEN)
 
 
-def test_two_of_one_look_are_not_told_apart() -> None:
+def test_two_things_of_one_noun_have_no_colour_or_side_checks() -> None:
     judge = {"objects": [("dog", "red", "left"), ("dog", "blue", "right")], "place": "plain"}
     assert checks_of(judge, "two dogs, left and right", KNOWN) == [Check("object", ("dog",))]

@@ -61,7 +61,7 @@ def test_a_packed_batch_is_answered_as_each_alone(pipeline: ACEPipeline) -> None
     assert not np.array_equal(np.asarray(together[0]), np.asarray(together[1]))
 
 
-def test_a_pipeline_is_shown_what_training_shows(pipeline: ACEPipeline) -> None:
+def test_a_pipeline_gets_the_inputs_of_training(pipeline: ACEPipeline) -> None:
     tasks = ("text_to_image", "add", "remove", "render_text", "contour_to_image", "fuse_layers", "chain:undo")
     suite = Suite(tasks, per_task=2)
     things, shapes = 0, set()
@@ -83,7 +83,7 @@ def test_a_pipeline_is_shown_what_training_shows(pipeline: ACEPipeline) -> None:
     assert things and shapes == {(3, 64, 64), (3, 32, 128)}
 
 
-def test_variations_differ_though_one_step_would_not_ask_for_the_seed(pipeline: ACEPipeline) -> None:
+def test_variations_differ_although_a_single_step_ignores_the_seed(pipeline: ACEPipeline) -> None:
     assert pipeline.default_steps == 1
     alone = [pipeline("a car", seed=seed).images[0].tobytes() for seed in (1, 2)]
     assert alone[0] == alone[1]

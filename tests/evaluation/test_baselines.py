@@ -18,7 +18,7 @@ def test_affine_finds_a_gain_and_an_offset_per_channel() -> None:
 
 
 def test_affine_does_not_mix_channels_and_matrix_does() -> None:
-    """Grayscale is a colour matrix: were it a baseline, nothing would be left for a model to win."""
+    """Grayscale is a colour matrix: as a baseline it would leave a model nothing to gain."""
     grey = (SOURCE @ np.float32([0.299, 0.587, 0.114]))[..., None].repeat(3, -1)
     errors = trivial_errors(SOURCE, grey, REGION)
     assert errors.matrix == pytest.approx(0, abs=1e-9)

@@ -1,4 +1,4 @@
-"""The whole way: draw, answer, grade, dump, score again, write the card."""
+"""The whole benchmark: draw, answer, grade, dump, score again, write the card."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SUITE = Suite(TASKS, per_task=2, split="held-out")
 
 @dataclass
 class Echo:
-    """A pipeline with the interface of the real one that hands its first picture back, and keeps notes."""
+    """A pipeline that returns its first input and records its calls."""
 
     name: str = "echo"
     weights_sha256: str = "0"
@@ -77,7 +77,7 @@ def ask(answerer: object, suite: Suite = SUITE, preset: str = "scenes", **option
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    """Untrained: what it says is noise, but the same noise twice."""
+    """Untrained: its readings are noise, but always the same."""
     return Reader(ReaderNetwork(**scene_words().counts()), scene_words(), 0.01, REPORT)
 
 
@@ -91,7 +91,7 @@ def echoed(reader: Reader, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ou
     )
 
 
-def test_handing_the_input_back_is_exactly_the_baseline_of_doing_nothing(
+def test_returning_the_input_is_exactly_the_baseline_of_doing_nothing(
     echoed: tuple[Outcome, Echo, Path],
 ) -> None:
     outcome, _, _ = echoed
@@ -110,7 +110,7 @@ def test_the_right_answer_scores_one() -> None:
     assert "text_to_image" not in {row.name for row in outcome.report.rows}
 
 
-def test_the_pipeline_is_asked_as_a_user_would(echoed: tuple[Outcome, Echo, Path]) -> None:
+def test_the_pipeline_is_called_as_for_a_user(echoed: tuple[Outcome, Echo, Path]) -> None:
     outcome, pipeline, _ = echoed
     assert len(pipeline.asked) == len(TASKS) * 2
     for question, asked in zip(outcome.questions, pipeline.asked, strict=True):
@@ -136,7 +136,7 @@ def test_a_dump_scores_the_same_from_its_pngs(echoed: tuple[Outcome, Echo, Path]
     assert [row.as_json() if hasattr(row, "as_json") else row for row in again.rows] == outcome.report.rows
 
 
-def test_the_index_has_what_others_need(echoed: tuple[Outcome, Echo, Path]) -> None:
+def test_the_index_describes_every_sample(echoed: tuple[Outcome, Echo, Path]) -> None:
     _, _, folder = echoed
     lines = [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
     assert len(lines) == len(TASKS) * 2
@@ -158,7 +158,7 @@ def test_the_index_has_what_others_need(echoed: tuple[Outcome, Echo, Path]) -> N
     assert next(line for line in lines if line["task"] == "inpaint")["mask"]
 
 
-def test_samples_do_not_depend_on_what_else_is_asked() -> None:
+def test_samples_do_not_depend_on_the_other_rows() -> None:
     alone = list(presets.drawn("scenes", Suite(("remove",), 2, seed=3)))
     among = [
         one for one in presets.drawn("scenes", Suite(("segment", "remove"), 1, seed=3)) if one.row == "remove"
@@ -168,7 +168,7 @@ def test_samples_do_not_depend_on_what_else_is_asked() -> None:
     assert not np.array_equal(alone[0].last.target, other.last.target)
 
 
-def test_a_dump_is_never_written_over(echoed: tuple[Outcome, Echo, Path], tmp_path: Path) -> None:
+def test_a_dump_is_never_overwritten(echoed: tuple[Outcome, Echo, Path], tmp_path: Path) -> None:
     _, _, folder = echoed
     with pytest.raises(DumpError, match="already holds"):
         Dump(folder)
@@ -179,7 +179,7 @@ def test_a_dump_is_never_written_over(echoed: tuple[Outcome, Echo, Path], tmp_pa
         list(read_dump(tmp_path / "absent"))
 
 
-def test_other_peoples_wordings_are_used() -> None:
+def test_templates_replace_the_wordings() -> None:
     suite = Suite(("remove",), 3, wording={"remove": ("Away with <the> from {image}, kindly",)})
     for question in presets.drawn("scenes", suite):
         assert question.last.instruction.startswith("Away with the ")
@@ -187,15 +187,15 @@ def test_other_peoples_wordings_are_used() -> None:
     assert not next(presets.drawn("scenes", Suite(("remove",), 1))).last.instruction.startswith("Away with")
 
 
-def test_nobody_is_asked_for_a_thing_that_a_hole_hides_without_a_word() -> None:
+def test_a_thing_hidden_by_a_hole_and_not_named_is_not_checked() -> None:
     for question in presets.drawn("scenes", Suite(("inpaint",), 12)):
         shown = {place.key.split("|")[0].split("+")[0] for place in question.last.frames[0].placements}
         for noun, _, _ in question.judge["objects"]:
             assert noun in shown or noun in question.last.instruction
 
 
-def test_the_right_answer_a_pixel_beside_shows_how_sharp_a_score_is() -> None:
-    """It is worse than the right answer and leaves alone what is to be left alone"""
+def test_the_right_answer_moved_by_a_pixel_scores_less() -> None:
+    """Only what changes is moved."""
     outcome = ask(TrivialAnswerer("shifted"), Suite(("edit_color", "remove"), 3))
     for row in outcome.report.rows:
         assert row.figure < 0.95, row
@@ -203,14 +203,14 @@ def test_the_right_answer_a_pixel_beside_shows_how_sharp_a_score_is() -> None:
 
 
 def test_trivial_answers_reach_their_own_columns() -> None:
-    """What stands in a row as a trivial answer is what that answer scores, to the rounding of its pixels."""
+    """A row's figure of a trivial answer is what that answer scores, up to the rounding of its pixels."""
     for kind in ("input", "constant", "affine"):
         outcome = ask(TrivialAnswerer(kind), Suite(("edit_color", "grayscale"), 3))  # type: ignore[arg-type]
         for row in outcome.report.rows:
             assert row.figure == pytest.approx(row.trivial[kind], abs=0.03), (kind, row)
 
 
-def test_presets_ask_what_they_say(reader: Reader) -> None:
+def test_presets_have_their_rows(reader: Reader) -> None:
     unseen = ask(TrivialAnswerer("target"), Suite(presets.rows_of("ood"), 2), "ood", reader=reader)
     assert {row.name for row in unseen.report.rows} == set(presets.rows_of("ood"))
     assert [question.references for question in unseen.questions[:4]] == ["none", "none", "given", "given"]
@@ -242,7 +242,7 @@ def test_photographs_are_analysed_and_edited(tmp_path: Path) -> None:
         assert np.array_equal(target if mends else shown, photo)
 
 
-def test_the_card_says_it_all(echoed: tuple[Outcome, Echo, Path], tmp_path: Path) -> None:
+def test_the_card_is_complete(echoed: tuple[Outcome, Echo, Path], tmp_path: Path) -> None:
     outcome, _, _ = echoed
     sheets = {}
     for family, picture in family_sheets(outcome).items():
@@ -295,7 +295,7 @@ def test_a_bar_is_of_the_most_samples_and_of_history_against_none(
     assert rows[HISTORY_BAR[0]] == "3.0"
 
 
-def test_sheets_go_through_what_tasks_share() -> None:
+def test_sheets_take_samples_of_the_tasks_in_turn() -> None:
     assert in_turn([[0, 1, 2], [3, 4, 5], [6]]) == [0, 4, 6, 1, 5, 2, 3]
 
 
@@ -319,7 +319,7 @@ def test_the_terminal_shows_whole_figures_at_any_width(echoed: tuple[Outcome, Ec
     assert "…" not in shown
 
 
-def test_rows_that_beat_answers_without_a_model_are_counted() -> None:
+def test_rows_better_than_trivial_answers_are_counted() -> None:
     def row(figure: float, measure: str = "score", **trivial: float | None) -> Row:
         return Row("add", "element", 2, measure, figure, None, dict(trivial), None)  # type: ignore[arg-type]
 

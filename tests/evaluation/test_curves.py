@@ -17,7 +17,7 @@ def test_history_round_trips_in_order_of_hours(tmp_path: Path) -> None:
     assert read_history(path)[1].figures == {"add": 0.4}
 
 
-def test_a_line_that_is_no_evaluation_is_named(tmp_path: Path) -> None:
+def test_an_invalid_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     path.write_text('{"hours": 1, "figures": {}}\n{"hours": 2}\n')
     with pytest.raises(EvaluationError, match="line 2"):
@@ -27,7 +27,7 @@ def test_a_line_that_is_no_evaluation_is_named(tmp_path: Path) -> None:
 
 
 def test_a_rising_figure_rises() -> None:
-    """The line starts low on the left and ends high on the right; a hopeless figure stays on the canvas."""
+    """The line starts low on the left and ends high on the right; a very low figure stays on the canvas."""
     history = [Evaluation(float(h), {"add": h / 4, "bad": -9.0}) for h in range(5)]
     plot = np.asarray(plot_history(history, ["add"])).astype(int)
     coloured = np.argwhere((plot.max(-1) - plot.min(-1) > 60)[:, :700])
@@ -39,7 +39,7 @@ def test_a_rising_figure_rises() -> None:
 
 
 def test_a_long_legend_makes_the_plot_taller() -> None:
-    """The model card has over fifty rows: their names lay on one another."""
+    """The model card has over fifty rows: their names overlapped."""
     few, many = (
         plot_history([Evaluation(1.0, {f"row {n}": 0.5 for n in range(count)})]) for count in (3, 60)
     )

@@ -12,7 +12,7 @@ from ace_agent.evaluation.drift import EDITS, measure
 
 
 class Painter:
-    """Paints over a fixed square, another colour each time, and owns up to it (or says it touched nothing)."""
+    """Paints a fixed square in a new colour each time, and reports that region, or an empty one."""
 
     def __init__(self, side: int) -> None:
         self.side, self.histories = side, []

@@ -14,7 +14,7 @@ def picture(pixels: np.ndarray) -> Image.Image:
 
 
 def edit(seed: int) -> tuple[Image.Image, Image.Image]:
-    """A picture and the same with another patch of it."""
+    """A picture, and the same with one patch changed."""
     rng = np.random.default_rng(seed)
     base = rng.integers(0, 256, (32, 32, 3))
     target = base.copy()
@@ -40,7 +40,7 @@ def test_the_input_scores_exactly_the_baseline_of_doing_nothing() -> None:
     assert all(one.keep == 60.0 for one in grades)
 
 
-def test_the_figure_weighs_samples_by_what_there_was_to_change() -> None:
+def test_the_figure_weighs_samples_by_the_size_of_their_change() -> None:
     """One sample done, one left: 1 - (0 + e2) / (b1 + b2), not the mean of 1 and 1 - e2 / b2."""
     done, left = grade(answered("target", 1)), grade(answered("base", 2))
     best = [min(one.trivial[name] for name in ("input", "constant", "affine")) for one in (done, left)]
@@ -56,7 +56,7 @@ def test_a_negative_is_an_affine_recolour_and_has_no_score_of_its_own() -> None:
     assert given.value is None and given.error > 0
 
 
-def test_lines_are_judged_by_f1_beside_what_is_trivial() -> None:
+def test_lines_are_graded_by_f1_beside_trivial_answers() -> None:
     lines = np.zeros((32, 32, 3))
     lines[:, 10] = 255
     base, target = picture(RNG.integers(0, 256, (32, 32, 3))), picture(lines)
@@ -67,7 +67,7 @@ def test_lines_are_judged_by_f1_beside_what_is_trivial() -> None:
     assert set(given.trivial) == {"input", "constant", "affine"}
 
 
-def test_segments_are_judged_by_miou_over_all_samples() -> None:
+def test_segments_are_graded_by_miou_over_all_samples() -> None:
     """Class 0 and 1, half each; the second answer is all class 0: IoU of 0 is 96/128 ... over both."""
     halves = np.zeros((8, 8, 3))
     halves[:4], halves[4:] = CLASS_COLORS[0] * 255, CLASS_COLORS[1] * 255
@@ -81,7 +81,7 @@ def test_segments_are_judged_by_miou_over_all_samples() -> None:
     assert figure(grades) == pytest.approx(((32 + 32) / (32 + 64) + 32 / (32 + 32)) / 2)
 
 
-def test_what_many_answers_satisfy_is_left_to_the_reader() -> None:
+def test_requests_with_many_right_answers_are_left_to_the_reader() -> None:
     base, target = edit(5)
     hole = np.zeros((32, 32))
     hole[4:28, 4:24] = 255

@@ -1,4 +1,4 @@
-"""Files of someone else's instructions."""
+"""Files of instruction templates."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_kinds_of_a_task_are_its_own() -> None:
     assert kinds_of("style_reference") == ["style_reference", "style_reference_caption"]
 
 
-def test_one_line_says_what_is_wrong(tmp_path: Path) -> None:
+def test_an_error_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match="no task or kind of request is called 'paint'"):
         parse_templates({"paint": ["x"]}, "here")
     with pytest.raises(TemplateError, match=r"fits no request.*scene_time"):

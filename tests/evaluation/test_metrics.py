@@ -1,4 +1,4 @@
-"""Figures against values worked out by hand."""
+"""Metrics against values computed by hand."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_error_adds_gradients_at_three_scales() -> None:
     assert error(ramp, np.zeros_like(ramp), whole) == pytest.approx(0.035 + 0.005 + 0.02, rel=1e-5)
 
 
-def test_error_looks_only_inside_the_region() -> None:
+def test_error_ignores_pixels_outside_the_region() -> None:
     region = np.zeros((8, 8), bool)
     region[2:5, 2:5] = True
     output = flat(0.5)
@@ -129,7 +129,7 @@ def test_f1_reads_dark_lines_on_light_paper_and_coloured_bones_on_black() -> Non
     assert line_pixels(bones, line_background(bones, EVERYWHERE)).sum() == 8
 
 
-def test_masked_forms_are_judged_inside_the_mask() -> None:
+def test_masked_forms_are_graded_inside_the_mask() -> None:
     """Outside a mask the photograph stays: its paper and its lines are no part of the drawing."""
     inside = np.zeros((8, 8), bool)
     inside[:, :3] = True

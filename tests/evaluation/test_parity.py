@@ -113,9 +113,7 @@ def test_any_other_reading_fails(tmp_path: Path, quirk: str):
     assert "b_single_edit out" in failures(tmp_path)
 
 
-def test_what_cannot_be_checked_is_said_in_one_line(
-    tmp_path: Path, capsys: CaptureFixture[str], monkeypatch: MonkeyPatch
-):
+def test_an_error_is_one_line(tmp_path: Path, capsys: CaptureFixture[str], monkeypatch: MonkeyPatch):
     assert main([str(tmp_path)]) == 1
     assert "no golden file" in capsys.readouterr().err
     assert main([str(tmp_path / "nowhere")]) == 1

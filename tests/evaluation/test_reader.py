@@ -1,4 +1,4 @@
-"""The scene reader: what it is taught, how its logits become words, how it is stored."""
+"""The scene reader: how its logits become words, and how it is stored."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def scenes() -> Scenes:
 
 
 def test_labels_become_words_again(scenes: Scenes) -> None:
-    """A red car with its place, and a dog in a crown: what is worn is seen but is no object asked for."""
+    """A red car with its place, and a dog in a crown: what is worn is found but is no object."""
     things = (
         Object("car", x=0.3, y=0.9, size=0.36, color="blue"),
         Object("dog", "flat", x=0.74, y=0.92, size=0.36, hat="crown"),

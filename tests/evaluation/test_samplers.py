@@ -21,6 +21,6 @@ def test_second_order_samplers_are_nearer_on_a_known_answer():
     assert found["unipc", 20] < 0.6 * found["ddim", 20]
 
 
-def test_a_directory_without_sampling_cases_is_said(tmp_path: Path, capsys: CaptureFixture[str]):
+def test_a_directory_without_sampling_cases_is_an_error(tmp_path: Path, capsys: CaptureFixture[str]):
     assert main([str(tmp_path / "nowhere")]) == 1
     assert "not a directory" in capsys.readouterr().err

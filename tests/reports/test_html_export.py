@@ -1,4 +1,4 @@
-"""The page of a conversation stands alone and says everything."""
+"""The page of a conversation is complete and self-contained."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def test_forking_at_every_turn_neither_ends_nor_narrows_the_page(tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
-def test_a_browser_shows_it(tmp_path: Path) -> None:
-    """Nothing is refused or missing, and the pictures can be seen, in a wide window and in a narrow one."""
+def test_a_browser_displays_it(tmp_path: Path) -> None:
+    """No request fails, and the pictures are visible in a wide window and in a narrow one."""
     agent = Agent(tmp_path / "w", conversation="a trip", pipeline=TinyPipeline())
     agent.run(plan({"task": "text_to_image", "instruction": "a fox", "seed": 3}))
     agent.run(plan(step("edit_scene", "@1", seed=4)))

@@ -1,4 +1,4 @@
-"""A run that saves after every step and says so, to be killed from outside."""
+"""A run that saves after every step and prints it, to be killed from outside."""
 
 import sys
 from pathlib import Path

@@ -19,7 +19,7 @@ def test_orthogonalized_matrices_have_singular_values_near_one():
         assert values.quantile(0.05) > 0.5 and values.max() < 1.3  # the very smallest take more steps
 
 
-def test_stacking_changes_nothing():
+def test_stacked_matrices_are_orthogonalised_like_single_ones():
     torch.manual_seed(0)
     matrices = torch.randn(3, 64, 96)
     together = orthogonalize(matrices)
@@ -43,7 +43,7 @@ def test_muon_fits_a_linear_map():
     assert losses[-1] < 0.02 * losses[0]
 
 
-def test_kernels_are_stepped_as_matrices_and_modulation_is_not():
+def test_muon_trains_kernels_as_matrices_and_leaves_modulation_to_adamw():
     torch.manual_seed(0)
     model = nn.ModuleDict({"blocks": nn.ModuleList([ModulatedBlock(48, 64, 64)])})
     optimizers = Optimizers([model], muon_rate=1e-2, adam_rate=1e-3, decay=0.0)
@@ -60,7 +60,7 @@ def test_kernels_are_stepped_as_matrices_and_modulation_is_not():
     assert moved.median() > 0.5 and moved.max() < 1.4
 
 
-def test_every_parameter_is_stepped_by_exactly_one_optimiser():
+def test_exactly_one_optimiser_steps_each_parameter():
     class Model(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -78,7 +78,7 @@ def test_every_parameter_is_stepped_by_exactly_one_optimiser():
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("pieces", [1, 2, 5, 8])
-def test_the_processes_do_all_the_work_between_them(count, pieces):
+def test_the_shares_of_all_processes_cover_the_work(count, pieces):
     done = []
     for rank in range(count):
         one = Processes()
@@ -89,7 +89,7 @@ def test_the_processes_do_all_the_work_between_them(count, pieces):
     assert set(done) == set(range(pieces))
 
 
-def test_two_processes_that_share_a_step_of_muon_take_the_step_of_one():
+def test_two_processes_take_the_same_step_of_muon_as_one():
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     ran = subprocess.run(
         [*launch, "-m", "tests.training.shared_muon"], capture_output=True, text=True, timeout=120

@@ -52,8 +52,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, batches
     assert_same(whole, second)
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path):
-    """Killed by SIGKILL in the middle of a step, wherever it is; another process finishes it."""
+def test_a_killed_run_resumes_as_if_nothing_had_happened(tmp_path):
+    """SIGKILL ends it somewhere within a step; another process finishes the run."""
     command = [sys.executable, str(Path(__file__).parent / "killed_run.py"), str(tmp_path / "killed")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as run:
@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, batches):
     assert again.resume() and again.step == 1
 
 
-def test_the_rate_goes_to_zero_beside_the_checkpoint_that_goes_on(tmp_path, monkeypatch):
+def test_a_decay_leaves_the_checkpoint_at_the_whole_rate(tmp_path, monkeypatch):
     clock = itertools.count()  # every look at it is a second later: two a step
     monkeypatch.setattr("ace_agent.training.trainer.time", SimpleNamespace(monotonic=lambda: next(clock)))
     run = tiny_trainer(tmp_path)
@@ -123,7 +123,7 @@ def test_the_rate_goes_to_zero_beside_the_checkpoint_that_goes_on(tmp_path, monk
     assert_same(ended, run)
 
 
-def test_the_rate_falls_over_the_last_steps_of_a_run_that_counts_them(tmp_path):
+def test_the_rate_decays_over_the_last_steps(tmp_path):
     run = tiny_trainer(tmp_path)
     stream = SceneStream(WordTokenizer(WORDS), OPTIONS.seed, OPTIONS.stream)
     rates = []
@@ -135,7 +135,7 @@ def test_the_rate_falls_over_the_last_steps_of_a_run_that_counts_them(tmp_path):
     assert again.resume() and again.step == 3, "the last checkpoint at the whole rate"
 
 
-def test_over_the_hours_of_a_run_the_rate_follows_a_cosine_through_every_launch(tmp_path, monkeypatch):
+def test_over_hours_the_rate_follows_one_cosine_through_all_launches(tmp_path, monkeypatch):
     clock = itertools.count()  # every look at it is a second later: two a step
     monkeypatch.setattr("ace_agent.training.trainer.time", SimpleNamespace(monotonic=lambda: next(clock)))
     stream = SceneStream(WordTokenizer(WORDS), OPTIONS.seed, OPTIONS.stream)
@@ -152,10 +152,10 @@ def test_over_the_hours_of_a_run_the_rate_follows_a_cosine_through_every_launch(
     ended = launch(Limits(hours=8 / 3600))
     assert rates == sorted(rates, reverse=True) and rates[0] > 0.95 and 0.05 < rates[-1] < 0.2
     assert ended.step == len(rates) > 2
-    assert last_checkpoint(tmp_path) == STATE, "a launch that goes on needs the optimiser's state"
+    assert last_checkpoint(tmp_path) == STATE, "a later launch needs the checkpoint"
 
 
-def test_told_to_stop_it_finishes_its_step_and_saves(tmp_path):
+def test_an_interrupt_finishes_the_step_and_saves(tmp_path):
     run = tiny_trainer(tmp_path)
     stream = SceneStream(WordTokenizer(WORDS), OPTIONS.seed, OPTIONS.stream)
     step = run.train_step
@@ -170,7 +170,7 @@ def test_told_to_stop_it_finishes_its_step_and_saves(tmp_path):
     assert again.resume() and again.step == 1
 
 
-def test_a_checkpoint_of_another_architecture_is_refused_with_both_shown(tmp_path):
+def test_a_checkpoint_with_other_settings_is_refused_with_both_shown(tmp_path):
     tiny_trainer(tmp_path).save()
     with pytest.raises(InputError, match=r"'width': 64.*'width': 96"):
         tiny_trainer(tmp_path, width=96).resume()
@@ -181,7 +181,7 @@ def test_an_empty_run_has_nothing_to_resume(tmp_path):
 
 
 def test_every_parameter_learns(tmp_path, batches):
-    """Zero-initialised parts hide those behind them at first; after a few steps nothing may be without a gradient."""
+    """Zero-initialised parts block gradients at first; after a few steps every parameter must have one."""
     run = tiny_trainer(tmp_path)
     for batch in batches[:3]:
         run.train_step(batch)

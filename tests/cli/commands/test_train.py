@@ -1,4 +1,4 @@
-"""`ace train`, from the table to a model that makes pictures; in one process and in two."""
+"""`ace train`: from a table to a model that makes pictures, in one process and in two."""
 
 import json
 import os
@@ -41,10 +41,10 @@ def ace(*args: str, status: int = 0) -> Result:
 def test_from_a_table_to_a_picture(model: Path, tmp_path: Path, own_workspace: Path) -> None:
     pairs = write_pairs(tmp_path, 10)
     to = tmp_path / "my-model"
-    told = " ".join(ace(*options(model, pairs, to)).output.split())
-    assert "9 pairs to train on, 1 held out" in told
-    assert "step 0: loss " in told and "step 2: loss " in told
-    assert f'the model is in {to}: ace "..." --model {to}' in told
+    printed = " ".join(ace(*options(model, pairs, to)).output.split())
+    assert "9 pairs to train on, 1 held out" in printed
+    assert "step 0: loss " in printed and "step 2: loss " in printed
+    assert f'the model is in {to}: ace "..." --model {to}' in printed
     on = json.loads(ace(*options(model, pairs, to, steps=3), "--json").output)
     assert (on["step"], on["pairs"], on["ended"]) == (3, 9, True)
     assert on["figures"]["loss"] > 0
@@ -54,15 +54,15 @@ def test_from_a_table_to_a_picture(model: Path, tmp_path: Path, own_workspace: P
     assert out.is_file()
 
 
-def test_nine_pairs_and_a_table_to_judge_by(model: Path, tmp_path: Path) -> None:
+def test_a_validation_table_leaves_all_pairs_for_training(model: Path, tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path / "a", 2)
-    told = ace(*options(model, pairs, tmp_path / "to", steps=1), "--validation", str(pairs)).output
-    assert "2 pairs to train on, 2 held out" in told
+    printed = ace(*options(model, pairs, tmp_path / "to", steps=1), "--validation", str(pairs)).output
+    assert "2 pairs to train on, 2 held out" in printed
     alone = ace(*options(model, pairs, tmp_path / "alone", steps=1)).output
     assert "2 pairs to train on, none held out" in alone and "psnr of taught" in alone
 
 
-def test_what_is_refused_is_one_line(model: Path, tmp_path: Path) -> None:
+def test_a_refusal_is_one_line(model: Path, tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path, 2)
     pairs.write_text("source,target\n01.png,01-sepia.png\n")
     refused = ace(*options(model, pairs, tmp_path / "to"), status=1).output
@@ -78,7 +78,7 @@ def test_what_is_refused_is_one_line(model: Path, tmp_path: Path) -> None:
     assert "--scenes has no use for --full, --rank" in useless
 
 
-def test_scenes_go_to_the_scene_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_scenes_option_passes_its_settings_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
     class Trained:
@@ -89,13 +89,13 @@ def test_scenes_go_to_the_scene_trainer(tmp_path: Path, monkeypatch: pytest.Monk
         return Trained(), True
 
     monkeypatch.setattr(mini, "train_on_scenes", train)
-    told = ace("train", "--scenes", "--to", str(tmp_path / "run"), "--steps", "5", "--seed", "3").output
+    printed = ace("train", "--scenes", "--to", str(tmp_path / "run"), "--steps", "5", "--seed", "3").output
     assert asked == [(tmp_path / "run", 3, 5)]
-    assert "is at step 5" in " ".join(told.split())
+    assert "is at step 5" in " ".join(printed.split())
 
 
 def test_two_processes_equal_one(model: Path, tmp_path: Path) -> None:
-    """The same global batches, so the same weights but for the order of sums."""
+    """The global batches are the same, and so are the weights, up to the order of sums."""
     pairs = write_pairs(tmp_path, 4)
     ace(*options(model, pairs, tmp_path / "one"))
     path = os.pathsep.join(part for part in sys.path if part)

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("rank", [2, 0])
-def test_it_learns_and_what_is_written_runs(folder: Path, tmp_path: Path, rank: int) -> None:
+def test_it_learns_and_the_written_model_runs(folder: Path, tmp_path: Path, rank: int) -> None:
     pairs = write_pairs(tmp_path / "pairs", 3)
     method = Method(rank=rank, draws=2)
     tuned = TunedReleased(folder, method, Runtime("cpu"), text_cache=tmp_path / "texts")

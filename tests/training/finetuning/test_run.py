@@ -1,4 +1,4 @@
-"""Fine-tuning on pairs: what is held out, what learns, what is written, and that it goes on exactly."""
+"""Fine-tuning on pairs: the split, the parameters that learn, the written model, and exact resuming."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("rank", [4, 0])
-def test_a_model_that_runs_is_written(model: Path, pairs: Path, tmp_path: Path, rank: int) -> None:
+def test_the_written_model_runs(model: Path, pairs: Path, tmp_path: Path, rank: int) -> None:
     run = FineTuning(tuning(model, pairs, tmp_path / "to", rank))
     assert run.run(LIMITS, workers=0)
     facts = json.loads((tmp_path / "to/training.json").read_text())
@@ -80,9 +80,7 @@ def test_a_model_that_runs_is_written(model: Path, pairs: Path, tmp_path: Path, 
     assert made.images[0].size[0] > 0
 
 
-def test_the_adapter_alone_and_the_merged_weights_compute_the_same(
-    model: Path, pairs: Path, tmp_path: Path
-) -> None:
+def test_the_adapter_and_the_merged_weights_agree(model: Path, pairs: Path, tmp_path: Path) -> None:
     run = FineTuning(tuning(model, pairs, tmp_path / "to"))
     run.run(LIMITS, workers=0)
     again = MiniTransformer.from_pretrained(model / "transformer")
@@ -96,8 +94,8 @@ def test_the_adapter_alone_and_the_merged_weights_compute_the_same(
         assert torch.equal(merged[name], value), name
 
 
-def test_training_teaches_the_pairs(model: Path, pairs: Path, tmp_path: Path) -> None:
-    """The held-out pair asks for the same edit as the others, so its loss must fall too."""
+def test_the_held_out_loss_falls(model: Path, pairs: Path, tmp_path: Path) -> None:
+    """The held-out pair has the same edit as the others, so its loss must fall, too."""
     run = FineTuning(tuning(model, pairs, tmp_path / "to", rank=0, rate=3e-3, warmup=2))
     before = run.validation_loss()
     run.trainer.run(run.stream, Limits(steps=25), workers=0)
@@ -105,8 +103,8 @@ def test_training_teaches_the_pairs(model: Path, pairs: Path, tmp_path: Path) ->
         assert run.validation_loss() < 0.8 * before
 
 
-def test_a_stopped_run_goes_on_bit_for_bit(model: Path, pairs: Path, tmp_path: Path) -> None:
-    """Also past figures and sheets, which draw noise of their own."""
+def test_a_stopped_run_resumes_bit_for_bit(model: Path, pairs: Path, tmp_path: Path) -> None:
+    """Even with figures and sheets in between, which draw noise of their own."""
     whole = FineTuning(tuning(model, pairs, tmp_path / "whole"))
     whole.run(LIMITS, workers=0)
     first = FineTuning(tuning(model, pairs, tmp_path / "parts"))
@@ -129,13 +127,13 @@ def test_one_in_ten_is_held_out() -> None:
     assert split(9, [1, 2, 3]) == (9, 3)
 
 
-def test_a_pair_that_goes_over_the_budget_is_named(model: Path, pairs: Path, tmp_path: Path) -> None:
+def test_a_pair_over_the_budget_is_named(model: Path, pairs: Path, tmp_path: Path) -> None:
     wanted = Tuning(pairs, tmp_path / "to", str(model), method=Method(draws=4), budget=300)
     with pytest.raises(TrainingError, match=r"sample \d+ takes 320 tokens with 4 draws, a batch 300"):
         FineTuning(wanted)
 
 
-def test_another_rank_does_not_go_on(model: Path, pairs: Path, tmp_path: Path) -> None:
+def test_a_run_of_another_rank_is_not_resumed(model: Path, pairs: Path, tmp_path: Path) -> None:
     FineTuning(tuning(model, pairs, tmp_path / "to")).run(Limits(steps=1), workers=0)
     with pytest.raises(InputError, match="rank 4, now 8"):
         FineTuning(tuning(model, pairs, tmp_path / "to", rank=8)).resume()
@@ -169,7 +167,7 @@ def test_rehearsal_takes_its_share_of_every_batch(model: Path, pairs: Path, tmp_
     assert json.loads((tmp_path / "training.json").read_text())["rehearsed"] == 0.75
 
 
-def test_what_cannot_be_rehearsed_is_said(
+def test_rehearsal_that_is_impossible_is_refused(
     model: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="is not public"):
@@ -200,7 +198,7 @@ def test_a_model_is_not_written_over_itself(model: Path, pairs: Path) -> None:
         FineTuning(tuning(model, pairs, model))
 
 
-def test_a_full_disk_leaves_the_model_that_was_written(
+def test_a_full_disk_leaves_the_last_model(
     model: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = FineTuning(tuning(model, pairs, tmp_path / "to"))

@@ -1,4 +1,4 @@
-"""Windows of scenes: what they hold, and what they do to what is known of a scene."""
+"""Windows of scenes, and the placements within them."""
 
 import random
 
@@ -26,7 +26,7 @@ def fitting(world: World, task: str, rng: random.Random) -> TrainingTurn:
     return turn
 
 
-def test_a_window_holds_what_changes_and_is_the_pictures_own(world):
+def test_a_window_has_the_pixels_of_the_picture_and_all_that_changes(world):
     rng = random.Random(3)
     for task in ("edit_color", "remove", "edit_face"):
         turn = fitting(world, task, rng)
@@ -47,7 +47,7 @@ def test_a_window_holds_what_changes_and_is_the_pictures_own(world):
 
 
 def test_placements_move_with_the_window(world):
-    """Where the whole picture's thing is in pixels, less where the window starts, is where the window's is."""
+    """A thing's place in the window is its place in the picture minus the window's origin, in pixels."""
     rng = random.Random(5)
     turn = fitting(world, "edit_color", rng)
     window = cropped(turn, rng)
@@ -61,7 +61,7 @@ def test_placements_move_with_the_window(world):
     assert left % STEP == top % STEP == 0
 
 
-def test_what_cannot_be_seen_in_a_window_does_not_fit(world):
+def test_a_change_wider_than_a_window_does_not_fit(world):
     rng = random.Random(1)
     turns = [draw(world, rng, task, "train").turns[-1] for task in ("edit_motion", "add") for _ in range(40)]
     for turn in turns:
@@ -72,7 +72,7 @@ def test_what_cannot_be_seen_in_a_window_does_not_fit(world):
     assert all(fits(draw(world, rng, task, "train").turns[-1]) for task in PIXELWISE)
 
 
-def test_a_batch_mixes_whole_pictures_and_windows_and_says_what_they_cost():
+def test_a_batch_mixes_whole_pictures_and_windows_with_their_rows():
     stream = SceneStream(TOKENIZER, 3, StreamOptions(batch=3, crops=5))
     batch = stream[0]
     assert sorted(batch.rows) == [16] * 5 + [64] * 3 and len(batch) == 8
@@ -86,7 +86,7 @@ def test_a_batch_mixes_whole_pictures_and_windows_and_says_what_they_cost():
     )
 
 
-def test_windows_of_a_task_that_has_none_are_refused_before_any_is_drawn():
+def test_tasks_without_windows_are_refused_before_drawing():
     with pytest.raises(ValueError, match=r"without windows: segment, text_to_image; take crops=0"):
         SceneStream(TOKENIZER, 0, StreamOptions(crops=1), tasks=("text_to_image", "remove", "segment"))
     stream = SceneStream(TOKENIZER, 0, StreamOptions(batch=0, crops=2), tasks=("remove",))

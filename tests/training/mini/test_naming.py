@@ -27,7 +27,7 @@ def placed(key: str, x: float, y: float, color: str = "") -> Placement:
     return Placement(key, x, y, 0.5, 0.5, False, color)
 
 
-def test_rows_say_what_stands_in_front_at_their_centre_and_its_colour():
+def test_labels_are_the_front_thing_at_each_centre_and_its_colour():
     numbers = row_labels((placed("car|noto", 0, 0, "red"), placed("man+red|noto#2", 0.25, 0.25)), 4, 4)
     things, colors = numbers.view(4, 4, 2).unbind(2)
     assert things.tolist() == [[CAR, CAR, 0, 0], [CAR, MAN, MAN, 0], [0, MAN, MAN, 0], [0, 0, 0, 0]]
@@ -36,12 +36,12 @@ def test_rows_say_what_stands_in_front_at_their_centre_and_its_colour():
     assert person[0, 0] == len(NOUNS) + 1 and (person[:, 1] == UNKNOWN).all()
 
 
-def test_words_over_a_picture_hide_no_thing():
+def test_lettering_hides_no_thing():
     things = (placed("car|noto", 0, 0, "red"), placed('"STOP"|letters', 0, 0, "white"))
     assert torch.equal(row_labels(things, 4, 4), row_labels(things[:1], 4, 4))
 
 
-def test_a_picture_of_which_nothing_is_known_counts_nothing():
+def test_a_picture_without_placements_has_no_weight():
     numbers = frame_labels([Frame(IMAGE), Frame(IMAGE, None, (placed("car|noto", 0, 0, "red"),))], 16)
     assert (numbers[:16] == UNKNOWN).all() and (numbers[16:] > NOTHING).sum() == 8
     assert frame_labels([], 16).shape == (0, 2)
@@ -50,7 +50,7 @@ def test_a_picture_of_which_nothing_is_known_counts_nothing():
     assert Naming([], 1, 0.25).total == 0
 
 
-def test_rows_learn_the_names_of_what_they_show_and_are_to_show():
+def test_rows_learn_their_labels():
     torch.manual_seed(0)
     tokenizer = WordTokenizer(["car", "cow", "fire", "truck", *TINTS])
     words = torch.randn(len(tokenizer), 16)

@@ -20,7 +20,7 @@ from ace_agent.training.mini.stream import SceneStream, StreamOptions
 from tests.training.tiny import WORDS, tiny_subject
 
 
-def test_times_are_spread_over_the_batch():
+def test_times_are_stratified_over_the_batch():
     def times(**options: float) -> torch.Tensor:
         return draw_times(64, ObjectiveOptions(**options), torch.Generator().manual_seed(0)).sort().values
 
@@ -61,7 +61,7 @@ def test_several_draws_share_a_prefix_and_average_its_losses():
 
 
 @pytest.mark.parametrize(("task", "decided"), [("segment", True), ("inpaint", True), ("remove", False)])
-def test_the_root_of_the_error_weighs_more_where_one_of_several_answers_must_be_taken(task, decided):
+def test_the_root_of_the_error_weighs_more_where_the_mean_of_answers_is_wrong(task, decided):
     batch = SceneStream(WordTokenizer(WORDS), 0, StreamOptions(batch=2), tasks=(task,))[0]
     subject = tiny_subject()
 
@@ -99,8 +99,8 @@ def one_group() -> HeadGroup:
     return HeadGroup((2, 2), (0,), torch.tensor([0]), rows, nothing, nothing.bool(), turns, None)
 
 
-def test_a_mixture_is_charged_for_sources_that_err_together():
-    """Two sources that err by opposite amounts mix to the answer exactly, and are charged for their errors and for not
+def test_the_mixture_loss_penalises_sources_that_err_together():
+    """Two sources that err by opposite amounts mix to the answer exactly, and still pay for their errors and for not
     deciding; where one is right only its share is charged for."""
     right = torch.rand(4, 3 * 16 * 16) - 0.5
     answer = unpatchify(right[None], (2, 2), 16)
@@ -121,7 +121,7 @@ def test_a_mixture_is_charged_for_sources_that_err_together():
     torch.testing.assert_close(alone, torch.full_like(alone, little), atol=1e-5, rtol=0)
 
 
-def test_the_better_of_two_good_sources_is_asked_for():
+def test_the_mixture_loss_prefers_the_better_of_two_good_sources():
     """Of errors whose squares differ by a fortieth, the smaller draws the share to it by the odds."""
     right = torch.zeros(4, 3 * 16 * 16)
     logits = torch.zeros(1, 2, 32, 32, requires_grad=True)
@@ -134,8 +134,8 @@ def test_the_better_of_two_good_sources_is_asked_for():
     assert -logits.grad.sum((2, 3))[0, 0] == pytest.approx(0.15 * (odds - 0.5), rel=1e-3)
 
 
-def test_copies_are_charged_for_what_they_show_however_little_they_are_used():
-    """The warped picture and the recoloured base image have a loss at no share; where they are nothing, none."""
+def test_unused_sources_that_copy_have_a_loss():
+    """The warped picture and the recoloured base image have a loss even at a share of zero, unless they are empty."""
     right = torch.zeros(4, 3 * 16 * 16)
     sources = tuple(torch.full((1, 3, 32, 32), error, requires_grad=True) for error in (9.0, 0.6, 0.3, 9.0))
     shares = torch.tensor([1.0, 0, 0, 0])[None, :, None, None].expand(1, 4, 32, 32)
@@ -157,15 +157,15 @@ def test_copies_are_charged_for_what_they_show_however_little_they_are_used():
     assert all(source.grad is None or source.grad.abs().max() == 0 for source in (sources[0], sources[3]))
 
 
-def test_a_nearly_right_answer_is_still_pulled_at():
-    """Of errors of a half and of a tenth the pull of a square falls five times, that of the distance hardly."""
+def test_the_gradient_of_a_nearly_right_answer_does_not_vanish():
+    """From an error of a half to a tenth the slope of the square falls five times, that of the distance hardly."""
     off = torch.tensor([0.5, 0.1], requires_grad=True)
     _distance(off.square()).sum().backward()
     assert off.grad[1] > 0.9 * off.grad[0]
     assert _distance(torch.zeros(1)).item() == 0
 
 
-def test_pointing_at_what_a_frame_does_not_show_is_charged():
+def test_pointing_at_an_absent_thing_has_a_loss():
     """Half the mass of every token on a frame: it costs where the frame is absent, more where it is all the mass."""
     batch = SceneStream(WordTokenizer(WORDS), 0, StreamOptions(batch=1), tasks=("edit_motion",))[0]
     example = batch.examples[0]
@@ -183,7 +183,7 @@ def test_pointing_at_what_a_frame_does_not_show_is_charged():
     assert loss(1.0) == pytest.approx(-math.log(1e-4) * int(absent.sum()), rel=1e-4)
 
 
-def test_a_small_change_counts_as_much_as_a_large_one():
+def test_small_and_large_changes_weigh_the_same():
     options = ObjectiveOptions()
     for share in (1.0, 0.25, SMALLEST):
         changed = torch.zeros(64, 256)

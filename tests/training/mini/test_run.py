@@ -1,4 +1,4 @@
-"""What a scene run leaves as weights, and a run that starts from them."""
+"""A run on scenes: its exported weights, and its validation."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def test_a_run_starts_from_exported_weights_and_their_samples(tmp_path, monkeypa
     assert (later.step, later.samples, later.seconds) == (0, 640, 1800.0)
 
 
-def test_validation_is_of_the_same_samples_every_time_and_of_the_weights_at_hand(monkeypatch):
+def test_validation_repeats_its_samples_and_depends_on_the_weights(monkeypatch):
     monkeypatch.setattr(mini, "VALIDATION_BATCHES", 2)
     monkeypatch.setattr(mini, "VALIDATION", replace(mini.VALIDATION, batch=2))
     subject = tiny_subject()

@@ -36,7 +36,7 @@ def test_splits_share_no_batch():
     assert not {e.instruction for e in train} & {e.instruction for e in held}
 
 
-def test_what_is_dropped_is_dropped():
+def test_dropped_parts_are_missing():
     bare = StreamOptions(batch=6, drop_text=1.0, drop_history=1.0, drop_references=1.0)
     for example in SceneStream(TOKENIZER, 1, bare)[0]:
         assert len(example.request.units) == 1
@@ -76,7 +76,7 @@ def test_correspondence_follows_shift_scale_and_mirror():
 
 
 def test_references_match_to_their_edge_and_are_absent_elsewhere():
-    """A flat car in the middle of the target, its reference another drawing of it: a patch around it matches too."""
+    """A flat car in the middle of the target, and a reference in another style: a patch around it matches, too."""
     white = np.full((64, 64, 3), 255, np.uint8)
     car = (
         Placement("car|flat", 0.375, 0.375, 0.25, 0.25, False),
@@ -116,7 +116,7 @@ def test_the_frame_that_shows_a_thing_most_nearly_matches(base, reference, match
     ("left", "base", "matched"), [(0.25, 1, 0), (0.5, 1, 2), (0.5, 0, 0), (0.255, None, 0)]
 )
 def test_an_earlier_picture_is_copied_where_the_thing_stands_as_it_did(left, base, matched):
-    """Elsewhere its ground is not wanted: the reference picture is nearer, unless that picture is to be edited."""
+    """Elsewhere its ground is not wanted: the reference picture ranks higher, unless the picture is the base."""
     white, box = np.full((64, 64, 3), 255, np.uint8), (0.25, 0.5, 0.5, False)
     earlier = Frame(white, None, (Placement("car|noto", left, *box),))
     other = Frame(white, None, (Placement("cat|noto", 0.0, 0.0, 0.25, 0.25, False),))
@@ -141,7 +141,7 @@ def test_things_are_copied_from_references_and_not_from_maps(task):
     assert pointed > 50
 
 
-def test_what_comes_back_matches_the_earlier_picture_and_what_stays_does_not():
+def test_restored_pixels_match_the_earlier_picture_and_unchanged_ones_do_not():
     """The left half changed in between: it alone is copied from before, at the same place."""
     before = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)
     base = before.copy()
@@ -157,7 +157,7 @@ def test_what_comes_back_matches_the_earlier_picture_and_what_stays_does_not():
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_a_figures_head_is_shown_with_the_figure_unless_a_frame_shows_it_better(known):
+def test_a_head_matches_with_its_figure_unless_a_frame_shows_it_better(known):
     """A figure as high as the target, whose head is its upper half; its reference picture shows another head."""
     white = np.full((64, 64, 3), 255, np.uint8)
     head = Placement("head|sad", 0.25, 0.0, 0.5, 0.5, False)
@@ -179,7 +179,7 @@ def test_a_figures_head_is_shown_with_the_figure_unless_a_frame_shows_it_better(
 
 @pytest.mark.parametrize("task", ["face_swap", "try_on"])
 def test_heads_and_clothes_correspond_where_whole_figures_do_not(world, task):
-    """What a token is told to point at in the other picture has the colours of the answer there."""
+    """The place that a token is to point at in the other picture has the answer's colours."""
     apart, chance = [], []
     for seed in range(30):
         sample = draw(world, random.Random(seed), task, "train")

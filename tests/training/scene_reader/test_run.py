@@ -21,8 +21,8 @@ def scenes() -> Scenes:
     return Scenes("train", 0)
 
 
-def test_training_scenes_show_every_style_and_tests_those_of_the_benchmark() -> None:
-    """Plain scenes have nothing that edits put into a picture; learned ones have all styles, and more things."""
+def test_training_scenes_have_every_style_and_test_scenes_those_of_the_benchmark() -> None:
+    """Plain scenes have nothing that edits add; training scenes have all styles, and more things."""
 
     def things(split: Split, *, plain: bool) -> list[Object]:
         pictures = itertools.islice(Scenes(split, 0, plain=plain), 60)
@@ -49,7 +49,7 @@ def first_of(batch: ReaderBatch, count: int) -> ReaderBatch:
     return ReaderBatch(batch.pictures[:count], batch.labels[:count])
 
 
-def test_the_right_answer_costs_least(scenes: Scenes) -> None:
+def test_the_loss_is_least_for_the_right_answer(scenes: Scenes) -> None:
     pictures = iter(scenes)
     labels = [label(next(pictures), WORDS) for _ in range(4)]
     right = reader_loss(perfect(labels), labels)
@@ -59,7 +59,7 @@ def test_the_right_answer_costs_least(scenes: Scenes) -> None:
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
-    """Batch norm's running statistics change with every step, too, and belong into checkpoint and average."""
+    """Batch norm's running statistics change with every step, too, and belong in checkpoints and the average."""
     torch.set_num_threads(1)
     stream = ReaderStream(WORDS)
     batches = [first_of(stream[step], 6) for step in range(4)]
