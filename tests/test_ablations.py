@@ -74,7 +74,7 @@ def test_an_arm_differs_in_what_it_names():
     assert arms["expert-remove"].tasks == ("remove",) and set(SCRIPT["EXPERTS"]) < set(SCRIPT["TASKS"])
     assert [arms[f"full-{seed}"].seed for seed in range(3)] == [0, 1, 2]
     assert arms["which-no-indicators"] == replace(
-        arms["which"], indicators=False, says=arms["which-no-indicators"].says
+        arms["which"], indicators=False, label=arms["which-no-indicators"].label
     )
 
 
