@@ -80,7 +80,7 @@ class ArmStream(SceneStream):
 
 
 class Joint(MiniTransformer):
-    """ace-mini in ACE's own layout: conditioning frames see the target, text and time, and are computed anew each step."""
+    """ace-mini in ACE's own layout: conditioning frames see target, text and time, and are computed at every step."""
 
     def encode_prefix(
         self, pictures: Any, frames: PackedFrames, earlier: PrefixState | None = None
