@@ -33,11 +33,11 @@ _LICENCES = """\
 - The text encoder's word vectors start from those of SmolLM2-135M (Hugging Face, Apache-2.0)."""
 
 _LIMITS = """\
-- Everything it has seen is the scene world: emoji on procedural backgrounds at 128 px. A photograph is outside
-  of that; its rows and its sheet below show how little holds.
+- It has seen only the scene world: emoji on procedural backgrounds at 128 px. Photographs are outside of that;
+  their rows and their sheet show how little carries over.
 - Words outside the vocabulary of the scene world are read letter by letter or not at all.
-- The scene reader judges what has many right answers. It sees objects, their colours, places, times, weathers
-  and styles; it cannot read lettering, tell faces apart, or judge beauty."""
+- The scene reader grades requests with many right answers. It sees objects, their colours, places, times,
+  weathers and styles; it cannot read lettering, tell faces apart, or judge beauty."""
 
 
 def family_sheets(outcome: Outcome) -> dict[str, Image.Image]:
@@ -122,7 +122,7 @@ def write_card(
     parts += ["### Families", families_markdown(report)]
     checks = checks_markdown(report)
     if checks:
-        parts += ["### What the reader looked for", checks]
+        parts += ["### The reader's checks", checks]
     for other in others:
         parts += [f"## {_name(other)}", _other_table(other)]
         for family in dict.fromkeys(row["family"] for row in other["rows"]):
@@ -131,7 +131,7 @@ def write_card(
                 parts.append(f"![{family}]({link(picture)})")
     if plot is not None and plot.is_file():
         parts += ["## Figures over training hours", f"![Figures over training hours]({link(plot)})"]
-    parts += ["## Uncurated samples", "Each shows what was given, what came out and the right answer."]
+    parts += ["## Uncurated samples", "Each shows the inputs, the output and the right answer."]
     parts += [f"### {family}\n\n![{family}]({link(picture)})" for family, picture in sheets.items()]
     parts += ["## What fails", _failures(report), _LIMITS, "## Licences", _LICENCES]
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -171,12 +171,12 @@ def _bars(report: Report, others: Sequence[Any]) -> str:
 
 def _reading(report: Report) -> str:
     text = (
-        "Score is 1 - err / the best trivial err, err being MSE plus gradient MSE at three scales over the changed "
-        "region: 1 is exact, 0 no better than a trivial answer. The trivial answers (doing nothing, the best "
-        "constant colour, the best gain and offset per channel) stand in the same row under the same measure. "
-        "Keep is the PSNR outside the region, before compositing, bit-identical pixels counting as 60 dB. "
-        '"agrees" is the share of samples in which the scene reader finds everything that was asked; its word on '
-        "the right answers themselves (reader) and on other samples' answers (chance) stands beside it. "
+        "Score is 1 - error / the least trivial error, where the error is the MSE plus the gradient MSE at three "
+        "scales over the changed region: 1 is exact, 0 no better than a trivial answer. The trivial answers (doing "
+        "nothing, the best constant colour, the best gain and offset per channel) have the same measure in the same "
+        "row. Keep is the PSNR outside the region, before compositing; bit-identical pixels count as 60 dB. "
+        '"agrees" is the share of samples in which the scene reader finds everything that was asked; beside it are '
+        "its figures for the right answers (reader) and for the right answers to other samples (chance). "
         "± is the standard error."
     )
     if report.reader:
@@ -186,8 +186,8 @@ def _reading(report: Report) -> str:
         }
         text += (
             f"\n\nThe reader on {report.reader['held_out_pictures']} held-out scenes as the benchmark draws them: "
-            f"{listed['plain']}. On as many with filters, hats, textures and other sizes, which edits put into a "
-            f"picture: {listed['accuracy']}; chance: {listed['chance']}."
+            f"{listed['plain']}. On as many with what edits add (filters, hats, textures, other "
+            f"sizes): {listed['accuracy']}; chance: {listed['chance']}."
         )
     return text + "".join(f"\n\n{note}" for note in report.notes)
 
