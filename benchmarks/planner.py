@@ -20,7 +20,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ace_agent.evaluation.planner.report import describe
 from ace_agent.evaluation.planner.scoring import Report, Request, evaluate, load
-from ace_agent.planner.english.tokens import plain
+from ace_agent.planner.english.tokens import normalize
 from ace_agent.planner.interface import Planner
 from ace_agent.planner.llm.chat_model import ChatPlanner
 from ace_agent.planner.llm.weights import available
@@ -49,7 +49,7 @@ class StandIn(BaseChatModel):
         right = next(
             r.answers[0]
             for r in self.requests
-            if asked.endswith(f"Request:\n{plain(r.text)}") and all(c in asked for c in r.captions)
+            if asked.endswith(f"Request:\n{normalize(r.text)}") and all(c in asked for c in r.captions)
         )
         args: dict[str, Any] = {
             "steps": [

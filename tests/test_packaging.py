@@ -27,11 +27,14 @@ ENGINE = (
 ENGINES = REFERENCES | {"ace_agent.engines", "ace_kernels"}
 PLANNER = REFERENCES | {"ace_agent.planner"}
 PLANNER_ENGLISH = {
-    "ace_agent.errors", "ace_agent.plan.schema", "ace_agent.references", "ace_agent.planner.english",
-}  # fmt: skip
+    *("ace_agent.errors", "ace_agent.plan.schema", "ace_agent.references", "ace_agent.planner.english"),
+}
 PLANNER_CORE = PLANNER_ENGLISH | {
-    "ace_agent.plan", "ace_agent.planner.interface", "ace_agent.planner.instructions",
-}  # fmt: skip
+    "ace_agent.plan",
+    *(f"ace_agent.planner.{name}" for name in ("interface", "instructions", "proposal", "resolver")),
+}
+PLANNER_RULES = PLANNER_CORE | {"ace_agent.planner.rules"}
+PLANNER_LLM = PLANNER_RULES | {"ace_agent.planner.llm", "ace_agent.build_lock"}
 EXECUTION = ENGINES | {"ace_agent.execution", "ace_memory"}
 CONVERSATION = {
     *("ace_memory", "ace_agent.errors", "ace_agent.files", "ace_agent.images", "ace_agent.plan"),
@@ -75,10 +78,10 @@ ALLOWED = {
     "ace_agent.planner": PLANNER,
     "ace_agent.planner.interface": ROOTLESS | {"ace_agent.plan"},
     "ace_agent.planner.english": PLANNER_ENGLISH,
-    "ace_agent.planner.rules": PLANNER_CORE | {"ace_agent.planner.rules"},
-    "ace_agent.planner.llm": PLANNER - {"ace_agent.planner"}
-    | PLANNER_CORE
-    | {"ace_agent.planner.rules", "ace_agent.planner.llm", "ace_agent.planner.resolver"},
+    "ace_agent.planner.proposal": {"ace_agent.plan"},
+    "ace_agent.planner.resolver": PLANNER_CORE,
+    "ace_agent.planner.rules": PLANNER_RULES,
+    "ace_agent.planner.llm": PLANNER_LLM,
     "ace_agent.execution": EXECUTION,
     "ace_agent.turns": {
         "ace_memory",

@@ -1,4 +1,4 @@
-"""The instruction of a step: the person's own words, cut to what the image model must know."""
+"""The instruction of a step: the person's own words, without those that the image model does not need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 
 from ace_agent.plan.tasks import TASKS
 from ace_agent.planner.english.tables import wordset
-from ace_agent.planner.english.tokens import Token, spell
+from ace_agent.planner.english.tokens import Token, join_tokens
 
 _NOUN = r"(?:image|picture|photo|photograph|shot|snapshot|illustration|artwork|visual|graphic|scene)s?"
 _KIND = r"(?:(?:brand[- ])?new|fresh|different|separate|nice|quick|simple|beautiful|cool|other)"
@@ -31,14 +31,14 @@ TEMPLATES: Mapping[str, str] = {
     "demosaic": "Clear the mosaic from {image}.",
     "extract_background": "Keep only the background of {image}.",
 }
-"""Instructions of tasks that need no more than their picture."""
+"""Instructions of tasks that need nothing but their picture."""
 
 _IN = {"remove": "from", "remove_text": "from", "add": "to", "restore": "", "extract_foreground": "from"}
 
 
 @cache
 def _lead() -> re.Pattern[str]:
-    """What may stand before the description of a new picture: "draw me", "text to image:"."""
+    """Matches what may stand before the description of a new picture: "draw me", "text to image:"."""
     leads = "|".join(sorted(map(re.escape, wordset("leads")), key=len, reverse=True))
     return re.compile(
         rf"^(?:(?:{leads})\s++(?:(?:me|us|up|out|with)\s++)*+)++(?=\S)"
@@ -48,8 +48,8 @@ def _lead() -> re.Pattern[str]:
 
 
 def caption(tokens: Sequence[Token]) -> str:
-    """What a request to draw something new asks to see: "draw me a picture of a red fox" -> "a red fox"."""
-    text = _ENDS.sub("", spell(t for t in tokens if not t.has("IMG") or not t.has("PRON")))
+    """The description in a request for a new picture: "a red fox" of "draw me a picture of a red fox"."""
+    text = _ENDS.sub("", join_tokens(t for t in tokens if not t.has("IMG") or not t.has("PRON")))
     for _ in range(3):
         shorter = _PICTURE_OF.sub("", _lead().sub("", text))
         if shorter == text or not shorter:
@@ -64,7 +64,7 @@ def instruction(task: str, tokens: Sequence[Token], order: Mapping[str, int]) ->
     Args:
         task: catalogue id.
         tokens: the clause.
-        order: reference as the clause resolves it -> its place among the step's images.
+        order: the place of each picture that the clause mentions among the step's images.
     """
     row = TASKS[task]
     if row.max_images == 0:
@@ -82,7 +82,7 @@ def instruction(task: str, tokens: Sequence[Token], order: Mapping[str, int]) ->
                 " and ".join("{image}" if p == 0 else f"{{image{p}}}" for p in dict.fromkeys(places))
             )
         else:
-            words.append(spell([token]))
+            words.append(join_tokens([token]))
     text = _ENDS.sub("", re.sub(r" ([,.;:!?)])", r"\1", " ".join(words)).replace("- ", "-"))
     text = re.sub(r"^(?:to|and|with|then)\s+", "", text, flags=re.IGNORECASE) if task != "add" else text
     if not named and text:
@@ -133,11 +133,11 @@ PHRASES: Mapping[str, str] = {
     "face_swap": "Put the face of {image1} on the person in {image}: {text}.",
     "multi_control": 'Follow {image} and {image1}: "{text}".',
 }
-"""An instruction of each task around the telling words that a model wrote for it."""
+"""The instruction of each task around the words that a model wrote for it."""
 
 
 def phrase(task: str, text: str, images: int) -> str:
-    """A model's telling words as an instruction: "small dog on the left" -> "Add small dog on the left to {image}."."""
+    """A model's words as an instruction: "Add small dog on the left to {image}." of "small dog on the left"."""
     text = text.strip().rstrip(".")
     if TASKS[task].max_images == 0:
         return text

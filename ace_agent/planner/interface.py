@@ -1,4 +1,4 @@
-"""From a request to a plan: what every planner gets, gives and may ask."""
+"""What every planner is given, returns and may ask."""
 
 from __future__ import annotations
 
@@ -32,23 +32,27 @@ class KnownImage:
 
 
 def ignore_note(message: str) -> None:
-    """What `Context.note` does when nobody listens."""
+    """Drops a note."""
 
 
 def ignore_progress(message: str, fraction: float) -> None:
-    """What `Context.progress` does when nobody watches."""
+    """Drops a progress report."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a planner may know of the conversation, and nothing else.
+    """All that a planner knows of the conversation.
 
-    `images` are all pictures and masks, oldest first. `tip` is the picture that `@last` means. `path` has
-    one picture of each turn from the first to the tip, the first variation of its last step: `path[-2]` is
-    what an undo goes back to. `inputs` counts the pictures handed over with the request (`input`, `input1`
-    ...) and `mask` says that a mask came with it. `vocabulary` holds the nouns that the model knows, None
-    when that is not known. `note` takes one line for the user; `progress` is told what a planner that must
-    load first is doing, and how far it is, 0 to 1.
+    Args:
+        images: every image and mask, oldest first.
+        tip: the image that `@last` means.
+        path: one image of each turn from the first to the tip, the first variation of its last step; an undo goes
+            back to `path[-2]`.
+        inputs: how many images came with the request (`input`, `input1` ...).
+        mask: whether a mask came with it.
+        vocabulary: the nouns that the image model knows; None if that is not known.
+        note: takes one line for the user.
+        progress: takes what a planner that must load first is doing, and how far it is, from 0 to 1.
     """
 
     images: tuple[KnownImage, ...] = ()
@@ -60,25 +64,54 @@ class Context:
     note: Callable[[str], None] = field(default=ignore_note, compare=False)
     progress: Callable[[str, float], None] = field(default=ignore_progress, compare=False)
 
+    @property
+    def pictures(self) -> tuple[KnownImage, ...]:
+        """The images that are no masks and were not undone, oldest first; all that are no masks if all were undone."""
+        pictures = tuple(image for image in self.images if image.kind != "mask")
+        return tuple(image for image in pictures if image.on_path) or pictures
+
+    @property
+    def masks(self) -> tuple[KnownImage, ...]:
+        """The masks, oldest first."""
+        return tuple(image for image in self.images if image.kind == "mask")
+
+    @property
+    def newest(self) -> str | None:
+        """The tip, or the newest picture if the tip is a mask."""
+        pictures = self.pictures
+        if any(image.id == self.tip and image.kind != "mask" for image in self.images):
+            return self.tip
+        return pictures[-1].id if pictures else None
+
+    @property
+    def default(self) -> str | None:
+        """The picture that an instruction works on if it names none: the one handed over, or the newest."""
+        return "input" if self.inputs else self.newest
+
 
 class Planner(Protocol):
-    """Turns one request into one plan."""
+    """Turns a request into a plan."""
 
     def plan(self, request: str, context: Context) -> Plan:
-        """Raises PlanError with one line that the user can act on, and Question when it cannot choose."""
+        """The plan of a request.
+
+        Raises:
+            PlanError: one line that the user can act on.
+            Question: the request is ambiguous.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer to a question: how it reads, and the plan it leads to."""
+    """One answer to a question: its label, and the plan that it leads to."""
 
     label: str
     plan: Plan
 
 
 class Question(PlanError):
-    """The request is truly ambiguous; the first choice is the one to take when nobody can be asked."""
+    """The request is ambiguous. The first choice is the default where nobody can be asked."""
 
     def __init__(self, question: str, choices: tuple[Choice, ...]) -> None:
         super().__init__(question, " or ".join(choice.label for choice in choices))

@@ -1,138 +1,125 @@
-"""From what a language model proposes to a plan that runs: references, arity, masks, sizes and counts by rule."""
+"""From what a planner proposes to a plan that runs: ids, number of pictures, masks and settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ace_agent.errors import PlanError
-from ace_agent.plan import Plan
+from ace_agent.plan import Plan, Step, check
+from ace_agent.plan.schema import MAX_INSTRUCTION, Region
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner.english.tokens import Token, read
+from ace_agent.planner.english.vocabulary import reword
+from ace_agent.planner.instructions import phrase
 from ace_agent.planner.interface import Context
-from ace_agent.planner.llm.plan_language import Line, Script
-from ace_agent.planner.rules import refusals
-from ace_agent.planner.rules.descriptions import find_mentions
-from ace_agent.planner.rules.drafts import PAIRS, Draft, build
-from ace_agent.planner.rules.image_index import Gallery
-from ace_agent.planner.rules.mentions import IT, OTHER, THEM
-from ace_agent.planner.rules.places import outpaint_region
-from ace_agent.planner.rules.request_settings import Settings, take
-from ace_agent.planner.rules.rule_planner import Proposal, finish
+from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 
 
-def resolve(script: Script, request: str, context: Context, proposal: Proposal | None = None) -> Plan:
-    """The plan of a model's script.
+def resolve(proposed: ProposedPlan, context: Context) -> Plan:
+    """The plan of a proposal, every step completed and the whole checked.
 
-    The model is trusted for tasks and words; what the request says of pictures, sizes, seeds and counts is read by
-    rule. Where the rules cut the request into as many steps as the model, each step takes its pictures from its own
-    clause.
-
-    Args:
-        script: what the model wrote.
-        request: the request it answered.
-        context: the conversation's pictures.
-        proposal: what the rules make of the request, if they make anything of it.
+    A size goes to the first step that makes a new picture, or to the last step; variations go to the last step.
 
     Raises:
-        PlanError: when the script is a refusal, or no plan that could run can be made of it.
+        PlanError: nothing is proposed, or what is proposed cannot run.
     """
-    if script.goto is not None:
-        if script.goto not in {i.id for i in context.images}:
-            raise PlanError(f"there is no picture {script.goto}", "name one by its id")
-        return finish((), script.goto, Settings(), context)
-    if not script.lines:
-        raise refusals.refuse(request)
-    gallery = Gallery(context)
-    tokens, settings = take(read(refusals.check_text(request), gallery.vocabulary))
-    mentioned = find_mentions(tokens, gallery)
-    drafts: list[Draft] = []
-    aligned = proposal is not None and len(proposal.drafts) == len(script.lines)
-    for at, line in enumerate(script.lines):
-        own = proposal.drafts[at] if aligned and proposal is not None else None
-        drafts.append(_step(line, own, gallery, drafts, mentioned, alone=len(script.lines) == 1))
-    return finish(drafts, proposal.goto if aligned and proposal else None, settings, context)
+    steps: list[ProposedStep] = []
+    for step in proposed.steps:
+        steps.append(complete(step, context, steps))
+    goto = proposed.goto
+    if not steps and goto is None:
+        raise PlanError("the request names nothing to make or change")
+    if goto is not None and goto.startswith("@"):
+        if goto not in {image.id for image in context.images}:
+            raise PlanError(f"there is no picture {goto}", "name one by its id")
+    else:
+        goto = None
+    settings = proposed.settings
+    last = len(steps) - 1
+    sized = next((at for at, step in enumerate(steps) if not TASKS[step.task].max_images), last)
+    plan = Plan(
+        goto=goto,
+        steps=tuple(
+            Step(
+                task=step.task,
+                instruction=reword(step.instruction, context.vocabulary, context.note)[:MAX_INSTRUCTION],
+                images=step.images,
+                mask=step.mask,
+                size=settings.size if at == sized else None,
+                seed=settings.seed,
+                variations=settings.variations if at == last else 1,
+                steps=settings.steps,
+                guidance=settings.guidance,
+            )
+            for at, step in enumerate(steps)
+        ),
+    )
+    if not context.mask:  # the agent puts a mask that came with the request into the step that needs it
+        check(plan, images=[image.id for image in context.images], inputs=context.inputs, files=False)
+    return plan
 
 
-def _step(
-    line: Line,
-    own: Draft | None,
-    gallery: Gallery,
-    drafts: Sequence[Draft],
-    mentioned: Sequence[Token],
-    *,
-    alone: bool,
-) -> Draft:
-    """One step: by its own clause where there is one, else by what the model wrote, mended."""
-    if own is not None and own.wish is not None:
-        made = _by_clause(line, own, gallery, drafts)
-        if made is not None:
-            return made
-    images = _images(line, gallery, drafts, mentioned, alone=alone)
-    mask = _mask(line, gallery, drafts)
-    base = images[0] if images else None
-    words = Line(line.task, images, None, line.text).instruction
-    if line.task == "outpaint" and mask is None:
-        return Draft(line.task, images, words, outpaint_region(mentioned), base)
-    return Draft(line.task, images, words, mask, base)
+def complete(
+    step: ProposedStep, context: Context, earlier: Sequence[ProposedStep], named: Sequence[str] = ()
+) -> ProposedStep:
+    """A step with pictures that exist, as many as its task takes, a mask if it needs one, and its instruction.
+
+    Unknown pictures are dropped. Missing ones are taken from those that the request names, then the result of the
+    step before, then the newest pictures.
+
+    Args:
+        step: one step as a planner proposes it.
+        context: the conversation.
+        earlier: the steps before it.
+        named: pictures that the request names.
+
+    Raises:
+        PlanError: there are too few pictures, or no mask, for its task.
+    """
+    images = _images(step, context, len(earlier), named)
+    mask = _mask(step, context, earlier)
+    words = step.instruction
+    instruction = words if "{image" in words else phrase(step.task, words, len(images))
+    return step.model_copy(update={"images": images, "mask": mask, "instruction": instruction})
 
 
-def _by_clause(line: Line, own: Draft, gallery: Gallery, drafts: Sequence[Draft]) -> Draft | None:
-    """The clause's own pictures under the model's task; None when they do not make one step of it."""
-    if own.wish is None:
-        return None
-    if own.task == line.task:
-        return own
-    try:
-        made = build(line.task, own.wish, gallery, drafts)
-    except PlanError:
-        return None
-    return made[0] if len(made) == 1 else None
-
-
-def _exists(reference: str, gallery: Gallery, drafts: Sequence[Draft]) -> bool:
+def _exists(reference: str, context: Context, earlier: int) -> bool:
     if reference.startswith("$"):
-        return 1 <= int(reference[1:]) <= len(drafts)
-    if reference == "input":
-        return bool(gallery.context.inputs)
-    return reference in gallery.known
+        return reference[1:].isdigit() and 1 <= int(reference[1:]) <= earlier
+    handed_over = {f"input{number or ''}" for number in range(context.inputs)}
+    return reference in handed_over or any(image.id == reference for image in context.images)
 
 
-def _images(
-    line: Line, gallery: Gallery, drafts: Sequence[Draft], mentioned: Sequence[Token], *, alone: bool
-) -> tuple[str, ...]:
-    row = TASKS[line.task]
+def _images(step: ProposedStep, context: Context, earlier: int, named: Sequence[str]) -> tuple[str, ...]:
+    row = TASKS[step.task]
     if row.max_images == 0:
         return ()
-    masks = {m.id for m in gallery.masks}
-    given = [r for r in dict.fromkeys(line.images) if _exists(r, gallery, drafts) and r not in masks]
-    said = [i for t in mentioned if t.has("IMG") for i in t.images if i not in (IT, OTHER, THEM, *masks)]
-    if alone and len(said) == 1 and line.task not in PAIRS:
-        given = said
-    usual = f"${len(drafts)}" if drafts else gallery.last
-    for spare in (*said, usual, *(i.id for i in reversed(gallery.images))):
-        if len(given) < row.min_images and spare and spare not in given:
-            given.append(spare)
-    if len(given) < row.min_images:
-        if not given:
+    masks = {mask.id for mask in context.masks}
+    images = [i for i in step.images if _exists(i, context, earlier) and i not in masks]
+    usual = f"${earlier}" if earlier else context.default
+    for spare in (*named, usual, *(image.id for image in reversed(context.pictures))):
+        if len(images) < row.min_images and spare and spare not in images:
+            images.append(spare)
+    if len(images) < row.min_images:
+        if not images:
             raise PlanError("there is no picture to work on yet", "make one first, or hand one over")
-        raise PlanError(f"{line.task.replace('_', ' ')} needs {row.min_images} pictures", "name them by id")
-    return tuple(given[: row.max_images])
+        raise PlanError(f"{step.task.replace('_', ' ')} needs {row.min_images} pictures", "name them by id")
+    return tuple(images[: row.max_images])
 
 
-def _mask(line: Line, gallery: Gallery, drafts: Sequence[Draft]) -> str | None:
-    row = TASKS[line.task]
-    if row.mask == "none":
+def _mask(step: ProposedStep, context: Context, earlier: Sequence[ProposedStep]) -> str | Region | None:
+    if TASKS[step.task].mask == "none":
         return None
-    if line.mask and _exists(line.mask, gallery, drafts):
-        return line.mask
-    named = [r for r in line.images if r in {m.id for m in gallery.masks}]
+    if step.mask and (not isinstance(step.mask, str) or _exists(step.mask, context, len(earlier))):
+        return step.mask
+    masks = [mask.id for mask in context.masks]
+    named = [image for image in step.images if image in masks]
     if named:
         return named[0]
-    if line.task != "inpaint":
+    if step.task != "inpaint":
         return None
-    segmented = [f"${n}" for n, d in enumerate(drafts, 1) if d.task == "segment"]
-    found = segmented[-1:] or [m.id for m in gallery.masks[-1:]]
-    if not found and not gallery.context.mask:
+    segmented = [f"${number}" for number, before in enumerate(earlier, 1) if before.task == "segment"]
+    found = segmented[-1:] or masks[-1:]
+    if not found and not context.mask:
         raise PlanError(
             "there is no mask for that", "make one first: segment the part, or draw it with /mask"
         )

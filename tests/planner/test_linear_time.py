@@ -44,7 +44,7 @@ COMPILED_BY = {
     "plan_language": {"_LINE"},
     "image_kinds": {"_patterns"},
     "patterns": {"compiled"},
-    "refusals": {"_elsewhere", "_small_talk"},
+    "refusals": {"_off_topic", "_small_talk"},
     "vocabulary": {"_pattern"},
 }
 """Where patterns are put together, so that `written` does not see them; each is timed by `assembled`."""
@@ -94,7 +94,7 @@ def assembled() -> Iterator[tuple[str, re.Pattern[str]]]:
     yield "line", importlib.import_module("ace_agent.planner.llm.plan_language")._LINE
     yield "small talk", refusals._small_talk()
     yield "vocabulary", vocabulary._pattern(vocabulary.known_nouns("ace-mini") or frozenset())
-    for pattern in refusals._elsewhere():
+    for pattern in refusals._off_topic():
         yield pattern.pattern[-50:], pattern
     yield from image_kinds._patterns().items()
 
@@ -161,7 +161,7 @@ def test_patterns_of_the_code_are_linear() -> None:
 
 def test_patterns_of_the_table_are_linear() -> None:
     """They match tokens, whose number a request bounds."""
-    rendered = {patterns.render(tokens.read(text)): text[:40] for text in repeated(MAX_INSTRUCTION)}
+    rendered = {patterns.render(tokens.tokenize(text)): text[:40] for text in repeated(MAX_INSTRUCTION)}
     slow = {}
     for row in classifier.table():
         took, text = slowest(patterns.compiled(row.text), list(rendered), 0.25)

@@ -1,7 +1,7 @@
-"""The planner's words: one tag a row of ``data/lexicon.txt``, with the words and phrases that carry it.
+"""Tagged words: each section of ``data/lexicon.txt`` is a tag, with the words and phrases that carry it.
 
 A phrase of several words becomes one token (``black and white``). A word may carry several tags: ``sketch``
-is a style, a verb and a kind of picture; the patterns of ``data/patterns.txt`` decide which of them counts.
+is a style, a verb and a kind of picture; the patterns of the rules decide which of them counts.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def phrase_tags() -> dict[str, frozenset[str]]:
 
 @cache
 def phrase_starts() -> dict[str, int]:
-    """The most words that a phrase beginning with this word has."""
+    """For the first word of each phrase, the number of words of the longest."""
     longest: dict[str, int] = {}
     for phrase in phrase_tags():
         words = phrase.split()
@@ -61,6 +61,6 @@ def phrase_starts() -> dict[str, int]:
 
 @cache
 def single_words() -> frozenset[str]:
-    """Every single word that occurs in the lexicon: what a typing slip is mended to first."""
+    """Every single word of the lexicon: slips are corrected to these first."""
     words = {word for phrase in phrase_tags() for word in phrase.split()}
     return frozenset(words | NUMBERS.keys() | ORDINALS.keys())

@@ -1,4 +1,4 @@
-"""English words: which ones are ordinary, and which word a typing slip was meant to be."""
+"""English spelling: which words are ordinary, and which word a typing slip was meant to be."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ace_agent.planner.english.tables import HERE
 
 
 @cache
-def ranks() -> dict[str, int]:
-    """Ordinary words and their place by frequency (0: most frequent)."""
+def frequency_ranks() -> dict[str, int]:
+    """Ordinary words and their rank by frequency (0: most frequent)."""
     text = resources.files(HERE).joinpath("data/words.txt").read_text("utf-8")
     return {word: rank for rank, word in enumerate(text.split())}
 
 
 def stem(word: str) -> str:
-    """A word without its commonest endings, so that ``dogs`` meets ``dog`` and ``snowy`` meets ``snow``."""
+    """A word without its commonest endings: ``dog`` for ``dogs``."""
     for ending, least in (("'s", 2), ("ies", 4), ("sses", 4), ("es", 5), ("s", 3)):
         if word.endswith(ending) and len(word) - len(ending) >= least - 1 and not word.endswith(("ss", "us")):
             if ending == "ies":
@@ -46,8 +46,8 @@ def distance(a: str, b: str, limit: int) -> int:
     return row[-1]
 
 
-def slips(word: str) -> int:
-    """How many slips are forgiven in a word of this length."""
+def max_slips(word: str) -> int:
+    """The most slips that are corrected in a word of this length."""
     return 0 if len(word) < 3 else 1 if len(word) < 6 else 2
 
 
@@ -65,28 +65,28 @@ def _single(word: str) -> str:
 
 @cache
 def _longest() -> int:
-    return max(map(len, ranks()))
+    return max(map(len, frequency_ranks()))
 
 
-def mend(word: str, lexicon: frozenset[str], near: Iterable[str] = ()) -> str:
-    """The word that ``word`` was meant to be, or ``word`` itself when it is ordinary or nothing is close.
+def correct(word: str, lexicon: frozenset[str], near: Iterable[str] = ()) -> str:
+    """The word that ``word`` was meant to be, or ``word`` itself if it is ordinary or no word is close.
 
     Args:
         word: one word, lower case.
-        lexicon: the planner's own words, preferred at equal distance.
-        near: words of the conversation (captions, instructions), preferred most.
+        lexicon: words preferred at equal distance.
+        near: words of the conversation (captions, instructions), preferred over these.
     """
-    return _mended(word, lexicon, frozenset(near))
+    return _corrected(word, lexicon, frozenset(near))
 
 
 @lru_cache(maxsize=4096)
-def _mended(word: str, lexicon: frozenset[str], near: frozenset[str]) -> str:
-    known = ranks()
+def _corrected(word: str, lexicon: frozenset[str], near: frozenset[str]) -> str:
+    known = frequency_ranks()
     if word in lexicon or word in near or word in known or not word.isalpha() or not word.isascii():
         return word
     if any(base in known or base in lexicon or base in near for base in _bases(word)):
         return word
-    limit = slips(word)
+    limit = max_slips(word)
     if not limit or len(word) > _longest() + limit:
         return word
     best: tuple[float, str] = (limit + 1.0, word)
@@ -106,7 +106,7 @@ def _mended(word: str, lexicon: frozenset[str], near: frozenset[str]) -> str:
 
 
 def _bases(word: str) -> set[str]:
-    """What a word may be an inflection of: "snowed" of "snow", "hugging" of "hug"."""
+    """The words that a word may be an inflection of: "snow" for "snowed", "hug" for "hugging"."""
     found = {stem(word)} if word.endswith("s") else set()
     for ending in ("ed", "ing", "er", "est", "ly", "ish"):
         if word.endswith(ending) and len(word) - len(ending) > 2:
@@ -116,11 +116,11 @@ def _bases(word: str) -> set[str]:
 
 
 def _weigh(word: str, other: str, cost: int) -> float:
-    """How unlikely it is that ``other`` was meant: swaps, doubled and missing letters are common slips."""
+    """The cost of having meant ``other``: less for swapped, doubled and missing letters, which are common slips."""
     swap = sorted(word) == sorted(other)
     doubled = _single(word) == _single(other)
     first = other[0] != word[0]
-    rank = ranks().get(other, 30000) / 60000
+    rank = frequency_ranks().get(other, 30000) / 60000
     return cost + 0.35 * first - 0.6 * swap - 0.4 * doubled - 0.2 * (len(other) > len(word)) + rank
 
 

@@ -1,4 +1,4 @@
-"""A request as the planner reads it: normalised, mended, cut into tagged tokens."""
+"""A request as tagged tokens: normalised, slips corrected, phrases joined."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Token:
     """One word, phrase, number, quotation or punctuation mark.
 
     Args:
-        text: lower case and mended; the words of a phrase are joined by spaces.
-        surface: as the person wrote it, mended where it was a slip, for instructions.
+        text: in lower case and corrected; the words of a phrase are joined by spaces.
+        surface: as the person wrote it, or corrected if it was a slip, for instructions.
         tags: lexicon tags, and ``QUOTE ID NUM ORD SIZE PUNCT``, and ``IMG`` for a reference.
-        images: for ``IMG`` tokens, the references it stands for.
+        images: for ``IMG`` tokens, the pictures that they stand for.
     """
 
     text: str
@@ -63,22 +63,22 @@ _TOKEN = re.compile(
 )
 
 
-def plain(text: str) -> str:
-    """Unicode in one form, straight quotes, no control characters, no runs of blanks."""
+def normalize(text: str) -> str:
+    """Text in Unicode's NFKC form, with straight quotes, no control characters and no runs of blanks."""
     text = unicodedata.normalize("NFKC", text).translate(_QUOTES).translate(_DASHES)
     text = "".join(c if c in "\n\t " or unicodedata.category(c)[0] != "C" else "" for c in text)
     text = re.sub(r"[ \t\r\f\v]+", " ", text)
     return re.sub(r" ?\n[ \n]*", "\n", text).strip()
 
 
-def read(request: str, near: Iterable[str] = ()) -> list[Token]:
-    """Cuts a request into tokens: slang spelt out, slips mended, phrases joined, quotations kept whole.
+def tokenize(request: str, near: Iterable[str] = ()) -> list[Token]:
+    """The tokens of a request: slang spelt out, slips corrected, phrases joined, quotations whole.
 
     Args:
         request: what the person wrote.
-        near: words of this conversation's captions and instructions; slips are mended to them first.
+        near: words of the conversation's captions and instructions; slips are corrected to them first.
     """
-    text = plain(request)
+    text = normalize(request)
     quotes: list[str] = []
 
     def keep(found: re.Match[str]) -> str:
@@ -114,43 +114,43 @@ def read(request: str, near: Iterable[str] = ()) -> list[Token]:
                 and text[found.end() + 1 : found.end() + 2].isalnum()
             ):
                 value += "-"
-            spelt = slang().get(lower, lower)
-            if spelt != lower:
-                words.extend(_word(part, part, lexicon, near) for part in spelt.split())
+            expanded = slang().get(lower, lower)
+            if expanded != lower:
+                words.extend(_word(part, part, lexicon, near) for part in expanded.split())
             else:
                 words.append(_word(lower, value, lexicon, near))
     return _join(words)
 
 
-def spell(tokens: Iterable[Token]) -> str:
-    """The tokens as a line of text again."""
+def join_tokens(tokens: Iterable[Token]) -> str:
+    """The text of tokens."""
     line = " ".join(token.surface for token in tokens).replace("- ", "-")
     return re.sub(r" ([,.;:!?)])", r"\1", line)
 
 
 def _word(lower: str, surface: str, lexicon: frozenset[str], near: frozenset[str]) -> Token:
-    mended = lower
+    corrected = lower
     if lower not in NUMBERS and lower not in ORDINALS and "'" not in lower:
         squeezed = re.sub(r"(.)\1{2,}", r"\1\1", lower)
-        if squeezed != lower and squeezed not in lexicon and squeezed not in spelling.ranks():
+        if squeezed != lower and squeezed not in lexicon and squeezed not in spelling.frequency_ranks():
             squeezed = re.sub(r"(.)\1+", r"\1", squeezed)
-        mended = spelling.mend(squeezed, lexicon, near)
+        corrected = spelling.correct(squeezed, lexicon, near)
     tags: set[str] = set()
-    if re.fullmatch(r"\d+", mended) or mended in NUMBERS:
+    if re.fullmatch(r"\d+", corrected) or corrected in NUMBERS:
         tags.add("NUM")
-    if mended in ORDINALS:
+    if corrected in ORDINALS:
         tags.add("ORD")
-    if re.fullmatch(r"\d{2,4}s", mended):
+    if re.fullmatch(r"\d{2,4}s", corrected):
         tags.update(("DECADE", "STYLE"))
     if surface.isupper() and len(surface.rstrip("-")) > 2:
         tags.add("CAPS")
     return Token(
-        mended, surface if mended == lower else mended + "-" * surface.endswith("-"), frozenset(tags)
+        corrected, surface if corrected == lower else corrected + "-" * surface.endswith("-"), frozenset(tags)
     )
 
 
 def _join(words: list[Token]) -> list[Token]:
-    """Joins the longest phrase of the lexicon at each word, and tags it."""
+    """The tokens with the longest phrase of the lexicon at each word joined and tagged."""
     starts, tags = phrase_starts(), phrase_tags()
     joined: list[Token] = []
     at = 0
@@ -170,7 +170,7 @@ def _join(words: list[Token]) -> list[Token]:
                 found = tags.get(spelling.stem(phrase)) if len(phrase) > 3 else None
             if found is not None or length == 1:
                 own = token.tags if length == 1 else frozenset[str]()
-                joined.append(Token(phrase, spell(run), own | (found or frozenset())))
+                joined.append(Token(phrase, join_tokens(run), own | (found or frozenset())))
                 at += length
                 break
     return joined

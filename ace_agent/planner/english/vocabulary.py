@@ -1,4 +1,4 @@
-"""What the image model knows: a person's word into one it was trained on, or a line saying that it was not."""
+"""The nouns that an image model knows: a request is put into them, and the person is warned of others."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def _groups() -> tuple[tuple[str, ...], ...]:
 
 
 @cache
-def _likenesses() -> dict[str, str]:
-    """Things and the noun that each is most like: ``walrus`` and ``dolphin``."""
+def _lookalikes() -> dict[str, str]:
+    """Things and the known noun that looks most like each: ``walrus``, ``dolphin``."""
     table: dict[str, str] = {}
     for row in rows("nearest"):
         known, _, others = row.partition("=")
@@ -73,9 +73,9 @@ def _likenesses() -> dict[str, str]:
 
 
 def nearest(word: str, vocabulary: frozenset[str]) -> str | None:
-    """The known word that an unknown one is most like, else one of the same group; None when there is none."""
-    if _likenesses().get(word) in vocabulary:
-        return _likenesses()[word]
+    """The known noun most like an unknown one, or one of the same group; None if there is none."""
+    if _lookalikes().get(word) in vocabulary:
+        return _lookalikes()[word]
     for group in _groups():
         if word in group:
             near = [w for w in group if w in vocabulary]
@@ -88,24 +88,24 @@ def reword(instruction: str, vocabulary: frozenset[str] | None, note: Callable[[
     """An instruction in words that the image model knows.
 
     Args:
-        instruction: one step's; quoted text is left alone.
-        vocabulary: the nouns it knows; None leaves everything as it is.
-        note: told, in a line, of each noun that it has never seen and what it knows nearest.
+        instruction: of one step; quoted text stays as it is.
+        vocabulary: the nouns it knows; None changes nothing.
+        note: takes a line for each noun that the model has never seen, with the nearest that it knows.
     """
     if not vocabulary:
         return instruction
     pieces = re.split(r'("[^"]*")', instruction)
     for at in range(0, len(pieces), 2):
         heads = {found["head"].lower() for found in _HEAD.finditer(pieces[at])}
-        put = partial(_put, vocabulary=vocabulary, heads=heads, note=note)
+        put = partial(_replaced, vocabulary=vocabulary, heads=heads, note=note)
         pieces[at] = _pattern(vocabulary).sub(put, pieces[at])
     return "".join(pieces)
 
 
-def _put(
+def _replaced(
     found: re.Match[str], vocabulary: frozenset[str], heads: set[str], note: Callable[[str], None]
 ) -> str:
-    """A word in the model's words, and the article before it as the new one wants it."""
+    """A known word in place of one matched, and the article that it needs."""
     article, word = found["article"], found["word"]
     if word is None:
         return found[0]
@@ -118,7 +118,7 @@ def _put(
 
 @cache
 def _pattern(vocabulary: frozenset[str]) -> re.Pattern[str]:
-    """Names of several words whole ("pine tree"), else single words; indicators of pictures are matched as no word."""
+    """Names of several words whole ("pine tree"), else single words; indicators of pictures match too, with no word."""
     names = sorted((n for n in vocabulary if " " in n), key=len, reverse=True)
     joined = "".join(rf"\b{re.escape(n)}s?\b|" for n in names)
     word = rf"(?P<word>{joined}[A-Za-z]+(?:-[A-Za-z]+)*)"
@@ -144,12 +144,12 @@ def _known(word: str, vocabulary: frozenset[str], heads: set[str], note: Callabl
 
 
 def _is_thing(word: str, single: str, heads: set[str]) -> bool:
-    """Whether a word names a thing: by the lexicon, or, where that leaves it open, by its place in the sentence."""
+    """Whether a word names a thing: by the lexicon, or by its place in the sentence if that leaves it open."""
     if {word, single} & (_GENERAL | _NO_THING):
         return False
     tags = phrase_tags().get(single) or phrase_tags().get(word, frozenset())
     if tags and tags <= _THINGS:
         return True
-    if word not in heads or (tags and not tags & _THINGS and single not in _likenesses()) or "POS" in tags:
+    if word not in heads or (tags and not tags & _THINGS and single not in _lookalikes()) or "POS" in tags:
         return False
     return not word.endswith(("ing", "ed", "ly"))

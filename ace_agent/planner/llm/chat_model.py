@@ -1,20 +1,19 @@
-"""Any chat model of LangChain's as a planner: structured output, then the same resolution as for our own model."""
+"""Any chat model of LangChain's as a planner, by structured output."""
 
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import BaseModel, Field
+from typing import TYPE_CHECKING, Any
 
 from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan import Plan
 from ace_agent.plan.tasks import TASKS
 from ace_agent.planner.interface import Context
-from ace_agent.planner.llm.plan_language import Line, Script
+from ace_agent.planner.proposal import ProposedPlan
 from ace_agent.planner.resolver import resolve
-from ace_agent.planner.rules import refusals
-from ace_agent.planner.rules.rule_planner import Proposal, RulePlanner
+from ace_agent.planner.rules.grounding import ground
+from ace_agent.planner.rules.parsed_request import ParsedRequest
+from ace_agent.planner.rules.rule_planner import RuleProposal, propose
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -26,36 +25,9 @@ PACKAGES = {
 }  # fmt: skip
 """Providers and the packages that speak to them."""
 
-TaskName = Literal[tuple(TASKS)]  # type: ignore[valid-type]
-
-
-class ProposedStep(BaseModel):
-    """One task call."""
-
-    task: TaskName = Field(description="id of the task")  # type: ignore[valid-type]
-    images: list[str] = Field(
-        default_factory=list,
-        max_length=9,
-        description="pictures it takes, in order: @3 of the conversation, $1 the result of step 1, or input",
-    )
-    mask: str | None = Field(default=None, description="id of the mask, or null")
-    instruction: str = Field(
-        max_length=300, description="what to do, in the person's own telling words, without ids of pictures"
-    )
-
-
-class ProposedPlan(BaseModel):
-    """The steps that a request asks for."""
-
-    steps: list[ProposedStep] = Field(default_factory=list, max_length=20)
-    goto: str | None = Field(default=None, description="@id to go back to, when nothing else is asked")
-    refuse: str | None = Field(
-        default=None, description="why it cannot be done, in one line, when nothing of it is about pictures"
-    )
-
 
 def system_prompt() -> str:
-    """What the chat model is told: the tasks, and how pictures are named."""
+    """The system message: the tasks, and how pictures are named."""
     lines = []
     for task in TASKS.values():
         span = (
@@ -108,18 +80,17 @@ class ChatPlanner:
     def __init__(self, model: BaseChatModel | str) -> None:
         self.name = model if isinstance(model, str) else type(model).__name__
         self._chat = chat_model(model) if isinstance(model, str) else model
-        self._rules = RulePlanner()
 
     def plan(self, request: str, context: Context) -> Plan:
         """The plan of a request.
 
-        An answer that is no plan is asked for once more, with what was wrong.
+        An answer that is no plan is sent back once, with what is wrong with it.
 
         Raises:
-            PlanError: when the model refuses, answers nothing usable twice, or cannot be reached.
+            PlanError: the model refuses, answers twice with no plan, or cannot be reached.
         """
-        text = refusals.check_text(request)
-        messages: list[tuple[str, str]] = [("system", system_prompt()), ("human", _asked(text, context))]
+        parsed = ParsedRequest(request, context)
+        messages = [("system", system_prompt()), ("human", _question(parsed.text, context))]
         wrong = ""
         for _ in range(2):
             proposed, wrong = self._ask(messages)
@@ -129,7 +100,7 @@ class ChatPlanner:
                         proposed.refuse.splitlines()[0][:200], "say what to draw or what to change"
                     )
                 try:
-                    return resolve(_script(proposed), request, context, self._proposal(request, context))
+                    return resolve(ground(_tidied(proposed), parsed, _rules_of(parsed)), context)
                 except PlanError as error:
                     wrong = str(error)
             messages = [*messages, ("human", f"That was no plan that can run: {wrong}. Answer again.")]
@@ -152,23 +123,24 @@ class ChatPlanner:
             return None, "the answer was empty"
         return answer, ""
 
-    def _proposal(self, request: str, context: Context) -> Proposal | None:
-        try:
-            return self._rules.propose(request, context)
-        except PlanError:
-            return None
+
+def _rules_of(request: ParsedRequest) -> RuleProposal | None:
+    try:
+        return propose(request)
+    except PlanError:
+        return None
 
 
-def _asked(request: str, context: Context) -> str:
-    shown = [f"{i.id} ({i.kind}): {i.caption or i.instruction or 'no caption'}" for i in context.images]
-    handed = ["input: a picture that came with the request"] if context.inputs else []
-    pictures = "\n".join([*shown, *handed]) or "none yet"
+def _question(request: str, context: Context) -> str:
+    listed = [f"{i.id} ({i.kind}): {i.caption or i.instruction or 'no caption'}" for i in context.images]
+    inputs = ["input: a picture that came with the request"] if context.inputs else []
+    pictures = "\n".join([*listed, *inputs]) or "none yet"
     return f"Pictures, oldest first:\n{pictures}\n\nRequest:\n{request}"
 
 
-def _script(proposed: ProposedPlan) -> Script:
-    if proposed.goto and not proposed.steps:
-        return Script(goto=proposed.goto)
-    return Script(
-        tuple(Line(s.task, tuple(s.images), s.mask, " ".join(s.instruction.split())) for s in proposed.steps)
+def _tidied(proposed: ProposedPlan) -> ProposedPlan:
+    """An answer without a goto beside its steps, and with every instruction on one line."""
+    steps = tuple(
+        step.model_copy(update={"instruction": " ".join(step.instruction.split())}) for step in proposed.steps
     )
+    return ProposedPlan(steps=steps, goto=None if steps else proposed.goto)

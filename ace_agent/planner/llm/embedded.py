@@ -1,4 +1,4 @@
-"""The embedded language model as a planner: SmolLM2-135M and our adapter write the plan language by grammar."""
+"""The embedded language model as a planner: SmolLM2-135M with our adapter writes the plan language under a grammar."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from typing import TYPE_CHECKING, Any, cast
 from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan import Plan
 from ace_agent.planner.interface import Context, ignore_progress
-from ace_agent.planner.llm.plan_language import Script, grammar, parse, prompt
+from ace_agent.planner.llm.plan_language import grammar, parse, prompt
 from ace_agent.planner.llm.weights import Progress, adapter_folder, fast_dtype, load, source
+from ace_agent.planner.proposal import ProposedPlan
 from ace_agent.planner.resolver import resolve
-from ace_agent.planner.rules import refusals
-from ace_agent.planner.rules.rule_planner import RulePlanner
+from ace_agent.planner.rules.grounding import ground
+from ace_agent.planner.rules.parsed_request import ParsedRequest
+from ace_agent.planner.rules.rule_planner import propose
 
 if TYPE_CHECKING:
     import torch
 
-MOST_TOKENS = 200
-LONGEST_PROMPT = 900
-"""Tokens of a prompt; a longer one is planned by the rules."""
+MAX_NEW_TOKENS = 200
+MAX_PROMPT_TOKENS = 900
+"""A request whose prompt is longer is planned by the rules."""
 
 
 class LanguageModel:
-    """The loaded model: text in, a line of the plan language out.
+    """The loaded model: a prompt in, the plan language out.
 
     Args:
         adapter: folder of the LoRA adapter; None: the base model.
         threads: CPU threads to use; None: torch's own number.
-        progress: told of conversion and loading.
+        progress: takes the state of conversion and loading.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class LanguageModel:
         self.cache_name = "cache" if "cache" in taken else "past_key_values"
         self.end = int(self.tokenizer.convert_tokens_to_ids("<|im_end|>"))
 
-    def write(self, text: str, lark: str, most: int = MOST_TOKENS) -> str:
+    def write(self, text: str, lark: str, most: int = MAX_NEW_TOKENS) -> str:
         """Continues a prompt greedily, one token at a time, among the tokens that the grammar allows.
 
         Args:
@@ -64,7 +66,7 @@ class LanguageModel:
             most: tokens after which it stops.
 
         Raises:
-            PlanError: when the prompt is too long to be read.
+            PlanError: the prompt is too long.
         """
         import llguidance
         import llguidance.torch as masks
@@ -72,7 +74,7 @@ class LanguageModel:
         from transformers import DynamicCache
 
         ids = self.tokenizer(text, return_tensors="pt").input_ids
-        if ids.shape[1] > LONGEST_PROMPT:
+        if ids.shape[1] > MAX_PROMPT_TOKENS:
             raise PlanError("the request is too long for the language model", "say it in fewer words")
         matcher = llguidance.LLMatcher(self.guide, lark)
         if matcher.get_error():
@@ -107,7 +109,7 @@ def _unpacked(bits: torch.Tensor, width: int) -> torch.Tensor:
 
 
 class LanguageModelPlanner:
-    """Plans with the embedded language model; pictures, sizes and counts are resolved by rule.
+    """Plans with the embedded language model; pictures, sizes and counts are read by rule.
 
     Args:
         adapter: folder of the LoRA adapter; None: the one that ships with the package.
@@ -123,7 +125,6 @@ class LanguageModelPlanner:
         self._lock = threading.Lock()
         self._loaded: LanguageModel | None = None
         self._failure: ModelError | None = None
-        self._rules = RulePlanner()
         self.seconds_to_load = 0.0
 
     def preload(self) -> threading.Thread:
@@ -138,11 +139,11 @@ class LanguageModelPlanner:
         except ModelError:
             return  # kept in _failure, raised by the first plan
 
-    def _tell(self, message: str, fraction: float) -> None:
+    def _report(self, message: str, fraction: float) -> None:
         self._progress(message, fraction)
 
     def model(self) -> LanguageModel:
-        """The model, loaded at the first call. Raises ModelError when it cannot be, at every call."""
+        """The model, loaded at the first call. Raises ModelError if it cannot be, at every call."""
         with self._lock:
             if self._failure is not None:
                 raise self._failure
@@ -153,8 +154,8 @@ class LanguageModelPlanner:
                         raise ModelError(
                             "the planner's language model has no adapter", "ace train-planner makes one"
                         )
-                    source()  # said at once when it is not installed, before torch is imported
-                    self._loaded = LanguageModel(self._adapter, self._threads, self._tell)
+                    source()  # raises before torch is imported if it is not installed
+                    self._loaded = LanguageModel(self._adapter, self._threads, self._report)
                 except ModelError as error:
                     self._failure = error
                     raise
@@ -164,23 +165,34 @@ class LanguageModelPlanner:
                 self.seconds_to_load = time.perf_counter() - started
             return self._loaded
 
-    def script(self, request: str, context: Context) -> Script:
-        """What the model writes for a request. Raises PlanError and ModelError."""
-        text = refusals.check_text(request)
-        masks = sum(i.kind == "mask" for i in context.images)
-        lark = grammar(_highest(context), masks, context.inputs)
-        self._progress = context.progress  # also told of a loading that began in the background
-        return parse(self.model().write(prompt(text, context), lark))
+    def propose(self, request: ParsedRequest) -> ProposedPlan:
+        """What the model writes for a request.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+            PlanError: the prompt is too long.
+        """
+        context = request.context
+        lark = grammar(_highest(context), context.inputs)
+        self._progress = context.progress  # also for a loading that began in the background
+        return parse(self.model().write(prompt(request.text, context), lark))
 
     def plan(self, request: str, context: Context) -> Plan:
-        """The plan of a request. Raises PlanError with one line that the person can act on."""
-        refusals.check_purpose(refusals.check_text(request))
-        script = self.script(request, context)
+        """The plan of a request.
+
+        Raises:
+            PlanError: one line that the person can act on.
+            ModelError: the model cannot be loaded.
+        """
+        parsed = ParsedRequest(request, context)
+        if parsed.off_topic is not None:
+            raise parsed.off_topic
+        proposed = self.propose(parsed)
         try:
-            proposal = self._rules.propose(request, context)
+            rules = propose(parsed)
         except PlanError:
-            proposal = None
-        return resolve(script, request, context, proposal)
+            rules = None
+        return resolve(ground(proposed, parsed, rules), context)
 
 
 def _highest(context: Context) -> int:

@@ -1,4 +1,4 @@
-"""Both halves together: the rules where they are sure, the language model's tasks and words where they are not."""
+"""Rules and language model together: the model proposes tasks and words where the rules are not sure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import threading
 
 from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan import Plan
-from ace_agent.planner.interface import Context, Question
+from ace_agent.planner.interface import Context
 from ace_agent.planner.llm.embedded import LanguageModelPlanner
-from ace_agent.planner.llm.plan_language import Script
+from ace_agent.planner.proposal import ProposedPlan
 from ace_agent.planner.resolver import resolve
-from ace_agent.planner.rules import refusals
-from ace_agent.planner.rules.rule_planner import Proposal, RulePlanner, finish, needs_planning
+from ace_agent.planner.rules.grounding import ground
+from ace_agent.planner.rules.parsed_request import ParsedRequest
+from ace_agent.planner.rules.refusals import FOUND_NOTHING
+from ace_agent.planner.rules.rule_planner import RuleProposal, is_plain, plan_of, propose
 
 
 class HybridPlanner:
-    """Rules and language model together.
+    """Plans with the rules, and asks the language model where they are not sure.
 
-    One plain instruction never waits for the model. Where the model cannot be loaded, the rules answer alone and say
+    A plain instruction never waits for the model. If the model cannot be loaded, the rules plan alone, and a note says
     so once.
 
     Args:
@@ -27,81 +29,72 @@ class HybridPlanner:
     name = "both"
 
     def __init__(self, language: LanguageModelPlanner) -> None:
-        self._rules = RulePlanner()
         self._language = language
-        self._told = False
+        self._warned = False
 
     def preload(self) -> threading.Thread:
         """Begins to load the model in the background."""
         return self._language.preload()
 
     def plan(self, request: str, context: Context) -> Plan:
-        """The plan of a request. Raises PlanError, and Question when a phrase fits several pictures."""
-        text = refusals.check_text(request)
-        refusals.check_purpose(text)
-        proposal, refusal = self._propose(request, context)
-        if proposal is not None and (proposal.goto or proposal.sure) and not needs_planning(request):
-            return self._rules.plan(request, context)
-        if refusal is not None and not _soft(refusal):
-            raise refusal
+        """The plan of a request. Raises PlanError, and Question if a phrase fits several pictures."""
+        parsed = ParsedRequest(request, context)
         try:
-            script = self._language.script(request, context)
-        except (ModelError, PlanError) as error:
-            if isinstance(error, ModelError) and not self._told:
-                self._told = True
-                context.note(f"planning by rules alone: {error}")
-            return self._rules.plan(request, context)
-        return self._combined(script, proposal, refusal, request, context)
-
-    def _propose(self, request: str, context: Context) -> tuple[Proposal | None, PlanError | None]:
-        try:
-            return self._rules.propose(request, context), None
-        except Question:
-            raise
+            rules = propose(parsed)
         except PlanError as refusal:
-            return None, refusal
-
-    def _combined(
-        self,
-        script: Script,
-        proposal: Proposal | None,
-        refusal: PlanError | None,
-        request: str,
-        context: Context,
-    ) -> Plan:
-        if proposal is None:
+            if refusal.message != FOUND_NOTHING:
+                raise
+            proposed = self._ask(parsed)
+            if proposed is None:
+                raise
             try:
-                return resolve(script, request, context)
+                return resolve(ground(proposed, parsed), context)
             except PlanError:
-                raise (refusal or refusals.refuse(request)) from None
-        found, written = [d.task for d in proposal.drafts], [line.task for line in script.lines]
-        if proposal.sure or not found or not _adds(written, found):
-            return self._rules.plan(request, context)
-        if len(proposal.drafts) == len(script.lines):
-            # keep the tasks that the rules are sure of, take the model's for the others
-            lines = [
-                line if not own.sure else type(line)(own.task, own.images, None, line.text)
-                for line, own in zip(script.lines, proposal.drafts, strict=True)
-            ]
-            script = Script(tuple(lines))
+                raise refusal from None
+        if (rules.goto or rules.sure) and is_plain(parsed):
+            return plan_of(rules)
+        proposed = self._ask(parsed)
+        if proposed is None or rules.sure or not rules.steps or not _adds(proposed, rules):
+            return plan_of(rules)
         try:
-            return resolve(script, request, context, proposal)
+            return resolve(ground(_keep_sure(proposed, rules), parsed, rules), context)
         except PlanError:
-            return finish(proposal.drafts, proposal.goto, proposal.settings, context)
+            return resolve(rules.plan, context)
+
+    def _ask(self, request: ParsedRequest) -> ProposedPlan | None:
+        """What the model proposes; None if it cannot be asked."""
+        try:
+            return self._language.propose(request)
+        except PlanError:
+            return None
+        except ModelError as error:
+            if not self._warned:
+                self._warned = True
+                request.context.note(f"planning by rules alone: {error}")
+            return None
 
 
-def _adds(written: list[str], found: list[str]) -> bool:
-    """Whether the model's tasks are others, as many as the rules found, or theirs in order and more.
+def _keep_sure(proposed: ProposedPlan, rules: RuleProposal) -> ProposedPlan:
+    """The model's proposal with the tasks and pictures that the rules are sure of, if both have as many steps."""
+    if len(proposed.steps) != len(rules.steps):
+        return proposed
+    steps = tuple(
+        step.model_copy(update={"task": own.task, "images": own.step.images, "mask": None})
+        if own.sure
+        else step
+        for step, own in zip(proposed.steps, rules.steps, strict=True)
+    )
+    return proposed.model_copy(update={"steps": steps})
 
-    A model this small leaves wishes out more often than the rules invent one: on the development sets it had left
-    out one each time that it wrote fewer.
+
+def _adds(proposed: ProposedPlan, rules: RuleProposal) -> bool:
+    """Whether the model has other tasks, as many as the rules, or the rules' tasks in order and more.
+
+    A model this small leaves steps out more often than the rules invent one: on the development sets it had left one
+    out each time that it wrote fewer.
     """
+    written, found = [step.task for step in proposed.steps], [item.task for item in rules.steps]
     if len(written) == len(found):
         return written != found
     rest = iter(written)
     return all(task in rest for task in found)
-
-
-def _soft(refusal: PlanError) -> bool:
-    """Whether a refusal only means that the rules found nothing, which the model may still do."""
-    return refusal.message.startswith("the request names nothing")

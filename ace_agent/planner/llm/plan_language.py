@@ -1,4 +1,4 @@
-"""The plan language: what the embedded language model writes, one line a step.
+"""The plan language: a proposal as the embedded language model writes it, one line a step.
 
 ::
 
@@ -7,95 +7,68 @@
     inpaint @1 mask @2: a pond
 
 A line is a task, its images (``@3`` of the conversation, ``$1`` of an earlier line, ``input``), a mask if there is
-one, and the telling words of the instruction. ``goto @1`` alone goes back to a picture; ``refuse`` alone is a
-refusal. A three-step plan takes about 21 tokens; as JSON it takes 87.
+one, and the words of the instruction that matter. ``goto @1`` alone goes back to a picture; ``refuse`` alone is a
+refusal. A plan of three steps takes about 21 tokens, and 87 as JSON.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner.instructions import phrase
 from ace_agent.planner.interface import Context
+from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 
-MOST_LINES = 8
+MAX_LINES = 8
 _REFERENCE = r"@[1-9][0-9]{0,2}|\$[1-8]|input"
 _LINE = re.compile(
     rf"^(?P<task>[a-z_]++)(?P<images>(?: (?:{_REFERENCE}))*)(?: mask (?P<mask>{_REFERENCE}))?:(?: (?P<text>.*))?"
 )
 
 
-@dataclass(frozen=True)
-class Line:
-    """One step as the model writes it."""
-
-    task: str
-    images: tuple[str, ...] = ()
-    mask: str | None = None
-    text: str = ""
-
-    def __str__(self) -> str:
-        head = " ".join((self.task, *self.images))
-        mask = f" mask {self.mask}" if self.mask else ""
-        return f"{head}{mask}: {self.text}".rstrip()
-
-    @property
-    def instruction(self) -> str:
-        """The line's words as an instruction for the image model."""
-        return phrase(self.task, self.text, len(self.images))
+def write(proposed: ProposedPlan) -> str:
+    """A proposal in the plan language."""
+    if proposed.goto is not None:
+        return f"goto {proposed.goto}"
+    return "\n".join(map(_line, proposed.steps)) or "refuse"
 
 
-@dataclass(frozen=True)
-class Script:
-    """A whole answer: lines, or a picture to go back to, or neither (a refusal)."""
-
-    lines: tuple[Line, ...] = ()
-    goto: str | None = None
-
-    def __str__(self) -> str:
-        if self.goto is not None:
-            return f"goto {self.goto}"
-        return "\n".join(map(str, self.lines)) or "refuse"
+def _line(step: ProposedStep) -> str:
+    head = " ".join((step.task, *step.images))
+    mask = f" mask {step.mask}" if step.mask else ""
+    return f"{head}{mask}: {step.instruction}".rstrip()
 
 
-def parse(text: str) -> Script:
-    """The script that a model wrote; lines that are none are left out, so nonsense becomes a refusal."""
-    lines = []
-    for row in text.strip().splitlines()[:MOST_LINES]:
+def parse(text: str) -> ProposedPlan:
+    """The proposal that a model wrote. Lines that are none are dropped, so that nonsense is a refusal."""
+    steps = []
+    for row in text.strip().splitlines()[:MAX_LINES]:
         row = row.strip()
         if found := re.fullmatch(r"goto (@\d{1,3})", row):
-            return Script(goto=found[1])
+            return ProposedPlan(goto=found[1])
         match = _LINE.fullmatch(row)
         if match and match["task"] in TASKS:
-            lines.append(
-                Line(
-                    match["task"],
-                    tuple(match["images"].split()),
-                    match["mask"],
-                    (match["text"] or "").strip(),
-                )
+            images, words = tuple(match["images"].split()), (match["text"] or "").strip()
+            steps.append(
+                ProposedStep(task=match["task"], images=images, mask=match["mask"], instruction=words)
             )
-    return Script(tuple(lines))
+    return ProposedPlan(steps=tuple(steps))
 
 
-def grammar(images: int, masks: int = 0, inputs: int = 0) -> str:
-    """The language as a Lark grammar for llguidance, with only the pictures that are there.
+def grammar(images: int, inputs: int = 0) -> str:
+    """The language as a Lark grammar for llguidance, with only the pictures that exist.
 
     Args:
         images: how many pictures and masks the conversation has.
-        masks: how many of them are masks; without any, only an earlier line can give one.
         inputs: how many pictures came with the request.
     """
     known = [f'"@{n}"' for n in range(1, min(images, 99) + 1)] + ['"input"'] * bool(inputs)
-    steps = [f'"${n}"' for n in range(1, MOST_LINES)]
+    steps = [f'"${n}"' for n in range(1, MAX_LINES)]
     reference = " | ".join((*known, *steps))
     tasks = " | ".join(f'"{task}"' for task in TASKS)
     goto = ' | "goto " KNOWN' if known else ""
     rules = [
-        f'start: line ("\\n" line){{0,{MOST_LINES - 1}}} | "refuse"{goto}',
+        f'start: line ("\\n" line){{0,{MAX_LINES - 1}}} | "refuse"{goto}',
         'line: TASK (" " REF){0,4} (" mask " REF)? ":" TEXT?',
         f"TASK: {tasks}",
         f"REF: {reference}",
@@ -107,12 +80,10 @@ def grammar(images: int, masks: int = 0, inputs: int = 0) -> str:
 
 
 def prompt(request: str, context: Context) -> str:
-    """What the model reads: the pictures, the request, and the opening of its answer (SmolLM2's chat format)."""
-    shown = "; ".join(f"{i.id} {i.caption or i.instruction or i.kind}"[:80] for i in context.images[-12:])
-    handed = " input: a picture came with the request;" if context.inputs else ""
-    return f"<|im_start|>user\nimages:{handed} {shown or 'none'}\nrequest: {request}<|im_end|>\n<|im_start|>assistant\n"
-
-
-def script_of(rows: Sequence[tuple[str, Sequence[str], str | None, str]]) -> Script:
-    """A script from plain rows of task, images, mask and words."""
-    return Script(tuple(Line(task, tuple(images), mask, text) for task, images, mask, text in rows))
+    """What the model reads, in SmolLM2's chat format: the pictures, the request, and the opening of its answer."""
+    listed = "; ".join(f"{i.id} {i.caption or i.instruction or i.kind}"[:80] for i in context.images[-12:])
+    inputs = " input: a picture came with the request;" if context.inputs else ""
+    return (
+        f"<|im_start|>user\nimages:{inputs} {listed or 'none'}\nrequest: {request}<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )

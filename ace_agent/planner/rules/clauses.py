@@ -1,4 +1,4 @@
-"""Cutting a request into clauses, one wish each."""
+"""Splits a request into clauses, one instruction each."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from ace_agent.planner.english.lexicon import phrase_tags
 from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token
-from ace_agent.planner.rules.ellipsis import SIDES, contrast, inherited, states
-from ace_agent.planner.rules.verbs import VERBS, after_fillers, begins, strip
+from ace_agent.planner.rules.ellipsis import SIDES, are_results, inherited_verb, omits_verb
+from ace_agent.planner.rules.verbs import VERBS, after_fillers, begins_command, strip_fillers
 
 _HARD = frozenset({".", "!", "?", ";", "\n"})
 _SEQUENCE = wordset("sequence")
@@ -18,11 +18,11 @@ _JOINTS = frozenset({",", "and", "but", "while", "before", "after", "plus", "or"
 
 @dataclass(frozen=True)
 class Clause:
-    """One wish, or a scrap of talk between wishes.
+    """One instruction, or small talk between instructions.
 
     Args:
         tokens: without fillers at its ends.
-        fresh: it follows a full stop or begins the request, rather than a comma or "and".
+        fresh: it begins the request or follows a full stop, not a comma or "and".
     """
 
     tokens: tuple[Token, ...]
@@ -35,7 +35,7 @@ class Clause:
 
 
 def split(tokens: Sequence[Token]) -> list[Clause]:
-    """The clauses of a request whose mentions are already one token each."""
+    """The clauses of a request whose mentions of pictures are one token each."""
     clauses: list[Clause] = []
     current: list[Token] = []
     fresh = True
@@ -44,7 +44,7 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
 
     def close(now_fresh: bool) -> None:
         nonlocal current, fresh
-        stripped = strip(current)
+        stripped = strip_fillers(current)
         if stripped:
             clauses.append(Clause(stripped, fresh))
         current = []
@@ -74,9 +74,9 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
             elif len(current) == 1 and current[0].has("NUM", "ORD"):
                 current = []
             elif (current and current[0].has("FACESWAP")) or (
-                (lead := strip(current))
-                and (begins(lead, 0) or lead[0].has("FACESWAP", "VCREATE"))
-                and not (begins(tokens, past_fillers[at + 1]) or _chooses_picture(lead))
+                (lead := strip_fillers(current))
+                and (begins_command(lead, 0) or lead[0].has("FACESWAP", "VCREATE"))
+                and not (begins_command(tokens, past_fillers[at + 1]) or _chooses_picture(lead))
             ):
                 current.append(replace(token, text=",", surface=","))
             else:
@@ -84,7 +84,7 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
         elif text == "," or text in _JOINTS or text in _SEQUENCE:
             nxt = past_joints[at + 1]
             onward = past_fillers[nxt]
-            lead = strip(current)
+            lead = strip_fillers(current)
             gerund = (
                 _gerund(tokens, onward)
                 if text in ("before", "after", "by", "with", "and", ",", "while", "then", "plus", "also")
@@ -104,29 +104,32 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
                 or (
                     text in ("before", "after", "with", "so")
                     and gerund is None
-                    and not (text == "so" and (begins(tokens, onward) or _selects(tokens, onward, current)))
+                    and not (
+                        text == "so"
+                        and (begins_command(tokens, onward) or _picks_picture(tokens, onward, current))
+                    )
                 )
-                or (onward < len(tokens) and _leans(lead))
+                or (onward < len(tokens) and _introduces(lead))
             ):
                 current.append(token)
             elif onward < len(tokens) and (
-                begins(tokens, onward)
-                or _acts(lead, tokens, onward)
-                or _selects(tokens, onward, current)
+                begins_command(tokens, onward)
+                or _continues_imperative(lead, tokens, onward)
+                or _picks_picture(tokens, onward, current)
                 or (gerund is not None and current)
             ):
                 close(False)
                 at = onward
-                if gerund is not None and not begins(tokens, onward):
+                if gerund is not None and not begins_command(tokens, onward):
                     current.append(gerund)
                     at += 1
                 continue
-            elif states(lead, tokens, nxt):
+            elif are_results(lead, tokens, nxt):
                 close(False)
                 at = nxt
                 continue
-            elif contrast(lead, tokens, nxt):
-                verb = inherited(lead)
+            elif omits_verb(lead, tokens, nxt):
+                verb = inherited_verb(lead)
                 close(False)
                 current.extend(verb)
                 at = nxt
@@ -144,7 +147,7 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
 
 
 def _after_joints(tokens: Sequence[Token]) -> list[int]:
-    """For each place, and the one after the last, the place after any words that join wishes there."""
+    """For each place, and the one after the last, the place after any words there that join clauses."""
     places = [*range(len(tokens) + 2)]
     for at in range(len(tokens) - 1, -1, -1):
         word = tokens[at].text
@@ -154,7 +157,7 @@ def _after_joints(tokens: Sequence[Token]) -> list[int]:
 
 
 def _reordered(clauses: list[Clause]) -> list[Clause]:
-    """Puts "before adding a fountain" after the clause it stands before, and turns "after you removed" into a wish."""
+    """The clauses in the order of the work: "before adding a fountain" goes after the rest."""
     out: list[Clause] = []
     later: Clause | None = None
     for clause in clauses:
@@ -184,16 +187,20 @@ def _reordered(clauses: list[Clause]) -> list[Clause]:
 
 
 def _phrased(verb: Token, rest: Sequence[Token]) -> tuple[Token, ...]:
-    """A verb before the rest of its clause, made one with an adverb that belongs to it: "take" and "away"."""
+    """A verb and the rest of its clause, with an adverb that belongs to the verb in one token: "take away"."""
     both = f"{verb.text} {rest[0].text}" if rest else ""
     if both in phrase_tags():
         return (Token(both, both, phrase_tags()[both]), *rest[1:])
     return (verb, *rest)
 
 
-def _acts(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
-    """Whether an imperative goes on with another whose verb might be a noun: "..., plant sunflowers"."""
-    if not row or not begins(row, 0) or (row[0].has("VCREATE") and not row[0].has("VCHANGE", "VPAINT")):
+def _continues_imperative(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
+    """Whether another imperative follows, with a verb that may be a noun: "..., plant sunflowers"."""
+    if (
+        not row
+        or not begins_command(row, 0)
+        or (row[0].has("VCREATE") and not row[0].has("VCHANGE", "VPAINT"))
+    ):
         return False
     token = tokens[at]
     after = tokens[at + 1] if at + 1 < len(tokens) else None
@@ -213,8 +220,8 @@ def _acts(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
     return not named and row[0].text not in ("write", "add") and not after.has("POS")
 
 
-def _leans(row: Sequence[Token]) -> bool:
-    """Whether a clause so far only says what the next words go by: "using the pose and the depth, ..."."""
+def _introduces(row: Sequence[Token]) -> bool:
+    """Whether a clause so far only introduces the next words: "using the pose and the depth, ..."."""
     if not row:
         return False
     head = row[0].text
@@ -277,8 +284,8 @@ def _gerund(tokens: Sequence[Token], at: int) -> Token | None:
     return None
 
 
-def _selects(tokens: Sequence[Token], at: int, current: Sequence[Token]) -> bool:
-    """``..., on the second one make it night``: a wish that begins by choosing its picture."""
+def _picks_picture(tokens: Sequence[Token], at: int, current: Sequence[Token]) -> bool:
+    """Whether an instruction begins here by choosing its picture: "..., on the second one make it night"."""
     if (
         tokens[at].text in wordset("choosing-prepositions")
         and at + 1 < len(tokens)
@@ -287,7 +294,7 @@ def _selects(tokens: Sequence[Token], at: int, current: Sequence[Token]) -> bool
         onward = at + 2
         while onward < len(tokens) and tokens[onward].text in (",", "please", "then", "and", "just"):
             onward += 1
-        return onward < len(tokens) and begins(tokens, onward) and bool(current)
+        return onward < len(tokens) and begins_command(tokens, onward) and bool(current)
     return False
 
 
@@ -297,10 +304,10 @@ def _reason_end(tokens: Sequence[Token], at: int, past_fillers: Sequence[int]) -
     while end < len(tokens):
         if tokens[end].has("PUNCT") and tokens[end].text in _HARD:
             return end
-        if tokens[end].text in (",", "so", "and", "then") and begins(tokens, past_fillers[end + 1]):
+        if tokens[end].text in (",", "so", "and", "then") and begins_command(tokens, past_fillers[end + 1]):
             return end
         onward = past_fillers[end]
-        if onward > end + 1 and begins(tokens, onward):
+        if onward > end + 1 and begins_command(tokens, onward):
             return end
         end += 1
     return end

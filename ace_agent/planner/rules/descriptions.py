@@ -1,4 +1,4 @@
-"""Pictures spoken of by what they show ("the lighthouse one") or by a neighbour ("the one before it")."""
+"""Mentions by what a picture shows ("the lighthouse one") or by a neighbour ("the one before it")."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ace_agent.errors import PlanError
 from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token
-from ace_agent.planner.rules.image_index import Gallery, content
+from ace_agent.planner.rules.image_index import ImageIndex, content_words
 from ace_agent.planner.rules.mentions import (
     DET,
     NOT_IN_DESCRIPTION,
@@ -16,38 +16,38 @@ from ace_agent.planner.rules.mentions import (
     THE,
     TYPES,
     Mention,
-    Reader,
+    MentionReader,
     Rule,
     by_id,
     by_order,
     nth,
     number,
     skip,
-    tail,
+    skip_clause,
 )
 from ace_agent.planner.rules.mentions_by_time import by_count, by_origin, by_pronoun, by_recency, by_time
 
 
-def _anchor(reader: Reader, at: int) -> tuple[int, str, bool] | None:
-    """What "before ..." counts from: tokens taken, an image id, whether an event made that image."""
+def _anchor(reader: MentionReader, at: int) -> tuple[int, str, bool] | None:
+    """What "before ..." counts from: its length in tokens, a picture, and whether an event made that picture."""
     text = reader.text(at)
-    gallery = reader.gallery
+    index = reader.index
     if text in ("last", "latest", "newest") or (
         text == "the" and reader.text(at + 1) in ("last", "latest", "newest")
     ):
         end = at + 1 + (text == "the")
         end += reader.noun(end)
-        newest = gallery.nth(-1)
+        newest = index.nth(-1)
         return (end - at, newest, False) if newest else None
     if text in ("that", "this", "it", "these") and (reader.boundary(at + 1) or reader.noun(at + 1)):
-        newest = gallery.nth(-1)
+        newest = index.nth(-1)
         return (1 + reader.noun(at + 1), newest, False) if newest else None
     for rule in (by_id, by_order, by_recency, by_origin):
         found = rule(reader, at)
-        if found and found.images[0] in gallery.known:
+        if found and found.images[0] in index.by_id:
             return found.length, found.images[0], False
     event = text in wordset("event-openers")
-    said: list[str] = []
+    phrase: list[str] = []
     best: tuple[int, str, bool] | None = None
     end = at
     while (
@@ -55,32 +55,32 @@ def _anchor(reader: Reader, at: int) -> tuple[int, str, bool] | None:
         and end - at < 9
         and reader.text(end) not in ("and", "then", ",", ".", ";", ":", "!", "?", "but")
     ):
-        said.append(reader.text(end))
+        phrase.append(reader.text(end))
         end += 1
-        fresh = content(said[-1])
-        if (fresh and any(gallery.fits(w) for w in fresh)) or reader.noun(end - 1):
-            ranked = gallery.match(said if not event else [w for w in said if w not in ("i", "you", "we")])
+        fresh = content_words(phrase[-1])
+        if (fresh and any(index.fits(w) for w in fresh)) or reader.noun(end - 1):
+            ranked = index.ranked(phrase if not event else [w for w in phrase if w not in ("i", "you", "we")])
             if ranked:
-                became = event or any(
-                    w in said
+                made_it = event or any(
+                    w in phrase
                     for w in ("was", "were", "got", "went", "became", "appeared", "came", "disappeared")
                 )
                 chosen = ranked[0]
-                if became:
-                    top = gallery.rivals(said)
-                    chosen = min(top, key=lambda i: [m.id for m in gallery.images].index(i))
-                best = (end - at, chosen, became)
+                if made_it:
+                    top = index.ties(phrase)
+                    chosen = min(top, key=lambda i: [m.id for m in index.pictures].index(i))
+                best = (end - at, chosen, made_it)
     if best and best[2]:
         while end < len(reader.tokens) and reader.text(best[0] + at) in wordset("event-tails"):
             best = (best[0] + 1, best[1], True)
     return best
 
 
-def by_relation(reader: Reader, at: int) -> Mention | None:
+def by_relation(reader: MentionReader, at: int) -> Mention | None:
     """``the one before the sketch``, ``the picture right after @2``, ``what we had before the snow``."""
     start = at
-    gallery = reader.gallery
-    if not gallery.images:
+    index = reader.index
+    if not index.pictures:
         return None
     if reader.text(at) in THE and reader.noun(at + 1):
         at += 2
@@ -115,7 +115,7 @@ def by_relation(reader: Reader, at: int) -> Mention | None:
     else:
         return None
     at = (
-        tail(reader, at)
+        skip_clause(reader, at)
         if reader.text(at) in ("i", "you", "we", "that", "which") and reader.text(at + 2) not in PLACES
         else at
     )
@@ -141,16 +141,16 @@ def by_relation(reader: Reader, at: int) -> Mention | None:
         return None
     length, anchor, event = found
     # "after you made it night" is that picture itself; "before ..." the one it was made from.
-    target = anchor if event and step > 0 else gallery.beside(anchor, step * back)
+    target = anchor if event and step > 0 else index.neighbour(anchor, step * back)
     if target is None:
         raise PlanError(f"there is no picture {place} {anchor}", "say which one by its id")
     return Mention(at + length - start, (target,))
 
 
-def by_caption(reader: Reader, at: int) -> Mention | None:
+def by_caption(reader: MentionReader, at: int) -> Mention | None:
     """``the lighthouse one``, ``my beach photo``, ``the picture of the dog``, ``the one with the car``."""
     start = at
-    gallery = reader.gallery
+    index = reader.index
     determined = reader.text(at) in DET
     at += determined
     if reader.text(at - 1) in ("a", "an") or reader.text(start - 1) in ("a", "an"):
@@ -160,23 +160,23 @@ def by_caption(reader: Reader, at: int) -> Mention | None:
         end = at + width
         if not reader.noun(end):
             continue
-        said = [reader.text(i) for i in range(at, end)]
-        if any(w in NOT_IN_DESCRIPTION or w in DET or w in wordset("not-a-name") for w in said):
+        phrase = [reader.text(i) for i in range(at, end)]
+        if any(w in NOT_IN_DESCRIPTION or w in DET or w in wordset("not-a-name") for w in phrase):
             continue
         if any(
             reader.has(i, "IMG", "QUOTE", "PUNCT", "ID")
-            or (reader.has(i, "VCHANGE", "VCREATE", "VADD", "VREM") and not gallery.fits(said[i - at]))
+            or (reader.has(i, "VCHANGE", "VCREATE", "VADD", "VREM") and not index.fits(phrase[i - at]))
             for i in range(at, end)
         ):
             continue
         if not determined and (
-            any(not gallery.fits(w) for w in said) or reader.text(end) in ONE or reader.has(end, "STYLE")
+            any(not index.fits(w) for w in phrase) or reader.text(end) in ONE or reader.has(end, "STYLE")
         ):
             continue
-        picked = gallery.pick(said)
+        picked = index.pick(phrase)
         if picked is None:
             continue
-        return Mention(_more(reader, end + 1, said) - start, (picked,))
+        return Mention(_more(reader, end + 1, phrase) - start, (picked,))
     # words after the noun: "the one with the red car"
     typed = determined and (reader.has(at, *TYPES) or reader.text(at) in wordset("kinds-of-picture"))
     if (
@@ -191,14 +191,14 @@ def by_caption(reader: Reader, at: int) -> Mention | None:
     ):
         end = at + 1
         if reader.text(end) in wordset("describers"):
-            said = [reader.text(at)] if typed else []
+            phrase = [reader.text(at)] if typed else []
             stop, words = _description(reader, end + 1)
             if words:
-                ranked = gallery.match([*said, *words]) if typed else gallery.match(words)
+                ranked = index.ranked([*phrase, *words]) if typed else index.ranked(words)
                 if reader.text(end) == "without":
-                    shown = set(gallery.match(words))
-                    ranked = [i.id for i in reversed(gallery.images) if i.id not in shown]
-                if ranked and (not typed or gallery.match(said)):
+                    fitting = set(index.ranked(words))
+                    ranked = [i.id for i in reversed(index.pictures) if i.id not in fitting]
+                if ranked and (not typed or index.ranked(phrase)):
                     return Mention(stop - start, (ranked[0],))
     if (
         typed
@@ -208,23 +208,23 @@ def by_caption(reader: Reader, at: int) -> Mention | None:
             and reader.text(at + 1) in ("of", "from", "in", "for")
         )
     ):
-        ranked = gallery.match([reader.text(at)])
+        ranked = index.ranked([reader.text(at)])
         if ranked and (reader.boundary(at + 1) or reader.noun(at + 1)):
             return Mention(at + 1 + reader.noun(at + 1) - start, (ranked[0],))
     return None
 
 
-def _more(reader: Reader, at: int, said: list[str]) -> int:
-    """Steps over "with the boat" after "the lighthouse one" when the captions have it."""
+def _more(reader: MentionReader, at: int, phrase: list[str]) -> int:
+    """The place after "with the boat" in "the lighthouse one with the boat", if a caption has both."""
     if reader.text(at) in ("with", "of") and reader.text(at + 1) in DET:
         stop, words = _description(reader, at + 1)
-        if words and set(reader.gallery.match([*said, *words])[:1]) == set(reader.gallery.match(said)[:1]):
+        if words and set(reader.index.ranked([*phrase, *words])[:1]) == set(reader.index.ranked(phrase)[:1]):
             return stop
     return at
 
 
-def _description(reader: Reader, at: int) -> tuple[int, list[str]]:
-    """The longest run of words from ``at`` that speaks of captions, and those of its words that tell."""
+def _description(reader: MentionReader, at: int) -> tuple[int, list[str]]:
+    """The end of the longest run of words from ``at`` that captions have, and those words."""
     words: list[str] = []
     stop = at
     place = at
@@ -234,12 +234,12 @@ def _description(reader: Reader, at: int) -> tuple[int, list[str]]:
             text in NOT_IN_DESCRIPTION and text not in ("is", "and", "like")
         ):
             break
-        told = content(text)
-        if any(reader.gallery.fits(w) for w in told):
+        content = content_words(text)
+        if any(reader.index.fits(w) for w in content):
             words.append(text)
             stop = place + 1
         elif (
-            told
+            content
             and not reader.has(place, "COLOR", "BIGGER", "MORE")
             and text not in ("little", "small", "big")
         ):
@@ -259,12 +259,12 @@ RULES: tuple[Rule, ...] = (
     by_origin,
     by_pronoun,
 )
-"""Ways of speaking of a picture; the longest reading wins, the earlier rule among equals."""
+"""Kinds of mention. The longest wins, and the earlier rule among equals."""
 
 
-def find_mentions(tokens: Sequence[Token], gallery: Gallery) -> list[Token]:
-    """The tokens of a request with one ``IMG`` token in place of every phrase that stands for pictures.
+def find_mentions(tokens: Sequence[Token], index: ImageIndex) -> list[Token]:
+    """The tokens of a request with one ``IMG`` token in place of every mention of pictures.
 
-    Raises PlanError for an id, a number or a relation that leads to no picture.
+    Raises PlanError for an id, a number or a relation that no picture has.
     """
-    return Reader(tokens, gallery).mentions(RULES)
+    return MentionReader(tokens, index).mentions(RULES)

@@ -1,4 +1,4 @@
-"""Wishes that leave their verb out: "make the sky pink and the grass blue"."""
+"""Clauses that leave their verb out: "make the sky pink and the grass blue"."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Sequence
 from ace_agent.planner.english.lexicon import phrase_tags
 from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token
-from ace_agent.planner.rules.verbs import begins, modal, strip
+from ace_agent.planner.rules.verbs import begins_command, is_modal_command, strip_fillers
 
 SIDES = ("DEPTH", "EDGE", "CONTOUR", "POSE", "SCRIBBLE", "DOODLE", "SEGMAP")
-"""Tags of the maps that pictures are taken apart into."""
+"""Tags of the maps that analysis finds in a picture."""
 
 _FLIP = ("COLOR", "MATERIAL", "TIME", "STYLE", "GRAY", "LOOK", "BIGGER", "GENERAL", "QUALITY", "MOSAIC")
 
 
-def inherited(row: Sequence[Token]) -> list[Token]:
-    """The verb that an elliptical clause inherits from a clause without fillers."""
-    if row and not begins(row, 0) and row[0].has("TIME", "STYLE", "GRAY"):
+def inherited_verb(row: Sequence[Token]) -> list[Token]:
+    """The verb that a clause takes over from the one before it, whose fillers are stripped."""
+    if row and not begins_command(row, 0) and row[0].has("TIME", "STYLE", "GRAY"):
         return [Token("add", "add", phrase_tags()["add"])]
-    if row and modal(row, 0):
+    if row and is_modal_command(row, 0):
         return [Token("make", "make", phrase_tags()["make"])]
-    if row and _noun_phrase(row[0]) and not begins(row, 0):
+    if row and _noun_phrase(row[0]) and not begins_command(row, 0):
         return []
     return [row[0]] if row else []
 
 
-def contrast(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
-    """``make the sky pink and the grass blue``: a second wish that leaves its verb out."""
+def omits_verb(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
+    """Whether a second instruction begins here that leaves its verb out: "make the sky pink and the grass blue"."""
     if not row or at >= len(tokens):
         return False
     verb = row[0]
@@ -70,7 +70,7 @@ def contrast(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
         and any(t.text in ("with", "to", "for", "by", "into") for t in row[1:])
     ):
         return True
-    if modal(row, 0) and definite and rest[-1].has(*_FLIP) and len(rest) >= 2:
+    if is_modal_command(row, 0) and definite and rest[-1].has(*_FLIP) and len(rest) >= 2:
         return True
     if rest[0].text in ("the", "its", "a", "an", "his", "her") and any(t.has(*SIDES) for t in rest[:4]):
         return (
@@ -105,20 +105,24 @@ def contrast(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
     return False
 
 
-def states(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
-    """Whether two short states stand side by side: "bins gone, walls white"."""
-    if not _state(row):
+def are_results(row: Sequence[Token], tokens: Sequence[Token], at: int) -> bool:
+    """Whether two short descriptions of a result stand side by side: "bins gone, walls white"."""
+    if not _is_result(row):
         return False
     rest: list[Token] = []
     for token in tokens[at:]:
         if token.has("PUNCT") or token.text in ("and", "then", "but"):
             break
         rest.append(token)
-    return _state(strip(rest))
+    return _is_result(strip_fillers(rest))
 
 
-def _state(row: Sequence[Token]) -> bool:
-    if not 2 <= len(row) <= 6 or begins(row, 0) or row[0].text in ("a", "an", "some", "with", "in", "of"):
+def _is_result(row: Sequence[Token]) -> bool:
+    if (
+        not 2 <= len(row) <= 6
+        or begins_command(row, 0)
+        or row[0].text in ("a", "an", "some", "with", "in", "of")
+    ):
         return False
     if any(t.has("IMG", "VCREATE") or t.text in ("is", "are", "to", "with") for t in row):
         return False
@@ -128,5 +132,5 @@ def _state(row: Sequence[Token]) -> bool:
 
 
 def _noun_phrase(token: Token) -> bool:
-    """Whether a noun phrase begins here."""
+    """Whether a noun phrase begins with this token."""
     return token.has("IMG") or token.text in ("the", "a", "an", "his", "her", "its", "my", "some", "their")

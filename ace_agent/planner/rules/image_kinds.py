@@ -1,4 +1,4 @@
-"""What a picture is, from its caption or the task that makes it: a depth map, a portrait, a cut-out ..."""
+"""What a picture is, by its caption or by the task that made it: a depth map, a portrait, a cut-out ..."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 from ace_agent.planner.english.tables import rows
 from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules import HERE
-from ace_agent.planner.rules.image_index import Gallery
+from ace_agent.planner.rules.image_index import ImageIndex
 from ace_agent.planner.rules.mentions import IT
 
 MAPS = frozenset({"depth", "pose", "edge", "contour", "scribble", "doodle", "segment"})
@@ -23,11 +23,16 @@ _TASK_KINDS = {
 _SHORT = {"segment": "seg", "cutout": "cut"}
 
 
-class Made(Protocol):
-    """What a step before tells of its result."""
+class EarlierStep(Protocol):
+    """A step before, whose result a clause may use."""
 
-    task: str
-    base: str | None
+    @property
+    def task(self) -> str:
+        """Its task."""
+
+    @property
+    def base(self) -> str | None:
+        """The picture that it works on."""
 
 
 @cache
@@ -36,22 +41,22 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     return {kind: re.compile(pattern) for kind, _, pattern in pairs}
 
 
-def kinds(id_: str | None, gallery: Gallery, drafts: Sequence[Made]) -> frozenset[str]:
-    """What a picture is, from its caption or from the task that makes it: "depth", "gray", "person", ..."""
+def kinds_of(id_: str | None, images: ImageIndex, earlier: Sequence[EarlierStep]) -> frozenset[str]:
+    """What a picture is: "depth", "gray", "person" ..."""
     if id_ is None:
         return frozenset()
     if found := re.fullmatch(r"\$(\d+)", id_):
-        made = drafts[int(found[1]) - 1]
-        mine = {_TASK_KINDS[made.task]} if made.task in _TASK_KINDS else set()
+        maker = earlier[int(found[1]) - 1]
+        mine = {_TASK_KINDS[maker.task]} if maker.task in _TASK_KINDS else set()
         return frozenset(
             mine
             | (
-                set(kinds(made.base, gallery, drafts)) - MAPS - {"gray", "mosaic", "bad"}
-                if made.base
+                set(kinds_of(maker.base, images, earlier)) - MAPS - {"gray", "mosaic", "bad"}
+                if maker.base
                 else set()
             )
         )
-    image = gallery.known.get(id_)
+    image = images.by_id.get(id_)
     if image is None:
         return frozenset()
     caption = image.caption.lower()
@@ -61,18 +66,20 @@ def kinds(id_: str | None, gallery: Gallery, drafts: Sequence[Made]) -> frozense
     return frozenset(have)
 
 
-def tagged(
-    tokens: Sequence[Token], base: str | None, gallery: Gallery, drafts: Sequence[Made]
+def tag_mentions(
+    tokens: Sequence[Token], base: str | None, images: ImageIndex, earlier: Sequence[EarlierStep]
 ) -> list[Token]:
-    """The tokens with tags on every mention for what the picture is."""
+    """The tokens, every mention tagged with what its picture is."""
     row = []
     for token in tokens:
         if token.has("IMG"):
             ids = [base if i == IT else i for i in token.images]
-            have = frozenset(f"K{_SHORT.get(k, k).upper()}" for i in ids for k in kinds(i, gallery, drafts))
+            have = frozenset(
+                f"K{_SHORT.get(k, k).upper()}" for i in ids for k in kinds_of(i, images, earlier)
+            )
             masks = frozenset(
                 {"KMASK"}
-                if any(i in gallery.known and gallery.known[i or ""].kind == "mask" for i in ids)
+                if any(i in images.by_id and images.by_id[i or ""].kind == "mask" for i in ids)
                 else ()
             )
             token = replace(token, tags=token.tags | have | masks)

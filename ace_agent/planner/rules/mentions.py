@@ -1,4 +1,4 @@
-"""Finding the pictures that a request speaks of, and putting one token in place of each such phrase."""
+"""Finds the pictures that a request mentions, and puts one token in place of each mention."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ace_agent.planner.english.lexicon import NUMBERS, ORDINALS
 from ace_agent.planner.english.spelling import stem
 from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token
-from ace_agent.planner.rules.image_index import Gallery
+from ace_agent.planner.rules.image_index import ImageIndex
 
 IT = "it"
-"""The reference of a pronoun: the result of the step before, else the picture the request works on."""
+"""What a pronoun refers to: the result of the step before, or the picture that the request works on."""
 
 THEM = "them"
-"""The reference of "them": several things, or the pictures spoken of."""
+"""What "them" refers to: several things, or the pictures mentioned."""
 
 OTHER = "other"
-"""The reference of "the other one": the picture that the rest of the request does not name."""
+"""What "the other one" refers to: the picture that the rest of the request does not name."""
 
 DET = frozenset({"the", "that", "this", "my", "your", "our", "those", "these", "his", "her"})
 THE = frozenset({"the", "that", "my", "your", "our", "those"})
@@ -31,27 +31,27 @@ TYPES = ("STYLE", "DEPTH", "POSE", "EDGE", "CONTOUR", "SCRIBBLE", "DOODLE", "SEG
 
 @dataclass(frozen=True)
 class Mention:
-    """A phrase that stands for pictures: how many tokens it takes, and which references they are."""
+    """A phrase that stands for pictures: its length in tokens, and the pictures."""
 
     length: int
     images: tuple[str, ...]
 
 
-Rule = Callable[["Reader", int], Mention | None]
-"""A way of speaking of pictures: what it reads at a place, if anything."""
+Rule = Callable[["MentionReader", int], Mention | None]
+"""A kind of mention: what it reads at a place, if anything."""
 
 
-class Reader:
-    """Reads mentions of pictures in a row of tokens.
+class MentionReader:
+    """Reads mentions of pictures in a request.
 
     Args:
         tokens: the request.
-        gallery: the pictures it may speak of.
+        index: the pictures that it may mention.
     """
 
-    def __init__(self, tokens: Sequence[Token], gallery: Gallery) -> None:
+    def __init__(self, tokens: Sequence[Token], index: ImageIndex) -> None:
         self.tokens = tokens
-        self.gallery = gallery
+        self.index = index
 
     def text(self, at: int) -> str:
         """The word at a place; empty beyond the ends."""
@@ -99,16 +99,16 @@ class Reader:
         return out
 
 
-def number(reader: Reader, at: int) -> int | None:
-    """The number that a token says, if it says one."""
+def number(reader: MentionReader, at: int) -> int | None:
+    """The number that a token stands for, if any."""
     text = reader.text(at)
     return int(text) if text.isdigit() and len(text) < 4 else NUMBERS.get(text)
 
 
-def _known(reader: Reader, id_: str) -> str:
-    if id_ in reader.gallery.known:
+def _known(reader: MentionReader, id_: str) -> str:
+    if id_ in reader.index.by_id:
         return id_
-    have = [i.id for i in reader.gallery.context.images]
+    have = [i.id for i in reader.index.context.images]
     span = (
         f"the conversation has {have[0]} to {have[-1]}"
         if len(have) > 1
@@ -119,27 +119,29 @@ def _known(reader: Reader, id_: str) -> str:
     raise PlanError(f"there is no picture {id_}", span)
 
 
-def nth(reader: Reader, n: int, said: str) -> str:
-    found = reader.gallery.nth(n)
+def nth(reader: MentionReader, n: int, word: str) -> str:
+    """The `n`-th picture, counted as :meth:`ImageIndex.nth` does. Raises PlanError, with the word, if there is none."""
+    found = reader.index.nth(n)
     if found is None:
-        count = len(reader.gallery.images)
+        count = len(reader.index.pictures)
         have = (
             "there is no picture yet"
             if not count
             else f"there {'is' if count == 1 else 'are'} {count} so far"
         )
-        raise PlanError(f"there is no {said} picture", have)
+        raise PlanError(f"there is no {word} picture", have)
     return found
 
 
-def skip(reader: Reader, at: int, *words: str) -> int:
+def skip(reader: MentionReader, at: int, *words: str) -> int:
+    """The place after any of these words."""
     while reader.text(at) in words:
         at += 1
     return at
 
 
-def tail(reader: Reader, at: int) -> int:
-    """Steps over "(that) I made", "of the bunch", "you gave me", "from earlier" after a mention by order."""
+def skip_clause(reader: MentionReader, at: int) -> int:
+    """The place after "(that) I made", "of the bunch", "you gave me" or "from earlier", which may follow a mention."""
     start = at
     if reader.text(at) in ("that", "which") and reader.text(at + 1) in ("i", "you", "we"):
         at += 1
@@ -181,7 +183,7 @@ def tail(reader: Reader, at: int) -> int:
     return start
 
 
-def by_id(reader: Reader, at: int) -> Mention | None:
+def by_id(reader: MentionReader, at: int) -> Mention | None:
     """``@3``, ``picture 3``, ``image number two``, ``no. 3``."""
     if reader.has(at, "ID"):
         return Mention(1, (_known(reader, reader.text(at)),))
@@ -216,9 +218,9 @@ def by_id(reader: Reader, at: int) -> Mention | None:
     ):
         return None
     id_ = f"@{value}"
-    known = reader.gallery.known.get(id_)
+    known = reader.index.by_id.get(id_)
     if known is None or (known.kind == "mask" and "mask" not in reader.text(start)):
-        ids = [i.id for i in reader.gallery.images]
+        ids = [i.id for i in reader.index.pictures]
         if known is None:
             return Mention(at + 1 - start, (_known(reader, id_),))
         if value <= len(ids):
@@ -226,7 +228,7 @@ def by_id(reader: Reader, at: int) -> Mention | None:
     return Mention(at + 1 - start, (id_,))
 
 
-def by_order(reader: Reader, at: int) -> Mention | None:
+def by_order(reader: MentionReader, at: int) -> Mention | None:
     """``the second one``, ``the very first picture I made``, ``my third photo``."""
     start = at
     determined = reader.text(at) in THE
@@ -244,11 +246,11 @@ def by_order(reader: Reader, at: int) -> Mention | None:
         ordinal
         and determined
         and reader.text(at + 1) in ("mask", "masks")
-        and ordinal <= len(reader.gallery.masks)
+        and ordinal <= len(reader.index.masks)
     ):
-        return Mention(at + 2 - start, (reader.gallery.masks[ordinal - 1].id,))
-    if reader.text(at) == "middle" and determined and reader.noun(at + 1) and len(reader.gallery.images) % 2:
-        return Mention(at + 2 - start, (nth(reader, (len(reader.gallery.images) + 1) // 2, "middle"),))
+        return Mention(at + 2 - start, (reader.index.masks[ordinal - 1].id,))
+    if reader.text(at) == "middle" and determined and reader.noun(at + 1) and len(reader.index.pictures) % 2:
+        return Mention(at + 2 - start, (nth(reader, (len(reader.index.pictures) + 1) // 2, "middle"),))
     if ordinal is None:
         return None
     end = at + 1
@@ -289,14 +291,16 @@ def by_order(reader: Reader, at: int) -> Mention | None:
         determined
         and reader.text(start - 1) in ("", ",", "in", "of", "on", "from", "to", "take", "use", "with", "for")
         and (
-            same := [i for i in reader.gallery.images if stem(reader.text(end)) in reader.gallery.words[i.id]]
+            same := [
+                i for i in reader.index.pictures if stem(reader.text(end)) in reader.index.caption_words[i.id]
+            ]
         )
         and len(same) >= max(2, ordinal)
     ):
         return Mention(end + 1 - start, (same[ordinal - 1].id,))
-    elif not determined or not (reader.boundary(end) or tail(reader, end) > end):
+    elif not determined or not (reader.boundary(end) or skip_clause(reader, end) > end):
         return None
     if end == at + 1 and ordinal == 2 and reader.text(end) in ("i", "you"):
         return None
-    end = tail(reader, end)
+    end = skip_clause(reader, end)
     return Mention(end - start, (nth(reader, ordinal, reader.text(at)),))

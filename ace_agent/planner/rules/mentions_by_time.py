@@ -1,4 +1,4 @@
-"""Pictures spoken of by when they came: the latest, the original, "the one I made first", "two steps back", "it"."""
+"""Mentions by time: the latest, the original, "the one I made first", "two steps back", "it"."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ace_agent.planner.rules.mentions import (
     THE,
     THEM,
     Mention,
-    Reader,
+    MentionReader,
     nth,
     number,
     skip,
-    tail,
+    skip_clause,
 )
 
 
-def by_recency(reader: Reader, at: int) -> Mention | None:
+def by_recency(reader: MentionReader, at: int) -> Mention | None:
     """``the last one``, ``the latest picture``, ``the last two``, ``the previous one``."""
     start = at
     determined = reader.text(at) in THE
@@ -31,11 +31,11 @@ def by_recency(reader: Reader, at: int) -> Mention | None:
         newest = reader.text(end) in ("last", "latest", "recent", "newest")
         end += newest
         if (reader.noun(end) or reader.text(end) in ("layers", "layer")) and (
-            newest or many == len(reader.gallery.images)
+            newest or many == len(reader.index.pictures)
         ):
-            shown = tuple(nth(reader, -n, f"{n}th last") for n in range(many, 0, -1))
-            return Mention(end + 1 - start, shown)
-        if many == 2 and reader.boundary(end) and len(reader.gallery.images) >= 2 and end == at + 1:
+            pictures = tuple(nth(reader, -n, f"{n}th last") for n in range(many, 0, -1))
+            return Mention(end + 1 - start, pictures)
+        if many == 2 and reader.boundary(end) and len(reader.index.pictures) >= 2 and end == at + 1:
             return Mention(end - start, (nth(reader, -2, "previous"), nth(reader, -1, "last")))
     word = reader.text(at)
     if word in ("last", "latest", "recent", "newest", "current", "final", "most"):
@@ -51,14 +51,14 @@ def by_recency(reader: Reader, at: int) -> Mention | None:
             end += 1
         elif (
             not determined
-            or not (reader.boundary(end) or tail(reader, end) > end)
+            or not (reader.boundary(end) or skip_clause(reader, end) > end)
             or word in ("current", "final")
         ):
             return None
-        end = tail(reader, end)
+        end = skip_clause(reader, end)
         if reader.text(end) == "before" and reader.text(end + 1) in ("that", "this", "it", "the", "last"):
             return None
-        return Mention(end - start, (nth(reader, -1, "last") if reader.gallery.images else IT,))
+        return Mention(end - start, (nth(reader, -1, "last") if reader.index.pictures else IT,))
     if (
         word in ("older", "newer", "earlier", "later")
         and reader.text(at + 1) == "of"
@@ -78,7 +78,7 @@ def by_recency(reader: Reader, at: int) -> Mention | None:
         word in ("old", "older")
         and determined
         and reader.has(at + 1, "PICTURE")
-        and not reader.gallery.match([word])
+        and not reader.index.ranked([word])
     ):
         return Mention(at + 2 - start, (nth(reader, 1, "old"),))
     if word in ("previous", "prior", "preceding", "penultimate", "earlier", "former"):
@@ -92,10 +92,10 @@ def by_recency(reader: Reader, at: int) -> Mention | None:
     return None
 
 
-def by_origin(reader: Reader, at: int) -> Mention | None:
+def by_origin(reader: MentionReader, at: int) -> Mention | None:
     """``the original``, ``the initial picture``, ``what we started with``, ``the photo I uploaded``."""
     start = at
-    gallery = reader.gallery
+    index = reader.index
     determined = reader.text(at) in THE
     at += determined
     at = skip(reader, at, "very")
@@ -111,10 +111,10 @@ def by_origin(reader: Reader, at: int) -> Mention | None:
             )
         ):
             return None
-        end = tail(reader, end)
-        if gallery.original is None:
+        end = skip_clause(reader, end)
+        if index.first is None:
             return Mention(end - start, (IT,))
-        return Mention(end - start, (gallery.original,))
+        return Mention(end - start, (index.first,))
     at = start
     if (
         reader.text(at) in ("what", "where", "how")
@@ -127,14 +127,14 @@ def by_origin(reader: Reader, at: int) -> Mention | None:
                 "at",
                 "first",
             ):
-                return Mention(end + 1 + (reader.text(end) == "at") - start, (gallery.original or IT,))
+                return Mention(end + 1 + (reader.text(end) == "at") - start, (index.first or IT,))
             return None
         end = skip(reader, end, "with", "from", "out", "off")
-        return Mention(end - start, (gallery.original or IT,))
+        return Mention(end - start, (index.first or IT,))
     return None
 
 
-def by_time(reader: Reader, at: int) -> Mention | None:
+def by_time(reader: MentionReader, at: int) -> Mention | None:
     """``the picture I made first``, ``the one you did last``, ``what I uploaded originally``."""
     start = at
     if reader.text(at) in THE and reader.noun(at + 1):
@@ -159,7 +159,7 @@ def by_time(reader: Reader, at: int) -> Mention | None:
                 stop = skip(reader, end + 1, "the", "very", "first", "start", "beginning")
             return (
                 Mention(stop - start, (nth(reader, 1, "first"),))
-                if reader.gallery.images
+                if reader.index.pictures
                 else Mention(stop - start, (IT,))
             )
         if word in ORDINALS and reader.boundary(end + 1):
@@ -172,7 +172,7 @@ def by_time(reader: Reader, at: int) -> Mention | None:
     return None
 
 
-def by_count(reader: Reader, at: int) -> Mention | None:
+def by_count(reader: MentionReader, at: int) -> Mention | None:
     """``two pictures ago``, ``the one from three steps back``, ``two versions earlier``."""
     start = at
     at = skip(reader, at, "the")
@@ -213,10 +213,10 @@ def by_count(reader: Reader, at: int) -> Mention | None:
     return Mention(end - start, (nth(reader, -1 - count, f"{reader.text(at)} back"),))
 
 
-def by_pronoun(reader: Reader, at: int) -> Mention | None:
+def by_pronoun(reader: MentionReader, at: int) -> Mention | None:
     """``it``, ``this picture``, ``the whole thing``, ``both pictures``, ``all of them``, ``the other``."""
     text, after = reader.text(at), reader.text(at + 1)
-    images = tuple(i.id for i in reader.gallery.images)
+    images = tuple(i.id for i in reader.index.pictures)
     if text in ("it", "everything", "itself") or (text in ("{image}",)):
         return Mention(1, (IT,))
     if text == "them" and after == "both" and len(images) > 1:
@@ -291,7 +291,7 @@ def by_pronoun(reader: Reader, at: int) -> Mention | None:
             stop = end + 1
             if reader.text(stop) in ONE or (reader.has(stop, "PICTURE") and reader.has(end, "PICTURE")):
                 stop += 1
-            stop = tail(reader, stop)
+            stop = skip_clause(reader, stop)
             if reader.text(stop) in ("you", "i", "we") and reader.text(stop + 1) in ("just", "have"):
                 stop += 3
             return Mention(stop - start, (IT,))

@@ -1,12 +1,13 @@
-"""Which picture goes where: the order of a step's images, and the side that a widened picture grows on."""
+"""The order of a step's pictures, and the side on which a widened picture grows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token
+from ace_agent.planner.rules.image_kinds import EarlierStep
 from ace_agent.planner.rules.mentions import IT, OTHER
 
 if TYPE_CHECKING:
@@ -16,18 +17,13 @@ _INTO = frozenset({"on", "onto", "to", "into", "for", "over", "upon"})
 _FROM = frozenset({"from", "of", "in"})
 
 
-class _Draft(Protocol):
-    task: str
-    base: str | None
-
-
 def arrange(
     task: str,
     tokens: Sequence[Token],
     base: str | None,
     named: Sequence[str],
     chosen: str | None,
-    drafts: Sequence[_Draft],
+    earlier: Sequence[EarlierStep],
     other: str | None = None,
 ) -> tuple[str, ...]:
     """The images of a step that takes several, in the catalogue's order.
@@ -36,12 +32,12 @@ def arrange(
         task: catalogue id.
         tokens: the clause.
         base: the picture the clause works on.
-        named: the pictures it names, in order of speaking.
+        named: the pictures it names, in the order of the words.
         chosen: the picture that a clause before it chose.
-        drafts: the steps before it.
+        earlier: the steps before it.
         other: the newest picture that the clause does not name.
     """
-    spoken: list[str] = []
+    mentioned: list[str] = []
     for token in tokens:
         if not token.has("IMG"):
             continue
@@ -49,44 +45,44 @@ def arrange(
             real = (
                 base
                 if image == IT
-                else next((n for n in named if n not in spoken), None)
+                else next((n for n in named if n not in mentioned), None)
                 if image == OTHER
                 else image
             )
-            if real and real not in spoken and (real in named or real == base):
-                spoken.append(real)
+            if real and real not in mentioned and (real in named or real == base):
+                mentioned.append(real)
     if task == "style_reference":
-        return _style(tokens, spoken, base, other)
-    if len(spoken) < 2 and chosen and chosen not in spoken:
-        spoken.insert(0, chosen)
-    if len(spoken) < 2 and task in ("fuse_layers", "multi_control") and not named and len(drafts) >= 2:
-        return f"${len(drafts) - 1}", f"${len(drafts)}"
-    if len(spoken) == 1 and not drafts and other and task == "fuse_layers":
-        spoken.insert(0, other)
-    if len(spoken) == 1 and drafts and f"${len(drafts)}" not in spoken:
-        spoken.insert(0, f"${len(drafts)}")
-    if len(spoken) < 2 and base and base not in spoken:
-        spoken.insert(0, base)
-    if task == "try_on" and len(spoken) >= 2:
-        return _pair(tokens, spoken, base, _garment_first(tokens, spoken, base))
-    if task == "face_swap" and len(spoken) >= 2:
-        return _pair(tokens, spoken, base, _face_first(tokens, spoken, base))
-    return tuple(spoken)
+        return _style(tokens, mentioned, base, other)
+    if len(mentioned) < 2 and chosen and chosen not in mentioned:
+        mentioned.insert(0, chosen)
+    if len(mentioned) < 2 and task in ("fuse_layers", "multi_control") and not named and len(earlier) >= 2:
+        return f"${len(earlier) - 1}", f"${len(earlier)}"
+    if len(mentioned) == 1 and not earlier and other and task == "fuse_layers":
+        mentioned.insert(0, other)
+    if len(mentioned) == 1 and earlier and f"${len(earlier)}" not in mentioned:
+        mentioned.insert(0, f"${len(earlier)}")
+    if len(mentioned) < 2 and base and base not in mentioned:
+        mentioned.insert(0, base)
+    if task == "try_on" and len(mentioned) >= 2:
+        return _pair(mentioned, flipped=_garment_first(tokens, mentioned, base))
+    if task == "face_swap" and len(mentioned) >= 2:
+        return _pair(mentioned, flipped=_face_first(tokens, mentioned, base))
+    return tuple(mentioned)
 
 
 def _style(
-    tokens: Sequence[Token], spoken: list[str], base: str | None, other: str | None
+    tokens: Sequence[Token], mentioned: list[str], base: str | None, other: str | None
 ) -> tuple[str, ...]:
-    """Content, then style; the style alone when a new picture is described."""
-    if len(spoken) == 1:
-        only = spoken[0]
+    """Content, then style; only the style if a new picture is described."""
+    if len(mentioned) == 1:
+        only = mentioned[0]
         created = _creates(tokens)
         if base and base != only and not created:
             return base, only
         if other and other != only and not created:
             return other, only
         return (only,)
-    if len(spoken) < 2:
+    if len(mentioned) < 2:
         return (base,) if base else ()
     places = {s: i for i, t in enumerate(tokens) if t.has("IMG") for s in _real(t, base)}
     giving = next(
@@ -99,12 +95,12 @@ def _style(
         ),
         None,
     )
-    first, second = spoken[0], spoken[1]
+    first, second = mentioned[0], mentioned[1]
     if giving is not None:
-        after = [s for s in spoken if places.get(s, -1) > giving]
+        after = [s for s in mentioned if places.get(s, -1) > giving]
         if after:
             style = after[0]
-            return next(s for s in spoken if s != style), style
+            return next(s for s in mentioned if s != style), style
     lead = [t.text for t in tokens[: places.get(first, 0)]]
     between = [t.text for t in tokens[places.get(first, 0) : places.get(second, 0)]]
     if lead and lead[0] in wordset("style-givers") and any(w in wordset("style-takers") for w in between):
@@ -122,7 +118,7 @@ def _style(
 
 
 def _creates(tokens: Sequence[Token]) -> bool:
-    """Whether a clause describes something new to draw, rather than a picture to redo."""
+    """Whether a clause describes a new picture rather than one to redo."""
     for at, token in enumerate(tokens):
         if token.text in ("a", "an", "some", "two", "three"):
             before = tokens[at - 1] if at else None
@@ -136,17 +132,17 @@ def _real(token: Token, base: str | None) -> list[str]:
     return [base if i == IT and base else i for i in token.images]
 
 
-def _pair(tokens: Sequence[Token], spoken: list[str], base: str | None, flipped: bool) -> tuple[str, ...]:
-    return (spoken[1], spoken[0]) if flipped else (spoken[0], spoken[1])
+def _pair(mentioned: Sequence[str], *, flipped: bool) -> tuple[str, ...]:
+    return (mentioned[1], mentioned[0]) if flipped else (mentioned[0], mentioned[1])
 
 
-def _spot(tokens: Sequence[Token], image: str, base: str | None) -> int:
+def _place(tokens: Sequence[Token], image: str, base: str | None) -> int:
     return next((i for i, t in enumerate(tokens) if t.has("IMG") and image in _real(t, base)), -1)
 
 
-def _garment_first(tokens: Sequence[Token], spoken: Sequence[str], base: str | None) -> bool:
-    """Whether the first picture spoken of is the garment's."""
-    one, two = (_spot(tokens, s, base) for s in spoken[:2])
+def _garment_first(tokens: Sequence[Token], mentioned: Sequence[str], base: str | None) -> bool:
+    """Whether the first picture mentioned is the garment's."""
+    one, two = (_place(tokens, s, base) for s in mentioned[:2])
     if one < 0 or two < 0:
         return False
     before = tokens[:one]
@@ -158,13 +154,13 @@ def _garment_first(tokens: Sequence[Token], spoken: Sequence[str], base: str | N
         and any(t.has("GARMENT") for t in before)
     ):
         return False
-    said_person = any(
+    person_before = any(
         t.has("PERSON") or t.text in ("wear", "wearing", "wears", "dress", "model") for t in before
     )
-    said_garment = any(t.has("GARMENT") for t in before)
-    if said_garment and not said_person and (any(t.text in _INTO or t.has("PERSON") for t in between)):
+    garment_before = any(t.has("GARMENT") for t in before)
+    if garment_before and not person_before and (any(t.text in _INTO or t.has("PERSON") for t in between)):
         return True
-    if said_person and not said_garment:
+    if person_before and not garment_before:
         return False
     if a.has("KGARMENT") and not a.has("KPERSON") and b.has("KPERSON"):
         return True
@@ -175,9 +171,9 @@ def _garment_first(tokens: Sequence[Token], spoken: Sequence[str], base: str | N
     )
 
 
-def _face_first(tokens: Sequence[Token], spoken: Sequence[str], base: str | None) -> bool:
-    """Whether the first picture spoken of gives the face."""
-    one, two = (_spot(tokens, s, base) for s in spoken[:2])
+def _face_first(tokens: Sequence[Token], mentioned: Sequence[str], base: str | None) -> bool:
+    """Whether the first picture mentioned gives the face."""
+    one, two = (_place(tokens, s, base) for s in mentioned[:2])
     if one < 0 or two < 0:
         return False
     before = [t.text for t in tokens[:one]]
@@ -195,7 +191,7 @@ def _face_first(tokens: Sequence[Token], spoken: Sequence[str], base: str | None
 
 
 def outpaint_region(tokens: Sequence[Token]) -> Region:
-    """The side on which a picture is to grow; ``middle`` stands for every side."""
+    """The side on which a picture is to grow; ``middle`` means all of them."""
     from ace_agent.plan import Region
 
     sides: dict[str, Literal["left", "right", "top", "bottom"]] = {

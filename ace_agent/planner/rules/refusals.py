@@ -1,4 +1,4 @@
-"""Requests that no plan can serve: empty, endless, unreadable, or about something other than pictures."""
+"""Requests that no plan can serve: empty, too long, in another script, or about something other than pictures."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from ace_agent.errors import PlanError
 from ace_agent.planner.english import spelling
 from ace_agent.planner.english.lexicon import single_words, slang
 from ace_agent.planner.english.tables import rows, wordset
-from ace_agent.planner.english.tokens import MAX_REQUEST, plain
+from ace_agent.planner.english.tokens import MAX_REQUEST, normalize
 from ace_agent.planner.rules import HERE
 
+FOUND_NOTHING = "the request names nothing to make or change"
 _WAY_OUT = "say what to draw or what to change, for example: make the sky pink"
 
 
 def check_text(request: str) -> str:
-    """The request in plain form.
+    """A request in normal form (:func:`ace_agent.planner.english.tokens.normalize`).
 
-    Raises PlanError when it is empty, longer than :data:`MAX_REQUEST`, or holds no words.
+    Raises PlanError if it is empty, longer than `MAX_REQUEST`, or has no words in Latin script.
     """
     if len(request) > MAX_REQUEST:
         raise PlanError(
             f"the request has {len(request):,} characters, more than {MAX_REQUEST:,}",
             "say it in a few sentences",
         )
-    text = plain(request)
+    text = normalize(request)
     if not text:
         raise PlanError("the request is empty", _WAY_OUT)
     letters = [c for c in text if c.isalpha()]
@@ -40,15 +41,17 @@ def check_text(request: str) -> str:
 
 # Possessive: a prefix of politeness is read once and never reconsidered. With plain repetition the blanks between its
 # words could belong to either side, and a request of 24 times "and" had 2^24 readings.
-_START = (
+_POLITE_PREFIX = (
     r"^(?:\W*+(?:please|can|could|would|will|you|hey|hi|kindly|now|then|ok|okay|so|i want you to|i need you to|"
     r"i'd like you to|i would like you to|just|also|and|quickly|go|help me)\b\W*+)*+"
 )
 
 
 @cache
-def _elsewhere() -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(row.replace("<start>", _START), re.IGNORECASE) for row in rows("off_topic", HERE))
+def _off_topic() -> tuple[re.Pattern[str], ...]:
+    return tuple(
+        re.compile(row.replace("<start>", _POLITE_PREFIX), re.IGNORECASE) for row in rows("off_topic", HERE)
+    )
 
 
 @cache
@@ -56,19 +59,20 @@ def _small_talk() -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(rows('small_talk', HERE))})[\s!.?,]*", re.IGNORECASE)
 
 
-def check_purpose(text: str) -> None:
-    """Raises PlanError when a request wants something that has nothing to do with making pictures."""
+def off_topic(text: str) -> PlanError | None:
+    """Why a request is not one for pictures; None if it may be."""
     bare = re.sub(r'"[^"]*"', '""', text)
-    if gibberish(bare) and not re.search(r"@\d|\"", bare):
-        raise PlanError("the request makes no sense to this planner", _WAY_OUT)
+    if is_gibberish(bare) and not re.search(r"@\d|\"", bare):
+        return PlanError("the request makes no sense to this planner", _WAY_OUT)
     if _small_talk().fullmatch(bare):
-        raise PlanError("that asks for no picture", _WAY_OUT)
-    if any(pattern.search(bare) for pattern in _elsewhere()):
-        raise PlanError("only pictures can be made and edited here", _WAY_OUT)
+        return PlanError("that asks for no picture", _WAY_OUT)
+    if any(pattern.search(bare) for pattern in _off_topic()):
+        return PlanError("only pictures can be made and edited here", _WAY_OUT)
+    return None
 
 
-def gibberish(text: str) -> bool:
-    """Whether most words of a text are no words that the planner knows, nor slips of any."""
+def is_gibberish(text: str) -> bool:
+    """Whether most words of a text are neither known words nor slips of any."""
     words = re.findall(r"[^\W\d_]+", re.sub(r'"[^"]*"', "", text).lower())
     if not words:
         return True
@@ -80,18 +84,18 @@ def gibberish(text: str) -> bool:
 
 def _worded(word: str) -> bool:
     known = (
-        word in spelling.ranks()
-        or spelling.stem(word) in spelling.ranks()
+        word in spelling.frequency_ranks()
+        or spelling.stem(word) in spelling.frequency_ranks()
         or word in single_words()
         or word in slang()
     )
     if known or not re.search("[aeiouy]", word):
         return known
-    return len(word) > 3 and spelling.mend(word, single_words()) != word
+    return len(word) > 3 and spelling.correct(word, single_words()) != word
 
 
-def refuse(text: str) -> PlanError:
-    """The refusal of a request in which nothing to do was found."""
-    if gibberish(text):
+def nothing_found(text: str) -> PlanError:
+    """The refusal of a request in which no task was found."""
+    if is_gibberish(text):
         return PlanError("the request makes no sense to this planner", _WAY_OUT)
-    return PlanError("the request names nothing to make or change", _WAY_OUT)
+    return PlanError(FOUND_NOTHING, _WAY_OUT)

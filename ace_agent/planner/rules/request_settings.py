@@ -1,40 +1,29 @@
-"""Sizes, seeds, counts and step numbers that a request mentions, taken out of its words."""
+"""Sizes, seeds, counts and step numbers that a request states."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ace_agent.errors import PlanError
 from ace_agent.planner.english.lexicon import NUMBERS
 from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token
+from ace_agent.planner.proposal import RequestSettings
 
 _COPIES = wordset("copies")
 _PICTURES = frozenset(["pictures", "images", "photos", "drawings", "paintings", "shots"])
 _AGO = frozenset({"ago", "back", "earlier", "before"})
-_SHAPES = {"square": (1, 1), "portrait": (2, 3), "landscape": (3, 2)}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a request says of size, seed, number of versions, denoising steps and guidance."""
-
-    size: tuple[int, int] | None = None
-    seed: int | None = None
-    variations: int = 1
-    steps: int | None = None
-    guidance: float | None = None
-
-
-def take(tokens: Sequence[Token]) -> tuple[list[Token], Settings]:
-    """The tokens without their settings, and the settings.
+def extract_settings(tokens: Sequence[Token]) -> tuple[list[Token], RequestSettings]:
+    """The tokens without those of the settings, and the settings.
 
     Raises PlanError for a size, seed or number of versions that no plan can hold.
     """
     row = list(tokens)
-    found = Settings()
+    found = RequestSettings()
     at = 0
     while at < len(row):
         length, found = _setting(row, at, found)
@@ -61,7 +50,7 @@ def _count(token: Token) -> int | None:
     return int(token.text) if token.text.isdigit() and len(token.text) < 5 else NUMBERS.get(token.text)
 
 
-def _setting(row: list[Token], at: int, found: Settings) -> tuple[int, Settings]:
+def _setting(row: list[Token], at: int, found: RequestSettings) -> tuple[int, RequestSettings]:
     def text(step: int) -> str:
         return row[at + step].text if 0 <= at + step < len(row) else ""
 

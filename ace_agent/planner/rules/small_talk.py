@@ -1,4 +1,4 @@
-"""Telling wishes from talk: "my wife says it is dull, so please make it a sunset"."""
+"""Small talk between instructions: "my wife says it is dull, so please make it a sunset"."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from itertools import pairwise
 from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.rules.clauses import Clause
-from ace_agent.planner.rules.verbs import begins
+from ace_agent.planner.rules.verbs import begins_command
 
 
-def talks(tokens: Sequence[Token]) -> bool:
-    """Whether a clause tells something rather than wishes it."""
+def is_small_talk(tokens: Sequence[Token]) -> bool:
+    """Whether a clause states something and asks for nothing."""
     words = [w for t in tokens for w in t.text.split()]
     if not words or (tokens[0].has("IMG") and tokens[0].text not in ("it", "this", "that")):
         return False
@@ -25,7 +25,7 @@ def talks(tokens: Sequence[Token]) -> bool:
         and better
     ):
         return True
-    if words[0] not in ("i", "we") and begins(tokens, 0):
+    if words[0] not in ("i", "we") and begins_command(tokens, 0):
         return False
     if words[-1] in wordset("complaints") and {"is", "are", "looks", "look", "feels", "seems"} & set(
         words[1:-1]
@@ -40,21 +40,23 @@ def talks(tokens: Sequence[Token]) -> bool:
     return words[0] in wordset("talk-heads") and any(w in wordset("telling-verbs") for w in words[:9])
 
 
-def heard(clauses: Sequence[Clause]) -> list[Clause]:
-    """The clauses that wish something, where there are any; a thing they only point at is named from the talk before.
+def without_small_talk(clauses: Sequence[Clause]) -> list[Clause]:
+    """The clauses without small talk, if any are left; what they call "it" is named from the small talk before.
 
     "There is a lamp post in the way, remove it" becomes "remove the lamp post".
     """
-    clauses = _answered([c for c in clauses if c.text not in ("show me", "show", "let me see")] or clauses)
-    wishes = [not talks(c.tokens) for c in clauses]
-    if all(wishes) or not any(wishes):
+    clauses = _with_questions(
+        [c for c in clauses if c.text not in ("show me", "show", "let me see")] or clauses
+    )
+    instructs = [not is_small_talk(c.tokens) for c in clauses]
+    if all(instructs) or not any(instructs):
         return list(clauses)
     kept: list[Clause] = []
     topic: tuple[Token, ...] = ()
     whole: tuple[Token, ...] = ()
-    for clause, wish in zip(clauses, wishes, strict=True):
-        if wish:
-            kept.append(_named(clause, topic, whole))
+    for clause, instruction in zip(clauses, instructs, strict=True):
+        if instruction:
+            kept.append(_with_topic(clause, topic, whole))
             topic = whole = ()
         else:
             topic = _topic(clause.tokens) or topic
@@ -63,12 +65,16 @@ def heard(clauses: Sequence[Clause]) -> list[Clause]:
     return kept
 
 
-def _answered(clauses: Sequence[Clause]) -> list[Clause]:
-    """Joins a question to the wish that follows it: "how far is everything? Show it as a map."."""
+def _with_questions(clauses: Sequence[Clause]) -> list[Clause]:
+    """The clauses, a question joined to the instruction after it: "how far is everything? Show it as a map."."""
     out: list[Clause] = []
     for clause in clauses:
         asks = out and out[-1].tokens[0].text in ("how", "where", "what", "which", "who")
-        if asks and begins(clause.tokens, 0) and any(t.has("PRON") or t.text == "the" for t in clause.tokens):
+        if (
+            asks
+            and begins_command(clause.tokens, 0)
+            and any(t.has("PRON") or t.text == "the" for t in clause.tokens)
+        ):
             comma = Token(",", ",", frozenset({"PUNCT"}))
             out[-1] = replace(out[-1], tokens=(*out[-1].tokens, comma, *clause.tokens))
         else:
@@ -77,7 +83,7 @@ def _answered(clauses: Sequence[Clause]) -> list[Clause]:
 
 
 def _topic(tokens: Sequence[Token]) -> tuple[Token, ...]:
-    """The first indefinite thing that talk mentions: "a small sailboat in the distance"."""
+    """The first indefinite noun phrase: "a small sailboat in the distance"."""
     for at, token in enumerate(tokens):
         if token.text not in ("a", "an", "some", "this", "that", "these") or at + 1 >= len(tokens):
             continue
@@ -91,8 +97,8 @@ def _topic(tokens: Sequence[Token]) -> tuple[Token, ...]:
     return ()
 
 
-def _named(clause: Clause, topic: tuple[Token, ...], whole: tuple[Token, ...]) -> Clause:
-    """The clause with the topic in place of a bare "one", "it" or "them" after a verb that adds or takes away."""
+def _with_topic(clause: Clause, topic: tuple[Token, ...], whole: tuple[Token, ...]) -> Clause:
+    """The clause with the topic in place of "one", "it" or "them" after a verb that adds, moves or removes."""
     if not topic or len(clause.tokens) > 5:
         return clause
     if len(clause.tokens) == 2 and clause.tokens[0].has("VCREATE") and clause.tokens[1].has("PRON"):

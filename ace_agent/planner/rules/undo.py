@@ -1,4 +1,4 @@
-"""Undo-like requests: which earlier picture they return to."""
+"""Requests that undo: the picture that they go back to."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from ace_agent.errors import PlanError
 from ace_agent.planner.english.lexicon import NUMBERS
 from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token
-from ace_agent.planner.rules.image_index import Gallery
+from ace_agent.planner.rules.image_index import ImageIndex
 
 _UNDO_FILL = wordset("undo-fill")
 _WEAK_UNDO = wordset("weak-undo")
 _MENDED = frozenset(("quality", "life", "shape", "condition", "glory", "health", "sharpness"))
 
 
-def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
-    """The picture that an undo-like clause returns to, or None when the clause is no such thing."""
+def undo_target(tokens: Sequence[Token], images: ImageIndex) -> str | None:
+    """The picture that a clause goes back to; None if it undoes nothing."""
     whole = {"undo everything", "undo all", "revert everything"} & {t.text for t in tokens}
     places = [i for i, t in enumerate(tokens) if t.has("UNDO")]
     if not places or places[0] > 3:
         return None
     if tokens[places[0]].text in ("bring back", "back to") and any(t.text in _MENDED for t in tokens):
         return None  # "bring it back to good quality"
-    spoilt = [t.text for t in tokens if t.has("MOSAIC", "UNMOSAIC", "DEFECT")]
-    if spoilt and tokens[places[0]].text in ("undo", "reverse") and not _made_later(gallery, spoilt):
+    flaws = [t.text for t in tokens if t.has("MOSAIC", "UNMOSAIC", "DEFECT")]
+    if flaws and tokens[places[0]].text in ("undo", "reverse") and not _made_later(images, flaws):
         return None
     head = tokens[places[0]].text
     rest = [t for i, t in enumerate(tokens) if i != places[0]]
@@ -32,14 +32,14 @@ def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
     spare = [t for t in rest if not t.has("IMG", "PUNCT") and t.text not in _UNDO_FILL]
     weak = head in _WEAK_UNDO
     if named and len(named[0].images) > 1 and not weak:
-        return _earlier(gallery, len(named[0].images))
+        return _earlier(images, len(named[0].images))
     if named:
         if weak and head in ("bring back",) and spare:
             return None
         if len(spare) > 4 or any(t.has("VADD", "VREM", "STYLE", "TIME", "GRAY") for t in spare):
             return None
         target = named[0].images[0]
-        if target in gallery.known and head in (
+        if target in images.by_id and head in (
             "undo",
             "delete the last",
             "remove the last",
@@ -47,45 +47,45 @@ def undo_target(tokens: Sequence[Token], gallery: Gallery) -> str | None:
             "cancel the last",
             "discard the last",
         ):
-            newest = gallery.newest
-            return gallery.beside(target, -1) or target if target == newest else target
-        if target == gallery.newest and head in ("revert", "reverse", "roll back"):
-            return _earlier(gallery, 1)
-        return target if target in gallery.known else _earlier(gallery, 1)
+            newest = images.newest
+            return images.neighbour(target, -1) or target if target == newest else target
+        if target == images.newest and head in ("revert", "reverse", "roll back"):
+            return _earlier(images, 1)
+        return target if target in images.by_id else _earlier(images, 1)
     if whole:
-        return gallery.original
+        return images.first
     counted = _steps_back(rest)
     if counted is not None:
-        return _earlier(gallery, counted)
+        return _earlier(images, counted)
     if {"start", "beginning", "original", "scratch", "square", "outset"} & {
         t.text for t in rest
     } and head != "undo":
-        return gallery.original
-    if head in ("forget", "forget about") and not any(gallery.match([t.text]) for t in spare):
+        return images.first
+    if head in ("forget", "forget about") and not any(images.ranked([t.text]) for t in spare):
         return None
     if weak and (spare or any(t.has("IMG") for t in rest)) and head not in ("put it back", "reset"):
         return None
-    said = [t.text for t in spare]
-    if said and head in wordset("undo-verbs"):
+    words = [t.text for t in spare]
+    if words and head in wordset("undo-verbs"):
         # "undo the hat": the picture before the one that has it
-        with_it = gallery.match(said)
+        with_it = images.ranked(words)
         if with_it:
-            made = min(with_it, key=lambda i: [m.id for m in gallery.images].index(i))
-            before = gallery.beside(made, -1)
+            first = min(with_it, key=lambda i: [m.id for m in images.pictures].index(i))
+            before = images.neighbour(first, -1)
             if before:
                 return before
         if any(t.has("TIME", "STYLE", "GRAY", "COLOR") for t in spare) and head in ("go back",):
             return None
-        return _earlier(gallery, 1)
+        return _earlier(images, 1)
     if len(spare) > 2:
         return None
-    return _earlier(gallery, 1)
+    return _earlier(images, 1)
 
 
-def _made_later(gallery: Gallery, said: Sequence[str]) -> bool:
-    """Whether exactly one picture, and not the oldest, shows what is said: undoing is then what was meant."""
-    shown = gallery.match(said)
-    return len(shown) == 1 and gallery.beside(shown[0], -1) is not None
+def _made_later(images: ImageIndex, words: Sequence[str]) -> bool:
+    """Whether exactly one picture fits the words, and another stands before it: undoing is then meant."""
+    fitting = images.ranked(words)
+    return len(fitting) == 1 and images.neighbour(fitting[0], -1) is not None
 
 
 def _steps_back(tokens: Sequence[Token]) -> int | None:
@@ -100,11 +100,11 @@ def _steps_back(tokens: Sequence[Token]) -> int | None:
     return None
 
 
-def _earlier(gallery: Gallery, count: int) -> str:
-    newest = gallery.newest
+def _earlier(images: ImageIndex, count: int) -> str:
+    newest = images.newest
     if newest is None:
         raise PlanError("there is nothing to undo", "make a picture first")
-    target = gallery.back(count)
+    target = images.undone(count)
     if target is None:
         raise PlanError(
             f"there is no picture {count} step{'s' * (count > 1)} before {newest}", "it is the oldest one"

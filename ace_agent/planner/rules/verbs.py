@@ -1,4 +1,4 @@
-"""How a wish begins: politeness before and after it, and the verbs and phrases that open one."""
+"""How an instruction begins: the politeness around it, and the verbs and phrases that open it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _OPENERS = wordset("openers")
 FILLERS: tuple[tuple[str, ...], ...] = tuple(
     sorted((tuple(f.split()) for f in rows("fillers", HERE)), key=len, reverse=True)
 )
-"""Politeness and small talk that may stand before or after a wish, longest first."""
+"""Politeness and small talk that may stand before or after an instruction, longest first."""
 
-_MOST_WORDS = max(map(len, FILLERS)) + 1
+_MAX_WORDS = max(map(len, FILLERS)) + 1
 _AHEAD = 8
-"""Tokens after a filler that decide whether it opens the clause; `begins` looks at six."""
+"""Tokens after a filler that decide whether it opens the clause; `begins_command` looks at six."""
 
 
 def _indexed(*, closing: bool) -> dict[str, list[tuple[int, bool, tuple[str, ...]]]]:
@@ -41,7 +41,7 @@ VERBS = (
 )  # fmt: skip
 
 
-def strip(tokens: Sequence[Token]) -> tuple[Token, ...]:
+def strip_fillers(tokens: Sequence[Token]) -> tuple[Token, ...]:
     """A clause without the politeness at its beginning and end."""
     starts = [0, *accumulate(len(t.text.split()) for t in tokens)]
     start, end = 0, len(tokens)
@@ -58,12 +58,12 @@ def strip(tokens: Sequence[Token]) -> tuple[Token, ...]:
 
 
 def _shorter(tokens: Sequence[Token], start: int, end: int, words: int) -> tuple[int, int] | None:
-    """The ends of a clause of this many words without its longest filler; None when it has none.
+    """The ends of a clause of `words` words without its longest filler; None if it has none.
 
-    At most ``_MOST_WORDS`` words of either end are looked at, so that a long clause takes no longer.
+    Looks at `_MAX_WORDS` words of either end, so that a long clause takes no longer than a short one.
     """
-    head = [w for t in tokens[start : min(end, start + _MOST_WORDS)] for w in t.text.split()]
-    tail = [w for t in tokens[max(start, end - _MOST_WORDS) : end] for w in t.text.split()]
+    head = [w for t in tokens[start : min(end, start + _MAX_WORDS)] for w in t.text.split()]
+    tail = [w for t in tokens[max(start, end - _MAX_WORDS) : end] for w in t.text.split()]
     ways = (*_OPENING.get(head[0] if head else "", ()), *_CLOSING.get(tail[-1] if tail else "", ()))
     for _, closing, filler in sorted(ways):
         size = len(filler)
@@ -81,25 +81,25 @@ def _shorter(tokens: Sequence[Token], start: int, end: int, words: int) -> tuple
 
 
 def _may_open(filler: tuple[str, ...], rest: Sequence[Token]) -> bool:
-    """Whether a word at the beginning is small talk: "right" is not, in "right arm"."""
+    """Whether a filler opens a clause: "right" does not in "right arm"."""
     if len(filler) > 1:
         return True
     if filler[0] in ("just", "simply"):
         return not rest or rest[0].text not in ("the", "my", "his", "her", "that", "this")
     if filler[0] in wordset("small-talk-adjectives"):
         return bool(rest) and (
-            rest[0].has("PUNCT") or begins(rest, 0) or rest[0].text in ("now", "then", "so", "and")
+            rest[0].has("PUNCT") or begins_command(rest, 0) or rest[0].text in ("now", "then", "so", "and")
         )
     return True
 
 
 def _after(tokens: Sequence[Token], start: int, end: int, words: int) -> int | None:
-    """The place after exactly this many words; None when it lies within a token, a quotation or a named picture."""
+    """The place after exactly `words` words; None if that is within a token, or past a quotation or named picture."""
     return _walk(tokens, range(start, end), words, end)
 
 
 def _before(tokens: Sequence[Token], start: int, end: int, words: int) -> int | None:
-    """The end of what stands before exactly this many last words, as :func:`_after` counts them."""
+    """The end of what stands before exactly the last `words` words, counted as :func:`_after` does."""
     place = _walk(tokens, range(end - 1, start - 1, -1), words, start - 1)
     return None if place is None else place + 1
 
@@ -118,13 +118,13 @@ def _walk(tokens: Sequence[Token], places: range, words: int, beyond: int) -> in
     return beyond if taken == words else None
 
 
-def begins(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a new wish begins at this token."""
+def begins_command(tokens: Sequence[Token], at: int) -> bool:
+    """Whether an instruction begins at this token."""
     if at >= len(tokens):
         return False
     token = tokens[at]
     if token.has("IMG", "PUNCT", "QUOTE"):
-        return token.has("IMG") and modal(tokens, at)
+        return token.has("IMG") and is_modal_command(tokens, at)
     head = token.text.split()[0]
     after = tokens[at + 1] if at + 1 < len(tokens) else None
     follows = after.text if after else ""
@@ -167,11 +167,11 @@ def begins(tokens: Sequence[Token], at: int) -> bool:
         and (after is not None and (after.has("IMG") or follows.split()[0] in _OPENERS))
     ):
         return True
-    return modal(tokens, at)
+    return is_modal_command(tokens, at)
 
 
-def modal(tokens: Sequence[Token], at: int) -> bool:
-    """``the sky should be pink``: a wish told of a thing."""
+def is_modal_command(tokens: Sequence[Token], at: int) -> bool:
+    """Whether an instruction with a modal verb begins here: "the sky should be pink"."""
     if tokens[at].text not in wordset("modal-subjects") and not tokens[at].has("IMG"):
         return False
     for step in range(1, 6):
@@ -185,10 +185,10 @@ def modal(tokens: Sequence[Token], at: int) -> bool:
 
 
 def after_fillers(tokens: Sequence[Token]) -> list[int]:
-    """For each place, and the two after the last, the place after any fillers that stand there."""
+    """For each place, and the three after the last, the place after any fillers that stand there."""
     places = [*range(len(tokens) + 3)]
     for at in range(len(tokens) - 1, -1, -1):
-        flat = [w for t in tokens[at : at + _MOST_WORDS] for w in t.text.split()]
+        flat = [w for t in tokens[at : at + _MAX_WORDS] for w in t.text.split()]
         for _, _, filler in _OPENING.get(flat[0] if flat else "", ()):
             if tuple(flat[: len(filler)]) == filler:
                 end = _after(tokens, at, min(at + len(filler) + 1, len(tokens)), len(filler))

@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from ace_agent.errors import InputError
-from ace_agent.planner.llm.plan_language import prompt
+from ace_agent.planner.llm.plan_language import prompt, write
 from ace_agent.planner.llm.weights import HUB, base_folder, fast_dtype
 from ace_agent.training.lora import adapter_state, add_lora
 from ace_agent.training.planner.corpus import Example, examples
@@ -235,7 +235,7 @@ def train_adapter(
 def encode(tokenizer: Any, example: Example) -> Encoded:
     """Token ids of an example's prompt, and of its answer with the closing token."""
     asked = tokenizer(prompt(example.request, example.context)).input_ids
-    answer = tokenizer(f"{example.script}<|im_end|>").input_ids
+    answer = tokenizer(f"{write(example.script)}<|im_end|>").input_ids
     return list(asked), list(answer)
 
 

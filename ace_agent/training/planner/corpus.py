@@ -1,4 +1,4 @@
-"""Requests with their right scripts, made by rule, to train the language model on.
+"""Requests with their right proposals, made by rule, to train the language model on.
 
 A wording (``data/wordings.txt``) asks for one task; slots are filled from the lexicon; a voice changes how it is said
 (plain, colloquial, long-winded, terse, with slips, as by someone new to English); wordings are chained, pictures are
@@ -20,7 +20,8 @@ from ace_agent.plan.tasks import TASKS
 from ace_agent.planner.english.lexicon import tagged
 from ace_agent.planner.english.tables import rows
 from ace_agent.planner.interface import Context, KnownImage
-from ace_agent.planner.llm.plan_language import Line, Script, parse
+from ace_agent.planner.llm.plan_language import parse
+from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 from ace_agent.training.planner.paraphrase import VOICES, Speaker
 
 HERE = "ace_agent.training.planner"
@@ -121,11 +122,11 @@ _COMMON = {
 
 @dataclass(frozen=True)
 class Example:
-    """One request with what may be known when it comes, and its right script."""
+    """One request with what may be known when it comes, and the right proposal, its script."""
 
     captions: tuple[str, ...]
     request: str
-    script: Script
+    script: ProposedPlan
     voice: str
 
     @property
@@ -151,6 +152,10 @@ class Wording:
     def split(self) -> Split:
         """Where the wording belongs: 8 in 10 to training, told by a hash of its text."""
         return _split(self.request)
+
+
+def _step(task: str, images: tuple[str, ...], mask: str | None, words: str) -> ProposedStep:
+    return ProposedStep(task=task, images=images, mask=mask, instruction=words)
 
 
 def _split(wording: str) -> Split:
@@ -307,12 +312,15 @@ class _Maker:
             task = self.pick([t for t in TASKS if TASKS[t].min_images == 1])
             wording = self.random.choice(self.table[task])
             request, _ = self.filled(wording.request, "", {"im": "it", "im2": "the other one"})
-            return Example((), self.speaker.say(request, "plain"), Script(), "refusal")
+            return Example((), self.speaker.say(request, "plain"), ProposedPlan(), "refusal")
         request = self.pick(rows("refusals", HERE)).replace(
             "{n}", str(len(captions) + self.random.randint(1, 6))
         )
         return Example(
-            tuple(captions), self.speaker.say(request, self.pick(("plain", "typo"))), Script(), "refusal"
+            tuple(captions),
+            self.speaker.say(request, self.pick(("plain", "typo"))),
+            ProposedPlan(),
+            "refusal",
         )
 
     def _back(self, captions: list[str]) -> Example | None:
@@ -327,11 +335,16 @@ class _Maker:
         if self.random.random() < 0.35:  # what is wished besides is done to the earlier picture
             wording = self.random.choice(self.table[self.pick(("add", "remove", "edit_color", "edit_scene"))])
             request, words = self.filled(wording.request, wording.words, {"im": "it"})
-            line = Line(wording.task, (f"@{target}",), None, words)
+            line = _step(wording.task, (f"@{target}",), None, words)
             said += self.pick(_JOINTS) + request
-            return Example(tuple(captions), self.speaker.say(said, "plain"), Script((line,)), "undo")
+            return Example(
+                tuple(captions), self.speaker.say(said, "plain"), ProposedPlan(steps=(line,)), "undo"
+            )
         return Example(
-            tuple(captions), self.speaker.say(said, self.pick(VOICES)), Script(goto=f"@{target}"), "undo"
+            tuple(captions),
+            self.speaker.say(said, self.pick(VOICES)),
+            ProposedPlan(goto=f"@{target}"),
+            "undo",
         )
 
     def name(self, target: int, captions: list[str]) -> str:
@@ -362,7 +375,7 @@ class _Maker:
         count = self.random.choices((1, 2, 3, 4), (60, 22, 13, 5))[0]
         if voice == "terse":
             count = 1
-        lines: list[Line] = []
+        lines: list[ProposedStep] = []
         said: list[str] = []
         for at in range(count):
             made = self._step(captions, lines, first=at == 0)
@@ -373,9 +386,13 @@ class _Maker:
         request = said[0] + "".join(self.pick(_JOINTS) + more for more in said[1:])
         if self.random.random() < 0.04:  # counts are read by rule; the model only must not trip over them
             request = self.pick(_COUNTS).format(request)
-        return Example(tuple(captions), self.speaker.say(request, voice), Script(tuple(lines)), voice)
+        return Example(
+            tuple(captions), self.speaker.say(request, voice), ProposedPlan(steps=tuple(lines)), voice
+        )
 
-    def _step(self, captions: list[str], lines: list[Line], *, first: bool) -> tuple[Line, str] | None:
+    def _step(
+        self, captions: list[str], lines: list[ProposedStep], *, first: bool
+    ) -> tuple[ProposedStep, str] | None:
         empty = not captions and not lines
         task = "text_to_image" if empty else self.pick(self.tasks)
         if not first and task in ("text_to_image", "try_on", "face_swap", "multi_control", "inpaint"):
@@ -384,7 +401,7 @@ class _Maker:
         wording = self.random.choice(self.table[task])
         if row.max_images == 0:
             request, words = self.filled(wording.request, wording.words, {})
-            return Line(task, (), None, words), request
+            return _step(task, (), None, words), request
         if not first:
             if len(captions) > 1 and self.random.random() < 0.2:
                 return self._on_another(wording, captions)
@@ -405,9 +422,9 @@ class _Maker:
         request, words = self.filled(wording.request, wording.words, {"im": name})
         if target != last and "{im}" not in wording.request:
             request = self.pick((*_ELSEWHERE, "take {} and {}")).format(name, request)
-        return Line(task, (f"@{target}",), mask, words), request
+        return _step(task, (f"@{target}",), mask, words), request
 
-    def _on_another(self, wording: Wording, captions: list[str]) -> tuple[Line, str] | None:
+    def _on_another(self, wording: Wording, captions: list[str]) -> tuple[ProposedStep, str] | None:
         """A later wish about a picture of the conversation instead of the last result."""
         kind = wording.task.removesuffix("_to_image")
         target = self.random.randint(1, len(captions))
@@ -417,9 +434,11 @@ class _Maker:
         request, words = self.filled(wording.request, wording.words, {"im": name})
         if "{im}" not in wording.request:
             request = self.pick(_ELSEWHERE).format(name, request)
-        return Line(wording.task, (f"@{target}",), None, words), request
+        return _step(wording.task, (f"@{target}",), None, words), request
 
-    def _chained(self, wording: Wording, lines: list[Line], captions: list[str]) -> tuple[Line, str] | None:
+    def _chained(
+        self, wording: Wording, lines: list[ProposedStep], captions: list[str]
+    ) -> tuple[ProposedStep, str] | None:
         kind = wording.task.removesuffix("_to_image")
         if "{im2}" in wording.request or (
             kind in _MAP_CAPTIONS and wording.task != kind and lines[-1].task != kind
@@ -428,11 +447,11 @@ class _Maker:
         if lines[-1].task in _MAP_CAPTIONS and wording.task != f"{lines[-1].task}_to_image":
             return None
         request, words = self.filled(wording.request, wording.words, {"im": self.pick(_CHAINED)})
-        return Line(wording.task, (f"${len(lines)}",), None, words), request
+        return _step(wording.task, (f"${len(lines)}",), None, words), request
 
     def _two(
         self, wording: Wording, captions: list[str], images: list[int], target: int
-    ) -> tuple[Line, str] | None:
+    ) -> tuple[ProposedStep, str] | None:
         others = [n for n in images if n != target]
         if not others:
             return None
@@ -448,7 +467,7 @@ class _Maker:
             captions[other - 1] = self.pick(_MAP_CAPTIONS["depth"])
         slots = {"im": self.name(target, captions), "im2": self.name(other, captions)}
         request, words = self.filled(wording.request, wording.words, slots)
-        return Line(wording.task, (f"@{target}", f"@{other}"), None, words), request
+        return _step(wording.task, (f"@{target}", f"@{other}"), None, words), request
 
     def _set_caption(self, task: str, captions: list[str], target: int) -> None:
         kind = task.removesuffix("_to_image")

@@ -1,4 +1,4 @@
-"""The embedded model writes under the grammar, here a tiny untrained one: whatever it would say, a script comes out."""
+"""The embedded model, here a tiny untrained one, writes under the grammar: whatever it would say, it can be read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_an_untrained_model_still_writes_the_language(model: LanguageModel) -> N
     written = model.write("request: make it red\n", grammar(images=1), most=120)
     assert written
     head = written.splitlines()[0]
-    assert head == "refuse" or head.startswith("goto @") or parse(head.split(":")[0] + ":").lines
+    assert head == "refuse" or head.startswith("goto @") or parse(head.split(":")[0] + ":").steps
 
 
 def test_a_prompt_that_is_too_long_is_refused(model: LanguageModel) -> None:

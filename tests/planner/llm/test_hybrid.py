@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from ace_agent.errors import ModelError, PlanError
-from ace_agent.planner.interface import Context, KnownImage
 from ace_agent.planner.llm.embedded import LanguageModelPlanner
 from ace_agent.planner.llm.hybrid import HybridPlanner
-from ace_agent.planner.llm.plan_language import Line, Script
-
-
-def context(*captions: str) -> Context:
-    images = tuple(KnownImage(f"@{n}", "image", c, n) for n, c in enumerate(captions, 1))
-    path = tuple(i.id for i in images)
-    return Context(images, path[-1] if path else None, path)
+from ace_agent.planner.proposal import ProposedPlan
+from ace_agent.planner.rules import parsed_request
+from ace_agent.planner.rules.parsed_request import ParsedRequest
+from tests.planner.proposals import conversation, proposal, step
 
 
 class Scripted(LanguageModelPlanner):
-    """A language model that answers from a script and counts how often it is asked."""
+    """A language model that proposes one thing and counts how often it is asked."""
 
-    def __init__(self, answer: Script | Exception) -> None:
+    def __init__(self, answer: ProposedPlan | Exception) -> None:
         super().__init__()
         self.answer = answer
         self.asked = 0
 
-    def script(self, request: str, context: Context) -> Script:
+    def propose(self, request: ParsedRequest) -> ProposedPlan:
         self.asked += 1
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -36,14 +33,14 @@ class Scripted(LanguageModelPlanner):
 
 def test_a_plain_instruction_never_waits_for_the_model() -> None:
     model = Scripted(ModelError("never"))
-    plan = HybridPlanner(model).plan("make the sky pink", context("a hill"))
+    plan = HybridPlanner(model).plan("make the sky pink", conversation("a hill"))
     assert plan.steps[0].task == "edit_color"
     assert model.asked == 0
 
 
 def test_the_model_serves_where_the_rules_find_nothing() -> None:
-    model = Scripted(Script((Line("edit_style", ("@1",), None, "1920s newsreel"),)))
-    plan = HybridPlanner(model).plan("newsreel that, friend", context("a hill"))
+    model = Scripted(proposal(step("edit_style", "@1", words="1920s newsreel")))
+    plan = HybridPlanner(model).plan("newsreel that, friend", conversation("a hill"))
     assert model.asked == 1
     assert plan.steps[0].task == "edit_style"
     assert "1920s newsreel" in plan.steps[0].instruction
@@ -51,13 +48,13 @@ def test_the_model_serves_where_the_rules_find_nothing() -> None:
 
 def test_the_model_may_add_to_what_the_rules_find_but_not_leave_out() -> None:
     request = "the lorry to the left, then all in black and white"
-    known = context("a lorry on a road")
-    rules = [step.task for step in HybridPlanner(Scripted(Script(()))).plan(request, known).steps]
+    known = conversation("a lorry on a road")
+    rules = [s.task for s in HybridPlanner(Scripted(ProposedPlan())).plan(request, known).steps]
     assert rules == ["edit_motion", "grayscale"]
 
     def planned(*tasks: str) -> list[str]:
-        lines = tuple(Line(task, (f"${n}" if n else "@1",), None, "x") for n, task in enumerate(tasks))
-        return [step.task for step in HybridPlanner(Scripted(Script(lines))).plan(request, known).steps]
+        written = proposal(*(step(task, f"${n}" if n else "@1", words="x") for n, task in enumerate(tasks)))
+        return [s.task for s in HybridPlanner(Scripted(written)).plan(request, known).steps]
 
     assert planned("grayscale") == rules
     assert planned("remove", "edit_scene", "restore") == rules
@@ -66,14 +63,14 @@ def test_the_model_may_add_to_what_the_rules_find_but_not_leave_out() -> None:
 
 
 def test_an_unknown_picture_is_refused_whatever_the_model_says() -> None:
-    model = Scripted(Script((Line("grayscale", ("@1",)),)))
+    model = Scripted(proposal(step("grayscale", "@1")))
     with pytest.raises(PlanError, match="@9"):
-        HybridPlanner(model).plan("make @9 grey", context("a hill"))
+        HybridPlanner(model).plan("make @9 grey", conversation("a hill"))
 
 
 def test_without_the_model_the_rules_answer_and_say_so_once() -> None:
     notes: list[str] = []
-    known = replace(context("a hill", "a hill at night"), note=notes.append)
+    known = replace(conversation("a hill", "a hill at night"), note=notes.append)
     planner = HybridPlanner(Scripted(ModelError("no weights", "pip install it")))
     for _ in range(2):
         plan = planner.plan("take the first one, add a tree and make it foggy", known)
@@ -87,4 +84,24 @@ def test_a_missing_adapter_is_a_model_error_every_time(tmp_path: object) -> None
     planner.preload().join()
     for _ in range(2):
         with pytest.raises(ModelError, match="adapter"):
-            planner.script("make it red", context("a hill"))
+            planner.propose(ParsedRequest("make it red", conversation("a hill")))
+
+
+@pytest.mark.parametrize(
+    "answer", [proposal(step("remove", "@1"), step("restore")), ModelError("no weights")]
+)
+@pytest.mark.parametrize(
+    "request_", ["newsreel that, friend", "take the first one, add a tree and make it foggy"]
+)
+def test_a_request_is_read_once(
+    request_: str, answer: ProposedPlan | ModelError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rules, model, resolver and the check for a plain request each read it anew, up to four times a call."""
+    read: list[str] = []
+    tokenize = parsed_request.tokenize
+    monkeypatch.setattr(
+        parsed_request, "tokenize", lambda text, near: read.append(text) or tokenize(text, near)
+    )
+    with suppress(PlanError):
+        HybridPlanner(Scripted(answer)).plan(request_, conversation("a hill", "a hill at night"))
+    assert read == [request_]

@@ -8,14 +8,14 @@ import pytest
 from ace_agent.plan.tasks import TASKS
 from ace_agent.planner.instructions import phrase
 from ace_agent.planner.interface import Context, KnownImage
-from ace_agent.planner.llm.plan_language import Line, Script, grammar, parse, prompt
+from ace_agent.planner.llm.plan_language import grammar, parse, prompt, write
+from ace_agent.planner.proposal import ProposedPlan
+from tests.planner.proposals import proposal, step
 
-SCRIPT = Script(
-    (
-        Line("edit_color", ("@1",), None, "make the sky pink"),
-        Line("inpaint", ("$1",), "@2", "a pond"),
-        Line("grayscale", ("$2",)),
-    )
+PROPOSAL = proposal(
+    step("edit_color", "@1", words="make the sky pink"),
+    step("inpaint", "$1", mask="@2", words="a pond"),
+    step("grayscale", "$2"),
 )
 
 
@@ -29,21 +29,21 @@ def accepts(lark: str, text: str) -> bool:
     return bool(matcher.is_accepting())
 
 
-def test_a_script_reads_back_as_it_was_written() -> None:
-    assert str(SCRIPT) == "edit_color @1: make the sky pink\ninpaint $1 mask @2: a pond\ngrayscale $2:"
-    assert parse(str(SCRIPT)) == SCRIPT
-    assert parse("goto @3") == Script(goto="@3")
-    assert parse(str(Script())) == Script()
+def test_a_proposal_reads_back_as_it_was_written() -> None:
+    assert write(PROPOSAL) == "edit_color @1: make the sky pink\ninpaint $1 mask @2: a pond\ngrayscale $2:"
+    assert parse(write(PROPOSAL)) == PROPOSAL
+    assert parse("goto @3") == ProposedPlan(goto="@3")
+    assert parse(write(ProposedPlan())) == ProposedPlan()
 
 
 @pytest.mark.parametrize("text", ["", "sure, here is your plan", "fly @1: away", "edit_color @0: x", "{}"])
 def test_nonsense_is_a_refusal(text: str) -> None:
-    assert parse(text) == Script()
+    assert parse(text) == ProposedPlan()
 
 
-def test_the_grammar_takes_every_script_and_only_pictures_that_are_there() -> None:
+def test_the_grammar_takes_every_proposal_and_only_pictures_that_are_there() -> None:
     lark = grammar(images=2)
-    assert accepts(lark, str(SCRIPT))
+    assert accepts(lark, write(PROPOSAL))
     assert accepts(lark, "refuse")
     assert accepts(lark, "goto @2")
     assert not accepts(lark, "goto @3")

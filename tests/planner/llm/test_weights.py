@@ -13,8 +13,9 @@ from ace_agent.planner.interface import Context, KnownImage
 from ace_agent.planner.llm import embedded, weights
 from ace_agent.planner.llm.embedded import LanguageModelPlanner
 from ace_agent.planner.llm.hybrid import HybridPlanner
-from ace_agent.planner.llm.plan_language import Line, Script
+from ace_agent.planner.rules.parsed_request import ParsedRequest
 from ace_agent.planner.rules.rule_planner import RulePlanner
+from tests.planner.proposals import proposal, step
 
 TWO = Context((KnownImage("@1", caption="a hill"), KnownImage("@2", caption="a lake")), "@2", ("@1", "@2"))
 
@@ -43,7 +44,7 @@ def test_a_loading_that_began_in_the_background_tells_whoever_waits(monkeypatch:
     told: list[tuple[str, float]] = []
     planner = LanguageModelPlanner(Path())
     context = Context(TWO.images, "@2", TWO.path, progress=lambda said, share: told.append((said, share)))
-    assert planner.script("grey, the hill", context) == Script((Line("grayscale", ("@1",)),))
+    assert planner.propose(ParsedRequest("grey, the hill", context)) == proposal(step("grayscale", "@1"))
     assert told == [("reading the planner's language model", 0.5)]
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from ace_agent.errors import PlanError
-from ace_agent.planner.english.tokens import read
+from ace_agent.planner.english.tokens import tokenize
 from ace_agent.planner.interface import Context, KnownImage
 from ace_agent.planner.rules.descriptions import find_mentions
-from ace_agent.planner.rules.image_index import Gallery
+from ace_agent.planner.rules.image_index import ImageIndex
 
 CAPTIONS = ("a lighthouse at dusk", "a dog on a beach", "a pencil sketch of the dog", "a red car in snow")
 
 
 def spoken(text: str) -> list[tuple[str, ...]]:
     images = tuple(KnownImage(f"@{n}", "image", c, n) for n, c in enumerate(CAPTIONS, 1))
-    gallery = Gallery(Context(images, "@4", tuple(i.id for i in images)))
-    return [t.images for t in find_mentions(read(text, gallery.vocabulary), gallery) if t.has("IMG")]
+    index = ImageIndex(Context(images, "@4", tuple(i.id for i in images)))
+    return [t.images for t in find_mentions(tokenize(text, index.vocabulary), index) if t.has("IMG")]
 
 
 @pytest.mark.parametrize(

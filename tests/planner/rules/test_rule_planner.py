@@ -13,7 +13,8 @@ from ace_agent.plan import Plan, Region, problems
 from ace_agent.planner.english.tables import rows
 from ace_agent.planner.english.vocabulary import known_nouns
 from ace_agent.planner.interface import Context, KnownImage, Question
-from ace_agent.planner.rules.rule_planner import RulePlanner, needs_planning
+from ace_agent.planner.rules.parsed_request import ParsedRequest
+from ace_agent.planner.rules.rule_planner import RulePlanner, is_plain
 
 PICTURES = ("a lighthouse at dusk", "a dog on a beach", "a pencil sketch of the dog")
 
@@ -155,16 +156,16 @@ def test_an_edit_without_a_picture_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "needed"),
+    ("request_", "plain"),
     [
-        ("make the sky pink", False),
-        ("a red fox in the snow", False),
-        ("take the first one and add a hat", True),
-        ("make it night, then add a moon", True),
+        ("make the sky pink", True),
+        ("a red fox in the snow", True),
+        ("take the first one and add a hat", False),
+        ("make it night, then add a moon", False),
     ],
 )
-def test_plain_requests_need_no_language_model(request_: str, needed: bool) -> None:
-    assert needs_planning(request_) is needed
+def test_plain_requests_need_no_language_model(request_: str, plain: bool) -> None:
+    assert is_plain(ParsedRequest(request_, Context())) is plain
 
 
 def test_two_equally_fitting_pictures_are_a_question() -> None:

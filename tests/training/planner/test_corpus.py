@@ -6,7 +6,7 @@ import random
 from itertools import islice
 
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner.llm.plan_language import parse
+from ace_agent.planner.llm.plan_language import parse, write
 from ace_agent.training.planner.corpus import VOICES, _Maker, examples, wordings
 
 
@@ -27,15 +27,15 @@ def test_the_same_seed_draws_the_same_requests() -> None:
 
 def test_every_task_and_voice_is_drawn_with_a_script_that_reads_back() -> None:
     drawn = list(islice(examples("train"), 4000))
-    assert {line.task for e in drawn for line in e.script.lines} == set(TASKS)
+    assert {line.task for e in drawn for line in e.script.steps} == set(TASKS)
     assert {e.voice for e in drawn} >= {*VOICES, "refusal", "undo"}
     for example in drawn:
-        assert parse(str(example.script)) == example.script
+        assert parse(write(example.script)) == example.script
 
 
 def test_references_of_scripts_exist() -> None:
     for example in islice(examples("test"), 1000):
-        for at, line in enumerate(example.script.lines):
+        for at, line in enumerate(example.script.steps):
             for reference in (*line.images, *((line.mask,) if line.mask else ())):
                 number = int(reference[1:])
                 assert number <= (len(example.captions) if reference[0] == "@" else at)
@@ -47,5 +47,5 @@ def test_references_of_scripts_exist() -> None:
 def test_a_request_that_needs_pictures_is_refused_without_any() -> None:
     maker = _Maker("train", random.Random(0))
     refusals = [maker._refusal([]) for _ in range(2000)]
-    assert all(not one.script.lines and "{" not in one.request for one in refusals)
+    assert all(not one.script.steps and "{" not in one.request for one in refusals)
     assert any("the other one" in one.request for one in refusals)

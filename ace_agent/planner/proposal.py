@@ -1,0 +1,67 @@
+"""What a planner proposes: tasks, pictures and words, before they are checked and completed.
+
+Every planner proposes in this one form: the rules build it, the embedded language model writes it as lines of the plan
+language, a chat model as JSON (the docstrings and descriptions below are its tool's). `ace_agent.planner.resolver`
+makes a plan of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from ace_agent.plan.schema import MAX_STEPS, Region
+from ace_agent.plan.tasks import MAX_IMAGES, TASKS
+
+if TYPE_CHECKING:
+    TaskName = str
+else:
+    TaskName = Literal[tuple(TASKS)]
+
+
+@dataclass(frozen=True)
+class RequestSettings:
+    """What a request says of size in pixels, seed, variations, denoising steps and guidance."""
+
+    size: tuple[int, int] | None = None
+    seed: int | None = None
+    variations: int = 1
+    steps: int | None = None
+    guidance: float | None = None
+
+
+class ProposedStep(BaseModel):
+    """One task call."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: TaskName = Field(description="id of the task")
+    images: tuple[str, ...] = Field(
+        default_factory=tuple,
+        description="pictures it takes, in order: @3 of the conversation, $1 the result of step 1, or input",
+        json_schema_extra={"maxItems": MAX_IMAGES},
+    )
+    mask: str | SkipJsonSchema[Region] | None = Field(default=None, description="id of the mask, or null")
+    # With an {image} in it, it is the instruction itself; without, the resolver puts the task's wording around it.
+    instruction: str = Field(
+        description="what to do, in the person's own telling words, without ids of pictures",
+        json_schema_extra={"maxLength": 300},
+    )
+
+
+class ProposedPlan(BaseModel):
+    """The steps that a request asks for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    steps: tuple[ProposedStep, ...] = Field(
+        default_factory=tuple, max_length=MAX_STEPS, json_schema_extra={"maxItems": 20}
+    )
+    goto: str | None = Field(default=None, description="@id to go back to, when nothing else is asked")
+    refuse: str | None = Field(
+        default=None, description="why it cannot be done, in one line, when nothing of it is about pictures"
+    )
+    settings: SkipJsonSchema[RequestSettings] = RequestSettings()
