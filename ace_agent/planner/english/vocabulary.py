@@ -24,7 +24,7 @@ _GENERAL = _words(
     "water grass road wall roof floor window sail wheel button collar leaf leaves plant flower flowers fruit "
     "animal critter clothes clothing cloth outfit garment garments attire costume thing object hat"
 )
-# Heads of a noun phrase that measure or point, and what a picture has rather than shows.
+# Heads of a noun phrase that name an amount or a place, or a property of the whole picture.
 _NO_THING = _words(
     "lot bit few pair couple kind sort type piece group bunch row number way half part place spot area side one "
     "picture image photo photograph drawing painting version copy style look mood feel tone color colour hue shade "

@@ -23,7 +23,7 @@ PACKAGES = {
     "google_genai": "langchain-google-genai", "google_vertexai": "langchain-google-vertexai",
     "mistralai": "langchain-mistralai", "groq": "langchain-groq", "huggingface": "langchain-huggingface",
 }  # fmt: skip
-"""Providers and the packages that speak to them."""
+"""Providers and the packages of their chat models."""
 
 
 def system_prompt() -> str:

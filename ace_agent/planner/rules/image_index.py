@@ -116,9 +116,9 @@ class ImageIndex:
             return 0.9
         if (lacking := _LACKS.get(word)) is not None or (word.startswith("un") and len(word) > 5):
             gone = lacking if lacking is not None else frozenset({word[2:6]})
-            shown = any(h.startswith(g) for h in have for g in gone)
+            present = any(h.startswith(g) for h in have for g in gone)
             elsewhere = any(h.startswith(g) for w in self.caption_words.values() for h in w for g in gone)
-            return 0.8 if elsewhere and not shown else 0.0
+            return 0.8 if elsewhere and not present else 0.0
         kin = _neighbours().get(word, frozenset())
         return 0.7 if any(h in kin for h in have) else 0.0
 
@@ -149,15 +149,15 @@ class ImageIndex:
 
     def pick(self, phrase: Iterable[str]) -> str | None:
         """The picture that a phrase means: the one answered, or the best fit. Several equal fits make it ambiguous."""
-        said = list(phrase)
-        ranked = self.ranked(said)
+        words = list(phrase)
+        ranked = self.ranked(words)
         if not ranked:
             return None
-        key = " ".join(said)
+        key = " ".join(words)
         if key in self.answers:
             return self.answers[key]
         even = [
-            i for i in self.ties(said) if len(self.caption_words[i]) == len(self.caption_words[ranked[0]])
+            i for i in self.ties(words) if len(self.caption_words[i]) == len(self.caption_words[ranked[0]])
         ]
         if len(even) > 1 and all(
             set(self.caption_words[a]) != set(self.caption_words[b]) for a in even for b in even if a != b

@@ -40,7 +40,7 @@ class ParsedRequest:
 
     @cached_property
     def words(self) -> tuple[Token, ...]:
-        """All tokens of the request, slips mended."""
+        """All tokens of the request, slips corrected."""
         words = tuple(tokenize(self.text, self.images.vocabulary))
         if len(words) > MAX_TOKENS:
             raise PlanError(

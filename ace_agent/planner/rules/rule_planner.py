@@ -97,9 +97,9 @@ def propose(request: ParsedRequest) -> RuleProposal:
         raise request.off_topic
     if not request.words:
         raise refusals.nothing_found(request.text)
-    mended = refusals.off_topic(" ".join(token.text for token in request.words))
-    if mended is not None:
-        raise mended
+    off_topic = refusals.off_topic(" ".join(token.text for token in request.words))
+    if off_topic is not None:
+        raise off_topic
     clauses = without_small_talk(split(request.mentions))
     reader = _ClauseReader(request.images)
     for at, clause in enumerate(clauses):

@@ -174,10 +174,10 @@ def _steps_of(
     pronoun = IT in ids
     base = _base(tokens, images, earlier, chosen, named, pronoun)
     marked = tag_mentions(_retag_nouns(tokens), base, images, earlier)
-    shown = list(named)
-    if (pronoun or chosen) and base and base not in shown and len(named) == 1:
-        shown.append(base)
-    given = conditions(images, base, shown, earlier)
+    involved = list(named)
+    if (pronoun or chosen) and base and base not in involved and len(named) == 1:
+        involved.append(base)
+    given = conditions(images, base, involved, earlier)
     if len(earlier) > 1 and not named and any(t.text in ("both", "two", "together", "them") for t in tokens):
         given |= {"two"}
     scores = classify(marked, given)
@@ -309,8 +309,8 @@ def build(
             if base == mask:
                 base = earlier[segmented - 1].base or base
         elif images.masks:
-            said = [w for t in tokens if not t.has("IMG") for w in content_words(t.text)]
-            fitting = images.ranked(said, "mask") if len(images.masks) > 1 else []
+            content = [w for t in tokens if not t.has("IMG") for w in content_words(t.text)]
+            fitting = images.ranked(content, "mask") if len(images.masks) > 1 else []
             mask = fitting[0] if fitting else images.masks[-1].id
         elif task == "inpaint" and not images.context.mask:
             raise PlanError(
@@ -394,12 +394,12 @@ def merged(steps: Sequence[ClauseStep]) -> list[ClauseStep]:
 
 
 def _vague(first: ProposedStep, second: ProposedStep) -> bool:
-    """Whether a step leaves to the next one what it wants: "recolor the kite, make it orange"."""
+    """Whether a step leaves it to the next one to say what it wants: "recolor the kite, make it orange"."""
     if first.task == second.task == "remove":
         return len(second.instruction.replace("{image}", "").split()) < 5
     if first.task not in ("edit_color", "edit_texture", "edit_style", "edit_scene", "edit_motion"):
         return False
     tags = phrase_tags()
-    telling = {"COLOR", "MATERIAL", "STYLE", "TIME", "PLACE", "BIGGER", "ACTION"}
+    descriptive = {"COLOR", "MATERIAL", "STYLE", "TIME", "PLACE", "BIGGER", "ACTION"}
     words = first.instruction.lower().replace("{image}", "").strip(".").split()
-    return "{image}" in second.instruction and not any(tags.get(w, frozenset()) & telling for w in words)
+    return "{image}" in second.instruction and not any(tags.get(w, frozenset()) & descriptive for w in words)

@@ -62,7 +62,7 @@ def test_an_answer_becomes_a_checked_plan() -> None:
 
 
 @pytest.mark.parametrize("nonsense", ["I would love to help!", "", {"steps": [step("fly", "@1")]}])
-def test_nonsense_is_asked_for_once_more_then_refused(nonsense: Any) -> None:
+def test_nonsense_is_sent_back_once_then_refused(nonsense: Any) -> None:
     chat = Scripted(answers=[nonsense, {"steps": [step("add", "@2")]}], seen=[])
     assert ChatPlanner(chat).plan("a red hat on it", FARM).steps[0].task == "add"
     chat = Scripted(answers=[nonsense, nonsense], seen=[])
@@ -79,18 +79,18 @@ def test_a_refusal_and_a_goto() -> None:
     assert ChatPlanner(chat).plan("back to the barn", FARM).goto == "@1"
 
 
-def test_a_model_that_cannot_be_reached_is_one_line() -> None:
+def test_an_unreachable_model_is_an_error_of_one_line() -> None:
     chat = Scripted(answers=[ConnectionError("refused\nTraceback")], seen=[])
     with pytest.raises(PlanError, match="does not answer: refused"):
         ChatPlanner(chat).plan("a hat", FARM)
 
 
-def test_the_model_is_told_every_task() -> None:
+def test_the_system_prompt_has_every_task() -> None:
     text = system_prompt()
     assert all(f"- {task} (" in text for task in TASKS)
 
 
-def test_what_is_not_installed_says_how() -> None:
+def test_a_missing_package_is_named() -> None:
     with pytest.raises(ModelError) as missing:
         chat_model("mistralai:small")
     assert "pip install langchain-mistralai" in missing.value.hint

@@ -1,4 +1,4 @@
-"""Both halves: who is asked when, and who wins."""
+"""Both halves: when the model is asked, and when it is followed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_plain_instruction_never_waits_for_the_model() -> None:
     assert model.asked == 0
 
 
-def test_the_model_serves_where_the_rules_find_nothing() -> None:
+def test_the_model_plans_what_the_rules_find_nothing_in() -> None:
     model = Scripted(proposal(step("edit_style", "@1", words="1920s newsreel")))
     plan = HybridPlanner(model).plan("newsreel that, friend", conversation("a hill"))
     assert model.asked == 1
@@ -68,7 +68,7 @@ def test_an_unknown_picture_is_refused_whatever_the_model_says() -> None:
         HybridPlanner(model).plan("make @9 grey", conversation("a hill"))
 
 
-def test_without_the_model_the_rules_answer_and_say_so_once() -> None:
+def test_without_the_model_the_rules_plan_with_one_note() -> None:
     notes: list[str] = []
     known = replace(conversation("a hill", "a hill at night"), note=notes.append)
     planner = HybridPlanner(Scripted(ModelError("no weights", "pip install it")))

@@ -1,4 +1,4 @@
-"""The plan language: what is written can be read, and the grammar lets nothing else be written."""
+"""The plan language: a proposal reads back as it was written, and the grammar allows nothing else."""
 
 from __future__ import annotations
 

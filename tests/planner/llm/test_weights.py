@@ -1,4 +1,4 @@
-"""Finding and loading the language model: what is told, and what is said when it is not there."""
+"""Finding and loading the language model: progress, and the error if it is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.planner.proposals import proposal, step
 TWO = Context((KnownImage("@1", caption="a hill"), KnownImage("@2", caption="a lake")), "@2", ("@1", "@2"))
 
 
-def test_reading_the_wheels_file_tells_its_progress_and_draws_no_bar_of_its_own() -> None:
+def test_reading_the_wheel_reports_progress_and_draws_no_bar() -> None:
     from transformers import modeling_gguf_pytorch_utils as reader
 
     bar, told = reader.tqdm, []
@@ -31,7 +31,7 @@ def test_reading_the_wheels_file_tells_its_progress_and_draws_no_bar_of_its_own(
     assert reader.tqdm is bar
 
 
-def test_a_loading_that_began_in_the_background_tells_whoever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_in_the_background_reports_progress_to_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow:
         def __init__(self, adapter: Path, threads: int | None, progress: weights.Progress) -> None:
             progress("reading the planner's language model", 0.5)
@@ -49,7 +49,7 @@ def test_a_loading_that_began_in_the_background_tells_whoever_waits(monkeypatch:
 
 
 @pytest.mark.parametrize("adapter", ["there", "none"])
-def test_without_weights_the_rules_plan_alone_and_say_so_once(
+def test_without_weights_the_rules_plan_alone_with_one_note(
     monkeypatch: pytest.MonkeyPatch, adapter: str
 ) -> None:
     monkeypatch.setattr(weights, "wheel_file", lambda: None)
@@ -68,7 +68,7 @@ def test_without_weights_the_rules_plan_alone_and_say_so_once(
 @pytest.mark.parametrize(
     "request_", ["", "x" * 10_000, "🙂🙂", "\x00\x1b", "把天空变成粉红色", "make @9 blue"]
 )
-def test_what_cannot_be_planned_is_one_line_and_loads_nothing(
+def test_a_request_that_cannot_be_planned_loads_no_model(
     monkeypatch: pytest.MonkeyPatch, request_: str
 ) -> None:
     def never(*_: object) -> None:
@@ -81,7 +81,7 @@ def test_what_cannot_be_planned_is_one_line_and_loads_nothing(
     assert refusal.value.hint
 
 
-def test_the_usual_planner_is_both_halves_where_an_adapter_ships(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_both_halves_if_an_adapter_ships(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "adapter_folder", lambda: None)
     assert isinstance(make_planner("auto"), RulePlanner)
     monkeypatch.setattr(weights, "adapter_folder", Path)

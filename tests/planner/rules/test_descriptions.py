@@ -1,4 +1,4 @@
-"""Pictures spoken of by id, order, relation and content."""
+"""Mentions of pictures by id, order, relation and content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ace_agent.planner.rules.image_index import ImageIndex
 CAPTIONS = ("a lighthouse at dusk", "a dog on a beach", "a pencil sketch of the dog", "a red car in snow")
 
 
-def spoken(text: str) -> list[tuple[str, ...]]:
+def mentioned(text: str) -> list[tuple[str, ...]]:
     images = tuple(KnownImage(f"@{n}", "image", c, n) for n, c in enumerate(CAPTIONS, 1))
     index = ImageIndex(Context(images, "@4", tuple(i.id for i in images)))
     return [t.images for t in find_mentions(tokenize(text, index.vocabulary), index) if t.has("IMG")]
@@ -49,7 +49,7 @@ def spoken(text: str) -> list[tuple[str, ...]]:
     ],
 )
 def test_one_picture(text: str, image: str) -> None:
-    assert spoken(f"take {text}") == [(image,)]
+    assert mentioned(f"take {text}") == [(image,)]
 
 
 @pytest.mark.parametrize(
@@ -62,17 +62,17 @@ def test_one_picture(text: str, image: str) -> None:
     ],
 )
 def test_several_pictures(text: str, images: tuple[str, ...]) -> None:
-    assert spoken(f"use {text}") == [images]
+    assert mentioned(f"use {text}") == [images]
 
 
 @pytest.mark.parametrize("text", ["add a second dog", "draw a picture of a cat", "the first snow of winter"])
-def test_what_is_no_mention(text: str) -> None:
-    assert spoken(text) == []
+def test_phrases_that_mention_no_picture(text: str) -> None:
+    assert mentioned(text) == []
 
 
 @pytest.mark.parametrize(
     "text", ["make @9 red", "take the seventh picture", "edit image 12", "go to the picture before @1"]
 )
-def test_what_is_not_there_is_refused(text: str) -> None:
+def test_pictures_that_do_not_exist_are_refused(text: str) -> None:
     with pytest.raises(PlanError):
-        spoken(text)
+        mentioned(text)

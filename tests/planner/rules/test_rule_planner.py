@@ -39,7 +39,7 @@ def steps(request: str, *captions: str) -> list[tuple[str, ...]]:
     return [(s.task, *s.images) for s in plan(request, *captions).steps]
 
 
-def test_the_issue_s_own_example_becomes_three_steps() -> None:
+def test_a_chosen_picture_and_three_edits_become_three_steps() -> None:
     request = (
         "take the picture I made first, make the sky pink, put a small dog on the left "
         "and turn it all into a sketch"
@@ -78,7 +78,7 @@ def test_undo_moves_the_tip_and_nothing_else() -> None:
     assert made.steps == ()
 
 
-def test_settings_are_taken_out_of_the_words() -> None:
+def test_settings_are_removed_from_the_instruction() -> None:
     made = plan("three versions of a castle at 512x768 with seed 7")
     (step,) = made.steps
     assert (step.task, step.variations, step.size, step.seed) == ("text_to_image", 3, (512, 768), 7)
@@ -95,12 +95,12 @@ def test_a_mask_is_used_and_its_picture_found() -> None:
     assert (step.task, step.images, step.mask) == ("inpaint", ("@1",), "@2")
 
 
-def test_widening_names_its_side() -> None:
+def test_an_outpaint_has_its_side() -> None:
     (step,) = plan("extend it to the left", "a meadow").steps
     assert (step.task, step.mask) == ("outpaint", Region(side="left"))
 
 
-def test_slips_are_mended_in_the_instruction() -> None:
+def test_slips_are_corrected_in_the_instruction() -> None:
     (step,) = plan("make teh skyy pnik", "a meadow").steps
     assert step.instruction == "Make the sky pink in {image}."
 
@@ -146,7 +146,7 @@ def test_refusals_are_one_line_with_a_way_out(request_: str) -> None:
         "turn the lights of the house yellow",
     ],
 )
-def test_words_of_other_matters_in_a_picture_are_no_reason_to_refuse(request_: str) -> None:
+def test_off_topic_words_within_a_picture_are_not_refused(request_: str) -> None:
     assert plan(request_, *PICTURES).steps
 
 
@@ -168,7 +168,7 @@ def test_plain_requests_need_no_language_model(request_: str, plain: bool) -> No
     assert is_plain(ParsedRequest(request_, Context())) is plain
 
 
-def test_two_equally_fitting_pictures_are_a_question() -> None:
+def test_a_phrase_that_fits_two_pictures_is_a_question() -> None:
     with pytest.raises(Question) as asked:
         RulePlanner().plan("make the dog picture blue", context("a dog on sand", "a dog in snow", "a cat"))
     labels = [choice.label for choice in asked.value.choices]
@@ -176,7 +176,7 @@ def test_two_equally_fitting_pictures_are_a_question() -> None:
     assert [choice.plan.steps[0].images for choice in asked.value.choices] == [("@2",), ("@1",)]
 
 
-def test_nouns_are_put_in_the_model_s_words_and_strange_ones_are_said() -> None:
+def test_nouns_become_those_the_model_knows_and_others_are_noted() -> None:
     notes: list[str] = []
     known = replace(context("a meadow"), vocabulary=frozenset({"dog", "seal"}), note=notes.append)
     (step,) = RulePlanner().plan("add a pup and a walrus", known).steps
@@ -194,7 +194,7 @@ def test_names_of_several_words_stay_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "said"),
+    ("request_", "noted"),
     [
         ("an igloo in the snow", ["an 'igloo'; the nearest it knows: hut"]),
         (
@@ -208,20 +208,20 @@ def test_names_of_several_words_stay_whole() -> None:
         ("a smiling person in a blue hoodie on a beach", []),
     ],
 )
-def test_what_ace_mini_was_never_shown_is_said_with_the_nearest(request_: str, said: list[str]) -> None:
+def test_nouns_that_ace_mini_never_saw_are_noted_with_the_nearest(request_: str, noted: list[str]) -> None:
     notes: list[str] = []
     RulePlanner().plan(request_, Context(vocabulary=known_nouns("ace-mini"), note=notes.append))
-    assert notes == [f"the model has never seen {line}" for line in said]
+    assert notes == [f"the model has never seen {line}" for line in noted]
 
 
-def test_every_likeness_is_a_noun_that_ace_mini_was_shown() -> None:
+def test_every_nearest_noun_is_one_that_ace_mini_knows() -> None:
     known = known_nouns("ace-mini")
     assert known is not None
     assert {row.partition(" =")[0] for row in rows("nearest")} <= known
     assert known_nouns("ace-0.6b-512") is None
 
 
-def test_quoted_text_is_left_alone() -> None:
+def test_quoted_text_stays_as_it_is() -> None:
     known = replace(context("a meadow"), vocabulary=frozenset({"dog"}))
     (step,) = RulePlanner().plan('write "my pup" on it', known).steps
     assert '"my pup"' in step.instruction
@@ -245,7 +245,7 @@ def test_a_mask_that_comes_with_the_request_is_left_to_the_agent() -> None:
     assert (step.task, step.mask) == ("inpaint", None)
 
 
-def test_importing_the_rules_pulls_in_no_model() -> None:
+def test_importing_the_rules_imports_no_model_library() -> None:
     code = (
         "import sys; import ace_agent.planner.rules.rule_planner; "
         "sys.exit(bool({'torch', 'transformers', 'numpy'} & set(sys.modules)))"
