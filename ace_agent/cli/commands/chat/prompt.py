@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ace_agent.cli.commands.chat.registry import completions
+from ace_agent.cli.ui.plain_text import plain
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -61,9 +62,13 @@ def edited_lines(session: Session, history: Path) -> Iterator[str]:
     from prompt_toolkit.history import FileHistory, InMemoryHistory
     from prompt_toolkit.output import ColorDepth
 
+    class PlainHistory(FileHistory):
+        def store_string(self, string: str) -> None:
+            super().store_string(plain(string))  # what was typed need not be UTF-8; the file is
+
     writable = os.access(history.parent, os.W_OK)
     prompt: PromptSession[str] = PromptSession(
-        history=FileHistory(str(history)) if writable else InMemoryHistory(),
+        history=PlainHistory(str(history)) if writable else InMemoryHistory(),
         completer=completer(session),
         complete_while_typing=False,
         color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,

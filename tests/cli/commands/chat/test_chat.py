@@ -250,7 +250,8 @@ def test_the_prompt_remembers_across_sittings(
     history = tmp_path / "history"
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         keys.send_text("a red car\r")
+        keys.send_bytes(b"a caf\xe9\r")  # Latin-1, as an old terminal sends it
         keys.send_text("half a line\x03")
         keys.send_text("\x04")
-        assert list(read_lines(screen.session, history)) == ["a red car"]
-    assert "a red car" in history.read_text()
+        assert list(read_lines(screen.session, history)) == ["a red car", "a caf\udce9"]
+    assert "a red car" in history.read_text(encoding="utf-8")
