@@ -9,10 +9,10 @@ help: ## list the chores
 env: ## a virtual environment with everything a developer needs
 	python3 -m venv .venv && .venv/bin/pip install -e ".[dev]"
 
-test: ## the quick tests
-	$(PYTHON) -m pytest -q
+test: ## the quick tests, on two cores
+	$(PYTHON) -m pytest -q -n 2
 
-slow: ## the tests that take longer than ten seconds
+slow: ## the tests that need more than ten seconds each
 	$(PYTHON) -m pytest -q -m slow
 
 format: ## rewrite the code in house style

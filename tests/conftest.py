@@ -10,6 +10,8 @@ from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# One thread a process: the tests run in two of them (pytest -n 2), and their models are too small to share.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch

@@ -35,6 +35,7 @@ def test_the_kernel_benchmarks_run(name):
     assert "1.00 x" in printed
 
 
+@pytest.mark.slow
 def test_the_rates_of_training_pairs_are_measured():
     few = ("--pictures", "12", "--linked", "64", "--scenes", "8", "--no-models")
     printed = run("benchmarks/data_rates.py", *few)

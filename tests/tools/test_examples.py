@@ -114,6 +114,7 @@ def test_a_graph_pauses_between_plan_and_work(tmp_path: Path, capsys: pytest.Cap
     assert (row.name, row.turns) == ("meadow", 2)
 
 
+@pytest.mark.slow
 def test_an_mcp_client(capsys: pytest.CaptureFixture[str]) -> None:
     run("mcp_client.py")
     told = capsys.readouterr().out

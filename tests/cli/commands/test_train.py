@@ -94,6 +94,7 @@ def test_the_scenes_option_passes_its_settings_on(tmp_path: Path, monkeypatch: p
     assert "is at step 5" in " ".join(printed.split())
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(model: Path, tmp_path: Path) -> None:
     """The global batches are the same, and so are the weights, up to the order of sums."""
     pairs = write_pairs(tmp_path, 4)
