@@ -158,6 +158,8 @@ def _data(source: Path | str | bytes) -> tuple[str, bytes]:
         if path.is_dir():
             raise InputError(f"{path} is a folder", "give a picture")
         size = path.stat().st_size
+        if not path.is_file():
+            raise InputError(f"{path} is not a regular file", "save it to a file first")
         if size == 0:
             raise InputError(f"{path} is empty", "save or fetch it again")
         if size > MAX_FILE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import time
 import zlib
@@ -163,3 +164,12 @@ def test_side_by_side_shows_both_pictures(tmp_path: Path) -> None:
     assert sheet.getpixel((5, 5)) == (255, 0, 0)
     assert sheet.getpixel((60, 20)) == (0, 0, 255)
     assert BytesIO(encode_png(sheet)).read(4) == b"\x89PNG"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX only")
+def test_a_pipe_and_a_device_are_no_pictures(tmp_path: Path) -> None:
+    """They were called empty, which a reader cannot mend."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(InputError, match="not a regular file"):
+            read_picture(path)

@@ -82,7 +82,8 @@ def devices() -> Iterator[Finding]:
     elif torch.backends.mps.is_available():
         yield Finding("device", "ok", "mps (untested)")
     else:
-        yield Finding("device", "ok", f"cpu, {torch.get_num_threads()} threads")
+        threads = torch.get_num_threads()
+        yield Finding("device", "ok", f"cpu, {threads} thread{'s' if threads > 1 else ''}")
 
 
 def models() -> Iterator[Finding]:
