@@ -235,7 +235,7 @@ def test_the_commands_make_pairs_and_show_them(tmp_path: Path) -> None:
     out = tmp_path / "in-synthesized"
     html = (out / "contact-sheet.html").read_text()
     assert html.count("data:image/jpeg;base64,") >= 7
-    assert "http" not in html
+    assert "://" not in html
     shown = CliRunner().invoke(main, ["data", "show", str(out), "--json", "--html", str(tmp_path / "x.html")])
     row = json.loads(shown.stdout)
     assert (row["samples"], len(row["shown"])) == (4, 4)

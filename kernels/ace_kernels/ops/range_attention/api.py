@@ -7,7 +7,7 @@ from torch import Tensor
 from ace_kernels.backend import choose_backend, is_traced
 from ace_kernels.dtypes import DTYPES, accumulation_dtype
 from ace_kernels.errors import ArgumentError
-from ace_kernels.ops.range_attention import cpu, reference, sdpa
+from ace_kernels.ops.range_attention import cpu, reference
 from ace_kernels.range_plan import RangePlan
 from ace_kernels.registration import Operation, needs_gradient
 
@@ -50,6 +50,9 @@ def range_attention(
     if chosen == "reference":
         return reference.range_attention(q, k, v, plan, factor)
     if chosen == "sdpa":
+        # It is kept out of compiled graphs, and saying so imports torch's compiler: longer than a picture takes.
+        from ace_kernels.ops.range_attention import sdpa
+
         return sdpa.range_attention(q, k, v, factor, plan.layout)
     if chosen == "cpu" and not is_traced() and not needs_gradient(q, k, v):
         return cpu.attend(q, k, v, factor, plan.layout)
