@@ -55,8 +55,8 @@ def test_from_a_checkpoint_to_a_picture_and_its_edit(models: Path, ace: Ace, tmp
     assert (recipe["seed"], recipe["steps"], recipe["model"]) == (5, 2, "ace-0.6b-512")
     assert recipe["vae_tiling"] is False
     assert "identical" in ace("rerun", "ace-1.png", *model, "--offload")
-    said = ace("rerun", "ace-1.png", *model, "--dtype", "bfloat16", status=1)
-    assert "dtype was torch.float32, now torch.bfloat16" in said
+    printed = ace("rerun", "ace-1.png", *model, "--dtype", "bfloat16", status=1)
+    assert "dtype was torch.float32, now torch.bfloat16" in printed
 
 
 def test_chat_and_run_take_the_same_options(models: Path, ace: Ace, tmp_path: Path) -> None:
@@ -71,9 +71,9 @@ def test_chat_and_run_take_the_same_options(models: Path, ace: Ace, tmp_path: Pa
     for name in ("one.png", "many/a.png"):
         recipe = read_recipe(tmp_path / name)
         assert (recipe["vae_tiling"], recipe["dtype"]) == (True, "torch.bfloat16")
-    said = ace("chat", *model, stdin="/model ace-mini\n/model\n", status=1)
-    assert "makes no sense with ace-mini" in said or "ace-mini runs in float32" in said
-    assert f"model {models / 'model'}" in said.replace("\n", "")  # it goes on with the one it had
+    printed = ace("chat", *model, stdin="/model ace-mini\n/model\n", status=1)
+    assert "makes no sense with ace-mini" in printed or "ace-mini runs in float32" in printed
+    assert f"model {models / 'model'}" in printed.replace("\n", "")  # it goes on with the one it had
 
 
 def test_options_that_make_no_sense_are_refused_in_one_line(ace: Ace) -> None:
@@ -83,8 +83,8 @@ def test_options_that_make_no_sense_are_refused_in_one_line(ace: Ace) -> None:
         (["--dtype", "float16"], "ace-mini runs in float32, not in float16"),
         (["--device", "cuda:99"], "cuda:99 cannot be used: PyTorch sees"),
     ):
-        said = ace("a red fox", *options, status=1)
-        assert line in said and said.count("\n") == 1
+        printed = ace("a red fox", *options, status=1)
+        assert line in printed and printed.count("\n") == 1
     assert "there is no device 'gpu'" in ace("a red fox", "--device", "gpu", status=2)
     assert "--dtype" in ace("a red fox", "--dtype", "int8", status=2)
     assert "--offload makes no sense" in ace("chat", "--offload", stdin="", status=1)
@@ -109,9 +109,9 @@ def test_bad_input_is_one_line_with_the_way_out(
         monkeypatch.setattr(f"transformers.{loader}.from_pretrained", None)
 
     def line(*args: object) -> str:
-        said = ace(*args, status=1)
-        assert said.count("\n") == 1 and said.startswith("ace: ") and said.endswith(")\n"), said
-        return said
+        printed = ace(*args, status=1)
+        assert printed.count("\n") == 1 and printed.startswith("ace: ") and printed.endswith(")\n"), printed
+        return printed
 
     Image.new("RGB", (40, 30), "red").save("a.png")
     assert "at most 9 pictures at once, got 10" in line("fuse {image} with {image1}", *["a.png"] * 10, *model)
@@ -119,9 +119,9 @@ def test_bad_input_is_one_line_with_the_way_out(
     assert "16" in line("make it night", "small.png", *model)
     with monkeypatch.context() as patch:
         patch.setattr(memory_check, "available_memory", lambda device: 10**6)
-        said = line("a red fox", *model)
+        printed = line("a red fox", *model)
         assert re.search(
-            r"needs \d.\d GB of memory and 0.0 GB are free \(close other programs, or use --o", said
+            r"needs \d.\d GB of memory and 0.0 GB are free \(close other programs, or use --o", printed
         )
     assert "holds no converted model" in line("a red fox", "--model", models / "hub")
     assert "no model called 'nowhere'" in line("a red fox", "--model", "nowhere")

@@ -12,7 +12,7 @@ from ace_agent.cli.commands.models import known_models
 from tests.cli.conftest import Ace
 
 
-def test_the_doctor_finds_what_is_there_and_says_how_to_mend_the_rest(ace: Ace) -> None:
+def test_the_doctor_reports_what_is_installed_and_how_to_get_the_rest(ace: Ace) -> None:
     status = 0 if all(model.installed for model in known_models() if model.name == "ace-mini") else 1
     findings = {item["name"]: item for item in json.loads(ace("doctor", "--json", status=status).stdout)}
     assert findings["python"]["value"].startswith(".".join(map(str, sys.version_info[:3])))

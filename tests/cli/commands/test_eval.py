@@ -45,8 +45,8 @@ def test_mistakes_are_found_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "wording.json").write_text('{"remove": ["Erase <that>."]}')
     assert isinstance(fails("--wording", str(tmp_path / "wording.json")), TemplateError)
     assert isinstance(fails("--with", str(tmp_path / "absent.json")), EvaluationError)
-    untold = fails("--history", str(tmp_path / "history.jsonl"), "--model", str(tmp_path))
-    assert "how long" in str(untold)
+    without_hours = fails("--history", str(tmp_path / "history.jsonl"), "--model", str(tmp_path))
+    assert "how long" in str(without_hours)
     assert "--offload makes no sense with ace-mini" in str(fails("--offload"))
     assert not (tmp_path / "dump").exists()
 

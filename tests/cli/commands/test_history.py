@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.cli.conftest import Ace, json_of
 
 
-def test_history_shows_the_path_and_what_was_left(talk: Ace) -> None:
+def test_history_lists_the_path_and_the_other_branches(talk: Ace) -> None:
     assert [turn["request"] for turn in json_of(talk, "history")["turns"]] == ["a red car", "make it night"]
     talk("undo")
     talk("make it blue")

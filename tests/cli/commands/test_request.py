@@ -31,13 +31,13 @@ def test_a_file_is_edited_at_its_own_size_and_not_written_over(ace: Ace, here: P
     assert (here / "photo.png").read_bytes() == before
 
 
-def test_json_tells_everything(ace: Ace, here: Path) -> None:
-    told = json.loads(ace("a red car", "-n", "3", "-o", "car.png", "--json", "--new", "-c", "cars").stdout)
-    assert told["conversation"] == "cars"
-    assert [Path(image["path"]).name for image in told["images"]] == ["car-1.png", "car-2.png", "car-3.png"]
-    assert all((here / image["path"]).exists() for image in told["images"])
-    assert told["plan"]["steps"][0]["variations"] == 3
-    assert told["status"] == "done"
+def test_json_holds_all_of_a_turn(ace: Ace, here: Path) -> None:
+    record = json.loads(ace("a red car", "-n", "3", "-o", "car.png", "--json", "--new", "-c", "cars").stdout)
+    assert record["conversation"] == "cars"
+    assert [Path(image["path"]).name for image in record["images"]] == ["car-1.png", "car-2.png", "car-3.png"]
+    assert all((here / image["path"]).exists() for image in record["images"])
+    assert record["plan"]["steps"][0]["variations"] == 3
+    assert record["status"] == "done"
 
 
 def test_a_word_that_is_a_command_can_be_forced(ace: Ace, here: Path) -> None:
@@ -118,8 +118,8 @@ def test_ctrl_c_leaves_the_conversation_as_it_was(ace: Ace, monkeypatch: pytest.
         patch.setattr(TinyPipeline, "__call__", stop)
         result = ace("make it night", status=130)
         assert "stopped" in result.stderr
-    told = json.loads(ace("history", "--json").stdout)
-    assert [turn["request"] for turn in told["turns"]] == ["a red car"]
+    record = json.loads(ace("history", "--json").stdout)
+    assert [turn["request"] for turn in record["turns"]] == ["a red car"]
     resumed = json.loads(ace("run", "--resume", "--json").stdout)
     assert resumed["request"] == "make it night"
     assert resumed["status"] == "done"

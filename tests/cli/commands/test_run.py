@@ -12,9 +12,9 @@ from tests.cli.conftest import Ace
 
 
 def test_a_plan_runs_with_its_variables(ace: Ace, here: Path, plan: str) -> None:
-    told = json.loads(ace("run", plan, "--var", "sky=pink", "-o", "out.png", "--json", "--yes").stdout)
-    assert [image["path"] for image in told["images"]] == ["out.png"]
-    assert told["plan"]["steps"][0]["instruction"] == "a red car under a pink sky"
+    record = json.loads(ace("run", plan, "--var", "sky=pink", "-o", "out.png", "--json", "--yes").stdout)
+    assert [image["path"] for image in record["images"]] == ["out.png"]
+    assert record["plan"]["steps"][0]["instruction"] == "a red car under a pink sky"
     assert "no variable 'sea'" in ace("run", plan, "--var", "sea=calm", status=1).stderr
     ace("run", plan, "--var", "sky", status=2)
     ace("run", status=2)

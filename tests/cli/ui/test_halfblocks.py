@@ -22,7 +22,7 @@ def render(picture: HalfBlocks, *, width: int = 60, **console: object) -> str:
     return file.getvalue()
 
 
-def test_upper_pixel_is_ink_and_lower_is_paper() -> None:
+def test_the_upper_pixel_is_the_colour_and_the_lower_the_background() -> None:
     pixels = np.array([[[255, 0, 0]], [[0, 0, 255]]], dtype=np.uint8)
     text = render(HalfBlocks(Image.fromarray(pixels), columns=1, rows=1))
     assert "38;2;255;0;0;48;2;0;0;255" in text
@@ -36,7 +36,7 @@ def test_a_wide_picture_fits_the_window() -> None:
     assert len(lines) == 8  # 60 columns at 4:1 are 15 pixels, made even
 
 
-def test_what_is_transparent_shows_checks() -> None:
+def test_transparent_pixels_show_a_chequerboard() -> None:
     text = render(HalfBlocks(Image.new("RGBA", (4, 4), (255, 0, 0, 0)), columns=4, rows=2))
     assert "204;204;204" in text
     assert "153;153;153" in text

@@ -29,7 +29,7 @@ def test_words_are_regions_and_the_rest_are_pictures(text: str, expected: Region
 @pytest.mark.parametrize(
     "text", ["box 0.5 0.5 0.1 0.9", "box 1 2 3", "ellipse 0 0 2 2", "box here and there"]
 )
-def test_a_shape_that_makes_no_sense_is_refused_with_the_way_out(text: str) -> None:
+def test_an_impossible_shape_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InputError) as refused:
         parse_mask(text)
     assert refused.value.hint

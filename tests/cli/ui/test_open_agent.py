@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.cli.conftest import Ace
 
 
-def test_commands_on_nothing_say_how_to_begin(ace: Ace) -> None:
+def test_without_a_conversation_commands_say_how_to_start_one(ace: Ace) -> None:
     for command in ("history", "undo", "redo", "show", "gallery"):
         assert "a red car" in ace(command, status=1).stderr
     assert "No conversation yet" in ace("conversations").stdout

@@ -64,7 +64,7 @@ def test_yes_and_pipes_are_not_asked(someone_there: list[str], monkeypatch: pyte
     assert Confirm(console()[0])(TWO, 100.0) is True
 
 
-def test_a_plan_may_be_edited_and_a_mistake_is_not_the_end(
+def test_a_plan_may_be_edited_and_a_mistake_asks_again(
     someone_there: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [

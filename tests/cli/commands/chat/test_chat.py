@@ -97,7 +97,7 @@ def test_ctrl_c_at_a_question_cancels_the_request_and_not_the_chat(
     assert "a red car" in after and "make it snow" not in after
 
 
-def test_a_mistake_in_a_pipe_is_told_and_the_rest_goes_on(ace: Ace, here: Path) -> None:
+def test_a_mistake_in_a_pipe_is_reported_and_does_not_end_it(ace: Ace, here: Path) -> None:
     result = ace("chat", "--yes", "-o", "out", input="/dance\na red car\n/quit\na cat\n", status=1)
     assert "there is no /dance" in result.stderr
     assert [path.name for path in (here / "out").iterdir()] == ["ace-1.png"]
@@ -237,7 +237,7 @@ def test_tab_completes_the_word_before_the_cursor(screen: Screen) -> None:
     assert [(item.text, item.start_position) for item in found] == [("/undo", -4)]
 
 
-def test_the_prompt_remembers_across_sittings(
+def test_the_prompt_keeps_its_history_between_sessions(
     screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lines typed on a terminal that prompt_toolkit plays; Ctrl-C gives up a line, Ctrl-D ends."""

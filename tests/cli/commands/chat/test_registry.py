@@ -43,7 +43,7 @@ def test_every_promised_command_is_there_with_help() -> None:
     assert all(command.help.endswith(".") for command in SLASH_COMMANDS.values())
 
 
-def test_the_only_beginning_is_enough_and_an_unknown_name_says_so() -> None:
+def test_an_unambiguous_prefix_is_enough_and_an_unknown_name_is_refused() -> None:
     assert find("undo").name == "undo"
     assert find("comp").name == "compare"
     with pytest.raises(InputError, match="could be"):
