@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from ace_agent.images.geometry import place_box
 
@@ -66,7 +66,7 @@ def collage(
         x, y, _, _ = place_box(small.size, (width, height), "middle")
         sheet.paste(small, (left + x, top + y), small.getchannel("A"))
         if number < len(labels) and labels[number]:
-            dark = sum(ImageDraw.ImageColor.getrgb(color)[:3]) < 3 * 128
+            dark = sum(ImageColor.getrgb(color)[:3]) < 3 * 128
             font = ImageFont.load_default(line * 0.6)
             ImageDraw.Draw(sheet).text(
                 (left + width / 2, top + height + line / 2),
@@ -76,6 +76,20 @@ def collage(
                 "mm",
             )
     return sheet
+
+
+def text_mark(text: str, color: str, height: int) -> Image.Image:
+    """Words as RGBA, as large as their ink, in letters of `height` pixels, with a thin dark or light outline."""
+    font = ImageFont.load_default(height)
+    dark = sum(ImageColor.getrgb(color)[:3]) < 3 * 128
+    stroke = max(1, height // 24)
+    box = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((0, 0), text, font, stroke_width=stroke)
+    mark = Image.new("RGBA", (max(1, round(box[2] - box[0])), max(1, round(box[3] - box[1]))), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(mark)
+    pen.text(
+        (-box[0], -box[1]), text, color, font, stroke_width=stroke, stroke_fill="white" if dark else "black"
+    )
+    return mark
 
 
 def watermark(image: Image.Image, mark: Image.Image, place: str, opacity: float, width: float) -> Image.Image:
