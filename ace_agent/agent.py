@@ -14,6 +14,7 @@ from ace_agent.conversation import Conversation
 from ace_agent.engines.interface import Pipeline
 from ace_agent.engines.presets import MINI, PRESETS
 from ace_agent.engines.registry import load_pipeline
+from ace_agent.engines.router import Engines
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import AceError, Cancelled, InputError, PlanError, StoreRefused
 from ace_agent.execution.executor import Executor, PlanProgress, ProgressCallback, bind, check_known_masks
@@ -30,7 +31,7 @@ from ace_agent.execution.inputs import (
 )
 from ace_agent.execution.timing import Timing
 from ace_agent.images.files import read_picture, read_recipe
-from ace_agent.plan import Plan, Region, check
+from ace_agent.plan import Plan, Region, Step, check
 from ace_agent.planner.english.vocabulary import known_nouns
 from ace_agent.planner.interface import Context, Planner, Question, ignore_note
 from ace_agent.planner.named_images import plan_on
@@ -95,6 +96,7 @@ class Agent:
         self.timing = Timing(self.workspace / "timing.json")
         self._planner = planner
         self._pipeline = pipeline
+        self.engines = Engines(lambda: self.pipeline, self._model_name)
         self.memory = Conversation(open_store(self.workspace), conversation, new=new)
 
     def say(
@@ -175,15 +177,19 @@ class Agent:
 
     def estimate(self, plan: Plan) -> float | None:
         """Seconds that a plan will take, by what this machine measured; None before the first picture."""
-        work = sum((step.steps or self._default_steps()) * step.variations for step in plan.steps)
-        return self.timing.seconds(self._model_name(), work)
+
+        def priced(step: Step) -> tuple[str, int]:
+            if not self.engines.needs_model((step,)):
+                return self.engines.choose(step).name, step.variations
+            return self._model_name(), (step.steps or self._default_steps()) * step.variations
+
+        return self.timing.plan_seconds(map(priced, plan.steps))
 
     def resume(self, turn: int | None = None, *, progress: ProgressCallback | None = None) -> Turn:
         """Go on with a turn at its first step that is not done (default: the newest unfinished one)."""
         rows = self.memory.unfinished_rows() if turn is None else [self.store.turn(turn)]
         if not rows:
             raise InputError("nothing was left unfinished", "ace history shows what was done")
-        pipeline = self.pipeline
         with self.store.transaction():
             row = self.store.turn(rows[-1].id)  # another process may have taken it up meanwhile
             if row.status == "done":
@@ -191,7 +197,7 @@ class Agent:
             if alive(row.owner):
                 raise InputError(f"turn {row.id} is still running in process {process_of(row.owner)}")
             self.store.set_status(row.id, "running", owner=owner_now())
-        return self._execute(row, pipeline, self.memory.tip, [], progress)
+        return self._execute(row, self.memory.tip, [], progress)
 
     def rerun(
         self, recipe: str | Path | dict[str, Any], *, progress: ProgressCallback | None = None
@@ -211,7 +217,7 @@ class Agent:
             recipe, wanted = read_recipe(path), read_picture(path).image
         made = recipe
         return make_again(
-            made, lambda: wanted or self._made_by(made), self._stored, lambda: self.pipeline, progress
+            made, lambda: wanted or self._made_by(made), self._stored, self.engines.named, progress
         )
 
     def branch(self, name: str, at: str | None = None) -> Agent:
@@ -334,16 +340,22 @@ class Agent:
         known = self.memory.named_images(plan)
         if plan.goto is not None and "@last" in known:
             known["@last"] = self.memory.image_row(plan.goto)
-        if progress is not None and self._pipeline is None:
+        needs_model = self.engines.needs_model(plan.steps)
+        if progress is not None and needs_model and self._pipeline is None:
             progress(PlanProgress(1, len(plan.steps), 0.0, None, "loading the model"))
         check_known_masks(
             plan, {**{text: Picture(row, self.store).image for text, row in known.items()}, **inputs.pictures}
         )
-        pipeline = self.pipeline
+        if needs_model:
+            _ = self.pipeline  # what cannot be loaded is refused before the turn is stored
         notes += inputs.notices
-        if pipeline.name == "ace-mini" and any(
-            inputs.kinds[name] == "image" and looks_like_a_photograph(image)
-            for name, image in inputs.pictures.items()
+        if (
+            needs_model
+            and self.pipeline.name == "ace-mini"
+            and any(
+                inputs.kinds[name] == "image" and looks_like_a_photograph(image)
+                for name, image in inputs.pictures.items()
+            )
         ):
             notes.append("ace-mini has learned from drawn scenes only; a photograph may come out badly")
         new = inputs.new_images()
@@ -352,18 +364,17 @@ class Agent:
             row, images = self.store.begin_turn(talk.id, parent, request, "{}", new, owner_now())
             replaced = {text: f"@{image.number}" for text, image in known.items()}
             replaced |= {text: f"@{i.number}" for text, i in zip(inputs.pictures, images, strict=True)}
-            self.store.set_plan(row.id, bind(plan, replaced, pipeline).to_json())
-        return self._execute(self.store.turn(row.id), pipeline, tip, notes, progress)
+            self.store.set_plan(row.id, bind(plan, replaced, self.engines).to_json())
+        return self._execute(self.store.turn(row.id), tip, notes, progress)
 
     def _execute(
         self,
         row: TurnRow,
-        pipeline: Pipeline,
         tip: int | None,
         notes: list[str],
         progress: ProgressCallback | None,
     ) -> Turn:
-        executor = Executor(self.store, pipeline, self.timing)
+        executor = Executor(self.store, self.engines, self.timing)
         try:
             notes += executor.run(row, progress)
             moved = self.store.finish_turn(row.id, executor.cost(row), _lines(notes))

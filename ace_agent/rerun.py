@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
+from ace_agent.engines.experts.expert import Expert
 from ace_agent.engines.interface import Pipeline
 from ace_agent.errors import InputError
 from ace_agent.execution.executor import PlanProgress, ProgressCallback
@@ -30,17 +32,18 @@ def make_again(
     recipe: dict[str, Any],
     wanted: Callable[[], Image.Image],
     stored: Callable[[str], Image.Image],
-    pipeline: Callable[[], Pipeline],
+    engine: Callable[[str], Pipeline],
     report: ProgressCallback | None = None,
 ) -> Rerun:
     """Make a recipe's picture again and compare it with `wanted`.
 
-    `stored` finds a picture by its SHA-256; `pipeline` loads the model, once the recipe has proved to be one.
+    `stored` finds a picture by its SHA-256; `engine` finds or loads the engine of that name, once the recipe has proved
+    to be one.
     Raises InputError for a damaged recipe, and for one of another model.
     """
     call, variation = call_of(recipe, stored)
     before = wanted()
-    model = pipeline()
+    model = engine(str(recipe["model"]))
     if recipe["model"] != model.name:
         raise InputError(
             f"the picture was made by {recipe['model']}, not {model.name}", f"add --model {recipe['model']}"
@@ -50,7 +53,7 @@ def make_again(
         if report is not None:
             report(PlanProgress(1, 1, share, None, "painting"))
 
-    with recorded_threads(recipe):
+    with nullcontext() if isinstance(model, Expert) else recorded_threads(recipe):
         notes = _differences(recipe, model)
         image = run_task(model, call, tick).images[variation - 1]
     differing = differing_pixels(image, before)

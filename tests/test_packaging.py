@@ -40,7 +40,7 @@ CONVERSATION = {
     *("ace_memory", "ace_agent.errors", "ace_agent.files", "ace_agent.images", "ace_agent.plan"),
     *("ace_agent.planner.interface", "ace_agent.execution", "ace_agent.process_owner", "ace_agent.turns"),
 }
-MODELS = {f"ace_agent.engines.{name}" for name in ("interface", "presets", "registry", "runtime")}
+MODELS = {f"ace_agent.engines.{name}" for name in ("interface", "presets", "registry", "router", "runtime")}
 AGENT = {
     *(CONVERSATION - {"ace_agent.files"} | MODELS),
     *("ace_agent.conversation", "ace_agent.rerun", "ace_agent.workspace"),
@@ -75,6 +75,7 @@ ALLOWED = {
     "ace_agent.engines.ace": ROOTLESS | {"ace_agent.engines.ace", "ace_kernels"},
     "ace_agent.engines.mini": ENGINE | {"ace_agent.engines.mini", "ace_agent.references"},
     "ace_agent.engines.released": ENGINE | {"ace_agent.engines.released", "ace_agent.engines.memory_budget"},
+    "ace_agent.engines.experts": LEAVES | {"ace_agent.engines.experts", "ace_agent.engines.interface"},
     "ace_agent.planner": PLANNER,
     "ace_agent.planner.interface": ROOTLESS | {"ace_agent.plan"},
     "ace_agent.planner.english": PLANNER_ENGLISH,
@@ -98,7 +99,12 @@ ALLOWED = {
         "ace_agent.turns",
     },
     "ace_agent.conversation": CONVERSATION,
-    "ace_agent.rerun": {"ace_agent.errors", "ace_agent.engines.interface", "ace_agent.execution"},
+    "ace_agent.rerun": {
+        "ace_agent.errors",
+        "ace_agent.engines.experts.expert",
+        "ace_agent.engines.interface",
+        "ace_agent.execution",
+    },
     "ace_agent.agent": AGENT,
     "ace_agent.batch": MODELS
     | {

@@ -14,6 +14,7 @@ from PIL import Image
 
 from ace_agent.engines.ace.condition_unit import PICTURE_TOKENS, ConditionUnit, history_cost
 from ace_agent.engines.interface import Pipeline
+from ace_agent.engines.router import Engines
 from ace_agent.errors import InputError, PlanError
 from ace_agent.execution.fidelity import draw_region, expand_canvas
 from ace_agent.execution.recipes import Hashes, recipe_of
@@ -55,11 +56,11 @@ class _StoredStep(NamedTuple):
 
 
 class Executor:
-    """Runs the plans of one store with one pipeline."""
+    """Runs the plans of one store, each step with the engine that is best for it."""
 
-    def __init__(self, store: Store, pipeline: Pipeline, timing: Timing) -> None:
+    def __init__(self, store: Store, engines: Engines, timing: Timing) -> None:
         self.store = store
-        self.pipeline = pipeline
+        self.engines = engines
         self.timing = timing
 
     def run(self, turn: TurnRow, report: ProgressCallback | None = None) -> list[str]:
@@ -71,7 +72,7 @@ class Executor:
         plan = Plan.from_json(turn.plan)
         order = plan.order()
         done = {step.position: self.store.step_images(step.id) for step in self.store.steps(turn.id)}
-        shares = [_work(step, self.pipeline.default_steps) for step in plan.steps]
+        shares = [_work(step) for step in plan.steps]
         before = self._before(turn, plan)
         notes: list[str] = []
         for count, index in enumerate(order):
@@ -105,7 +106,8 @@ class Executor:
         images = [self._resolve(turn, plan, text, done) for text in step.images]
         pictures = tuple(self.picture(row) for row in images)
         mask_row, mask = self._mask(turn, plan, step, pictures, done)
-        history = [] if step.history == "none" else self._history(turn, step, before, earlier)
+        engine = self.engines.choose(step)
+        history = [] if step.history == "none" else self._history(turn, step, engine, before, earlier)
         call = TaskCall(
             task=step.task,
             instruction=step.instruction,
@@ -114,13 +116,14 @@ class Executor:
             history=tuple(self._unit(stored) for stored in history),
             size=step.size,
             seed=step.seed or 0,
-            steps=step.steps or self.pipeline.default_steps,
-            guidance=self.pipeline.default_guidance if step.guidance is None else step.guidance,
+            steps=step.steps or engine.default_steps,
+            guidance=engine.default_guidance if step.guidance is None else step.guidance,
             variations=step.variations,
+            options=step.options,
         )
         start = time.perf_counter()
-        result = run_task(self.pipeline, call, clock.tick)
-        self.timing.record(self.pipeline.name, time.perf_counter() - start, call.steps * call.variations)
+        result = run_task(engine, call, clock.tick)
+        self.timing.record(engine.name, time.perf_counter() - start, call.steps * call.variations)
         new_mask = None
         if mask is not None and mask_row is None:
             new_mask = NewImage(encode_png(mask), *mask.size, kind="mask", caption=_caption(step.mask))
@@ -131,7 +134,7 @@ class Executor:
                 (tuple(map(_digest, s.images)), None if s.mask is None else _digest(s.mask)) for s in history
             ),
         )
-        recipe = recipe_of(self.pipeline, call, hashes, result.images[0].size, result.composite)
+        recipe = recipe_of(engine, call, hashes, result.images[0].size, result.composite)
         inputs: list[tuple[str, int | NewImage]] = [("image", row.id) for row in images]
         if mask_row is not None or new_mask is not None:
             inputs.append(("mask", mask_row.id if mask_row is not None else new_mask))  # type: ignore[arg-type]
@@ -184,23 +187,31 @@ class Executor:
 
     def _before(self, turn: TurnRow, plan: Plan) -> list[list[_StoredStep]]:
         """The steps of each earlier turn that the model may read, oldest turn first."""
-        if all(step.history == "none" for step in plan.steps):
+        budgets = [self.engines.choose(s).history_budget for s in plan.steps if s.history != "none"]
+        if not any(budgets):
             return []
-        pictures = max(READ_PICTURES, self.pipeline.history_budget)
+        pictures = max(READ_PICTURES, *budgets)
         turns = self.store.history(turn.parent, PICTURE_TOKENS * pictures)
         return [self._stored_steps(earlier.id) for earlier in turns]
 
     def _history(
-        self, turn: TurnRow, step: Step, before: list[list[_StoredStep]], earlier: Sequence[int]
+        self,
+        turn: TurnRow,
+        step: Step,
+        engine: Pipeline,
+        before: list[list[_StoredStep]],
+        earlier: Sequence[int],
     ) -> list[_StoredStep]:
         """The earlier steps that the model reads, oldest first: those of earlier turns by the step's policy, then those
-        of this plan that came before it, cut to what the pipeline has room for."""
+        of this plan that came before it, cut to what the engine has room for."""
+        if engine.history_budget == 0:
+            return []
         kept = before
         if isinstance(step.history, int):
             kept = before[len(before) - step.history :] if step.history < len(before) else before
         of_position = {stored.row.position: stored for stored in self._stored_steps(turn.id)}
         history = [stored for steps in kept for stored in steps] + [of_position[i] for i in earlier]
-        first = self.pipeline.fit_history([len(stored.images) for stored in history], len(step.images))
+        first = engine.fit_history([len(stored.images) for stored in history], len(step.images))
         history = history[first:]
         # A forgotten picture leaves a hole in the run; what came before it is not contiguous any more.
         for position in range(len(history) - 1, -1, -1):
@@ -229,17 +240,19 @@ class Executor:
         return image
 
     def _seconds(self, plan: Plan, indices: Sequence[int]) -> float | None:
-        work = sum(_work(plan.steps[i], self.pipeline.default_steps) for i in indices)
-        return self.timing.seconds(self.pipeline.name, work)
+        return self.timing.plan_seconds(
+            (self.engines.choose(plan.steps[i]).name, _work(plan.steps[i])) for i in indices
+        )
 
 
 def bind(
-    plan: Plan, replaced: dict[str, str], pipeline: Pipeline, draw: Callable[[int], int] = secrets.randbelow
+    plan: Plan, replaced: dict[str, str], engines: Engines, draw: Callable[[int], int] = secrets.randbelow
 ) -> Plan:
     """A plan with everything that decides its pictures: references to the conversation replaced by numbers, seeds
     drawn, the model's defaults filled in. A resumed run reads it again and gives the same bits."""
     steps = []
     for step in plan.steps:
+        engine = engines.choose(step)
         mask = replaced.get(step.mask, step.mask) if isinstance(step.mask, str) else step.mask
         steps.append(
             step.model_copy(
@@ -247,8 +260,8 @@ def bind(
                     "images": tuple(replaced.get(text, text) for text in step.images),
                     "mask": mask,
                     "seed": draw(2**31) if step.seed is None else step.seed,
-                    "steps": pipeline.default_steps if step.steps is None else step.steps,
-                    "guidance": pipeline.default_guidance if step.guidance is None else step.guidance,
+                    "steps": engine.default_steps if step.steps is None else step.steps,
+                    "guidance": engine.default_guidance if step.guidance is None else step.guidance,
                 }
             )
         )
@@ -299,9 +312,9 @@ class _Clock:
         self.report(PlanProgress(self.index + 1, self.steps, fraction, left, message))
 
 
-def _work(step: Step, default_steps: int) -> int:
-    """Denoising steps of a plan's step, over all its variations."""
-    return (step.steps or default_steps) * step.variations
+def _work(step: Step) -> int:
+    """Denoising steps of a bound plan's step over all its variations."""
+    return (step.steps or 1) * step.variations
 
 
 def _digest(row: ImageRow) -> str:

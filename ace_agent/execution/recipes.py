@@ -11,11 +11,12 @@ from PIL import Image
 
 import ace_agent
 from ace_agent.engines.ace.condition_unit import ConditionUnit
+from ace_agent.engines.experts.expert import Expert
 from ace_agent.engines.interface import Pipeline
 from ace_agent.errors import InputError
 from ace_agent.execution.task_runner import Composite, TaskCall, stored_unit
 from ace_agent.plan import MAX_SEED
-from ace_agent.plan.tasks import TASKS
+from ace_agent.plan.tasks import CATALOGUE
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def recipe_of(
         "steps": call.steps,
         "guidance": call.guidance,
         "batch": {"variations": call.variations},
+        **({"options": dict(call.options)} if call.options else {}),
         **runtime_facts(pipeline),
         "composite": composite,
     }
@@ -61,6 +63,11 @@ def recipe_of(
 
 def runtime_facts(pipeline: Pipeline) -> dict[str, Any]:
     """What else the bits depend on: the pipeline's own facts, threads and versions."""
+    if isinstance(pipeline, Expert):
+        import PIL
+
+        versions = {"ace-agent": ace_agent.__version__, "pillow": PIL.__version__}
+        return {"threads": 1, "device": "cpu", "dtype": "uint8", "versions": versions}
     import torch
 
     return {
@@ -88,6 +95,7 @@ def call_of(recipe: Mapping[str, Any], picture: Callable[[str], Image.Image]) ->
             steps=int(recipe["steps"]),
             guidance=float(recipe["guidance"]),
             variations=int(recipe["batch"]["variations"]),
+            options=dict(recipe.get("options", {})),
         )
         variation = int(recipe.get("variation", 1))
         int(recipe["threads"])
@@ -95,14 +103,14 @@ def call_of(recipe: Mapping[str, Any], picture: Callable[[str], Image.Image]) ->
     except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as error:
         raise InputError(f"the recipe is incomplete or damaged: {error}") from None
     sane = (
-        call.task in TASKS
+        call.task in CATALOGUE
         and 1 <= variation <= call.variations <= 16
         and 1 <= call.steps <= 1000
         and 0 <= call.guidance <= 100
         and 0 <= call.seed <= MAX_SEED
         and (call.size is None or all(16 <= side <= 10_000 for side in call.size))
         and len(size) == 2
-        and all(16 <= side <= 10_000 for side in size)
+        and all(1 <= side <= 20_000 for side in size)
     )
     if not sane:
         raise InputError(

@@ -3,7 +3,7 @@ size. The same call on the same machine gives the same pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -12,10 +12,11 @@ import numpy.typing as npt
 from PIL import Image, ImageChops
 
 from ace_agent.engines.ace.condition_unit import ConditionUnit
+from ace_agent.engines.experts.expert import Expert
 from ace_agent.engines.interface import Pipeline, PipelineOutput
 from ace_agent.errors import InputError
 from ace_agent.execution import fidelity
-from ace_agent.plan.tasks import TASKS
+from ace_agent.plan.tasks import CATALOGUE
 
 Composite = Literal["none", "mask", "region", "crop", "difference"]
 OnFraction = Callable[[float], None]
@@ -44,6 +45,7 @@ class TaskCall:
     steps: int = 16
     guidance: float = 1.0
     variations: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -82,7 +84,32 @@ def check_mask(task: str, base: Image.Image, mask: Image.Image) -> None:
 
 def run_task(pipeline: Pipeline, call: TaskCall, on_fraction: OnFraction | None = None) -> TaskResult:
     """Run one call. Raises InputError for a mask that does not fit its picture."""
+    if isinstance(pipeline, Expert):
+        return _run_expert(pipeline, call, on_fraction)
     return _TaskRunner(pipeline, call, on_fraction).run()
+
+
+def _run_expert(expert: Expert, call: TaskCall, on_fraction: OnFraction | None) -> TaskResult:
+    """An expert is given the pictures as they are, and what it returns is what the user keeps."""
+    images, mask = _on_canvas(call.task, call.images, call.mask)
+    if mask is not None and images:
+        check_mask(call.task, images[0], mask)
+
+    def report(_pipeline: Any, done: int, of: int, _tensors: dict[str, Any]) -> None:
+        if on_fraction is not None:
+            on_fraction(done / of)
+
+    output = expert(
+        call.instruction,
+        images,
+        [mask, *[None] * (len(images) - 1)] if images else [],
+        task=call.task,
+        num_images_per_prompt=call.variations,
+        seed=call.seed,
+        callback_on_step_end=report,
+        options=dict(call.options),
+    )
+    return TaskResult(output.images, "none" if mask is None else "mask")
 
 
 class _TaskRunner:
@@ -91,7 +118,7 @@ class _TaskRunner:
     def __init__(self, pipeline: Pipeline, call: TaskCall, on_fraction: OnFraction | None) -> None:
         self.pipeline = pipeline
         self.call = call
-        self.row = TASKS[call.task]
+        self.row = CATALOGUE[call.task]
         self.side = pipeline.native_size
         self.passes = 1
         self.passed = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from ace_agent.errors import AceError
@@ -17,7 +18,7 @@ LONGEST = 1e6
 
 
 class Timing:
-    """Seconds per denoising step of one picture, by model. A lost or unreadable file costs only the estimate."""
+    """Seconds per denoising step of one picture, by engine. A lost or unreadable file only costs the estimate."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -29,15 +30,20 @@ class Timing:
             seconds = {str(name): float(value) for name, value in loaded.items()}
             self._table = {name: value for name, value in seconds.items() if 0 < value < LONGEST}
 
-    def record(self, model: str, seconds: float, work: int) -> None:
+    def record(self, engine: str, seconds: float, work: int) -> None:
         """`work` denoising steps (times variations) took `seconds`."""
         unit = seconds / max(1, work)
-        before = self._table.get(model)
-        self._table[model] = unit if before is None else (1 - RECENT) * before + RECENT * unit
+        before = self._table.get(engine)
+        self._table[engine] = unit if before is None else (1 - RECENT) * before + RECENT * unit
         with contextlib.suppress(OSError):
             write_atomic(self.file, json.dumps(self._table))
 
-    def seconds(self, model: str, work: int) -> float | None:
-        """Expected seconds of `work` denoising steps; None before anything was measured."""
-        unit = self._table.get(model)
-        return None if unit is None else unit * work
+    def plan_seconds(self, work: Iterable[tuple[str, int]]) -> float | None:
+        """Expected seconds of steps, each an engine and its denoising steps; None where one was never measured."""
+        total = 0.0
+        for engine, steps in work:
+            unit = self._table.get(engine)
+            if unit is None:
+                return None
+            total += unit * steps
+        return total

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ace_agent.errors import PlanError
-from ace_agent.plan.tasks import MAX_IMAGES, TASKS, Task
+from ace_agent.plan.operations import options_of
+from ace_agent.plan.tasks import CATALOGUE, MAX_IMAGES, Task
 
 MAX_STEPS = 100
 MAX_INSTRUCTION = 2000
@@ -115,12 +116,16 @@ class Step(_Strict):
     history: Literal["auto", "none"] | Annotated[int, Field(ge=0, le=1000)] = Field(
         default="auto", description="earlier turns given to the model: within its budget, none, or at most N"
     )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="of an exact operation; see the catalogue"
+    )
+    engine: str | None = Field(default=None, description="who makes the picture; default: the best for it")
 
     @field_validator("task")
     @classmethod
     def _known_task(cls, value: str) -> str:
-        if value not in TASKS:
-            raise ValueError(f"unknown task {value!r}; {_nearest(value, TASKS)}")
+        if value not in CATALOGUE:
+            raise ValueError(f"unknown task {value!r}; {_nearest(value, CATALOGUE)}")
         return value
 
     @field_validator("instruction")
@@ -156,9 +161,15 @@ class Step(_Strict):
                 _as_value_error(text)
         return value
 
+    @model_validator(mode="after")
+    def _known_options(self) -> Step:
+        if not _VARIABLE.search(json.dumps(self.options, default=str)):
+            options_of(self.task, self.options)
+        return self
+
     @property
     def row(self) -> Task:
-        return TASKS[self.task]
+        return CATALOGUE[self.task]
 
     @property
     def references(self) -> tuple[ImageRef, ...]:
@@ -328,7 +339,7 @@ def plan_schema() -> dict[str, Any]:
     schema = Plan.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "ACE plan, format version 1"
-    schema["$defs"]["Step"]["properties"]["task"]["enum"] = list(TASKS)
+    schema["$defs"]["Step"]["properties"]["task"]["enum"] = list(CATALOGUE)
     return schema
 
 

@@ -19,6 +19,7 @@ FAMILIES = {
     "repainting": "Paint a masked area anew, or widen the canvas.",
     "layer": "Split a picture into layers, or fuse layers into one.",
     "reference": "Make a picture with the subject, face, style or clothes of others.",
+    "operations": "Do something exact to a picture: crop, turn, resize, adjust, frame.",
 }
 MAX_IMAGES = 9
 
@@ -214,19 +215,53 @@ _ROWS = (
                ice=()),
 )  # fmt: skip
 
+
+def _operation(task: str, description: str, *examples: str, images: int = 1) -> Task:
+    return Task(task, "operations", 1, images, "optional", 1, False, "region", description, examples)
+
+
+_OPERATIONS = (
+    _operation("crop", "Keep a part of a picture.",
+               "Crop {image} to a square.", "Cut the left third off {image}."),
+    _operation("rotate", "Turn a picture.", "Rotate {image} by 90 degrees.", "Turn {image} upside down."),
+    _operation("straighten", "Level a tilted picture.", "Straighten {image}.", "Level the horizon of {image}."),
+    _operation("flip", "Mirror a picture.", "Flip {image} horizontally.", "Mirror {image}."),
+    _operation("resize", "Scale a picture.",
+               "Resize {image} to 800 pixels wide.", "Make {image} half the size."),
+    _operation("canvas", "Put a picture on a larger canvas.",
+               "Put {image} on a white 16:9 canvas.", "Add a margin around {image}."),
+    _operation("adjust", "Change brightness, contrast, colour or sharpness.",
+               "Brighten {image}.", "Give {image} more contrast.", "Make {image} warmer.", "Sharpen {image}."),
+    _operation("filter", "Apply a photo filter.", "Make {image} sepia.", "Turn {image} into a pencil drawing."),
+    _operation("blur_region", "Blur a part of a picture.", "Blur the left half of {image}."),
+    _operation("pixelate_region", "Pixelate a part of a picture.", "Pixelate the right half of {image}."),
+    _operation("frame", "Put a frame around a picture, or round its corners.",
+               "Put a white frame around {image}.", "Make {image} a polaroid."),
+    _operation("collage", "Put pictures side by side.",
+               "Put {image} and {image1} side by side.", images=MAX_IMAGES),
+    _operation("watermark", "Put words or a logo over a picture.",
+               'Watermark {image} with "draft".', images=2),
+    _operation("background", "Make what is behind the subject transparent, plain, blurred or another picture.",
+               "Make the background of {image} transparent.", "Blur the background of {image}.", images=2),
+    _operation("upscale", "Enlarge a picture and keep it sharp.", "Enlarge {image} to twice its size."),
+)  # fmt: skip
+
 TASKS: dict[str, Task] = {row.id: row for row in _ROWS}
+"""ACE's own tasks: what a model is trained and measured on."""
+CATALOGUE: dict[str, Task] = TASKS | {row.id: row for row in _OPERATIONS}
+"""Everything that a plan may ask for: ACE's tasks and the exact operations."""
 
 
 def similar_tasks(name: str) -> str:
     """A hint for a wrong task name: those with like letters, then those that share a word with it."""
     wanted = re.sub(r"[^a-z]+", "_", name.lower()).strip("_")
-    close = difflib.get_close_matches(wanted, TASKS, n=3, cutoff=0.6)
+    close = difflib.get_close_matches(wanted, CATALOGUE, n=3, cutoff=0.6)
     words = {word for word in wanted.split("_") if len(word) > 3}
     close += [
         row.id
-        for row in TASKS.values()
+        for row in CATALOGUE.values()
         if row.id not in close and words & set(re.findall(r"[a-z]+", f"{row.id} {row.description}".lower()))
     ]
     if close:
         return f"near matches: {', '.join(close[:4])}; or leave the task out"
-    return f"leave the task out, or take one of {', '.join(TASKS)}"
+    return f"leave the task out, or take one of {', '.join(CATALOGUE)}"

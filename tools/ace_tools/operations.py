@@ -13,7 +13,7 @@ from ace_agent.execution.inputs import clean_request, overridden
 from ace_agent.plan import Plan, parse_reference
 from ace_agent.plan import Region as PlanRegion
 from ace_agent.plan.single_step import single_step_plan
-from ace_agent.plan.tasks import TASKS
+from ace_agent.plan.tasks import CATALOGUE
 from ace_tools.arguments import (
     ANALYSES,
     AnalyzeImage,
@@ -67,7 +67,7 @@ def edit_image(session: Session, args: EditImage, report: ProgressCallback | Non
         )  # fmt: skip
         return turn_result(session, turn)
     plan = single_step_plan(args.task, args.instruction, pictures)
-    if mask is None and TASKS[args.task].mask == "required" and args.task != "outpaint":
+    if mask is None and CATALOGUE[args.task].mask == "required" and args.task != "outpaint":
         raise PlanError(
             f"{args.task} needs a mask",
             'give mask: {"box": [0.2, 0.3, 0.6, 0.7]}, {"side": "left"} or @4',
