@@ -341,6 +341,7 @@ class Agent:
         if plan.goto is not None and "@last" in known:
             known["@last"] = self.memory.image_row(plan.goto)
         needs_model = self.engines.needs_model(plan.steps)
+        self.engines.check(plan.steps)
         if progress is not None and needs_model and self._pipeline is None:
             progress(PlanProgress(1, len(plan.steps), 0.0, None, "loading the model"))
         check_known_masks(

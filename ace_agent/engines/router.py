@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ace_agent.engines.experts.registry import expert, expert_names
 from ace_agent.engines.interface import Pipeline
+from ace_agent.errors import InputError
 from ace_agent.plan import Step
 
 
@@ -35,7 +36,19 @@ class Engines:
             return next(one for one in map(expert, expert_names()) if step.task in one.tasks)
         return self._model()
 
-    def needs_model(self, steps: tuple[Step, ...]) -> bool:
+    def check(self, steps: Sequence[Step]) -> None:
+        """Raises InputError for an engine that is not there, or that does not do its step's task."""
+        for number, step in enumerate(steps, 1):
+            if step.engine in (None, self._model_name()):
+                continue
+            one = expert(step.engine or "")
+            if step.task not in one.tasks:
+                raise InputError(
+                    f"step {number}: {one.name} does not do {step.task}",
+                    f"it does {', '.join(sorted(one.tasks))}",
+                )
+
+    def needs_model(self, steps: Sequence[Step]) -> bool:
         """Whether any of the steps is done by the model."""
         return any(
             step.row.family != "operations" and step.engine in (None, self._model_name()) for step in steps
