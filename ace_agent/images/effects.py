@@ -29,7 +29,7 @@ def blur_inside(image: Image.Image, mask: Image.Image | None, radius: float) -> 
 
 def pixelate_inside(image: Image.Image, mask: Image.Image | None, block: int) -> Image.Image:
     """Squares of `block` pixels where the L mask is white; everywhere without one."""
-    coarse = tuple(max(1, round(side / block)) for side in image.size)
+    coarse = (max(1, round(image.width / block)), max(1, round(image.height / block)))
     squares = image.resize(coarse, Image.Resampling.BOX).resize(image.size, Image.Resampling.NEAREST)
     return _inside(image, squares, mask)
 
@@ -106,7 +106,8 @@ def _watercolor(image: Image.Image) -> Image.Image:
 
 def _pixel_art(image: Image.Image) -> Image.Image:
     block = max(2, round(max(image.size) / 96))
-    coarse = image.resize(tuple(max(1, side // block) for side in image.size), Image.Resampling.BOX)
+    small = (max(1, image.width // block), max(1, image.height // block))
+    coarse = image.resize(small, Image.Resampling.BOX)
     few = coarse.quantize(24, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
     return few.resize(image.size, Image.Resampling.NEAREST)
 

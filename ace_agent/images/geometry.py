@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 Box = tuple[int, int, int, int]
@@ -100,8 +101,8 @@ def tilt(image: Image.Image) -> float:
     small.thumbnail((640, 640), Image.Resampling.BILINEAR)
     # A sharp edge is a staircase of pixels, whose steps point along the axes; a soft one points where it should.
     plane = np.asarray(small.filter(ImageFilter.GaussianBlur(2)), np.float32)
-    down, across = np.gradient(plane)
-    strength = np.hypot(across, down)
+    down, across = (np.asarray(slope) for slope in np.gradient(plane))
+    strength: npt.NDArray[np.float32] = np.hypot(across, down)
     strong = strength > max(float(np.quantile(strength, 0.9)), 4.0)
     if strong.sum() < 200:
         return 0.0
@@ -144,7 +145,7 @@ def on_canvas(
     if fill == "transparent":
         canvas = Image.new("RGBA", size, (0, 0, 0, 0))
     elif fill == "blur":
-        covering = ImageOps.fit(image.convert("RGB"), tuple(max(1, side // 8) for side in size))
+        covering = ImageOps.fit(image.convert("RGB"), (max(1, size[0] // 8), max(1, size[1] // 8)))
         soft = covering.filter(ImageFilter.GaussianBlur(max(covering.size) / 30))
         canvas = soft.resize(size, Image.Resampling.BICUBIC)
     else:

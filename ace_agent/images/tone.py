@@ -34,7 +34,7 @@ def by_table(image: Image.Image, *tables: Table) -> Image.Image:
 
 
 def in_bands(
-    image: Image.Image, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+    image: Image.Image, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
 ) -> Image.Image:
     """`change` of RGB rows, float32 [H, W, 3] in 0..255, a band at a time."""
     pixels = np.asarray(image)
@@ -128,7 +128,7 @@ def with_vignette(image: Image.Image, strength: float) -> Image.Image:
     down = np.linspace(-1, 1, image.height, dtype=np.float32) ** 2
     tops = iter(range(0, image.height, max(1, _BAND // image.width)))
 
-    def darkened(band: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def darkened(band: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
         top = next(tops)
         away = (down[top : top + len(band), None] + across) / 2
         return band * (1 - 0.8 * strength * away**1.5)[..., None]

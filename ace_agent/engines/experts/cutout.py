@@ -14,7 +14,7 @@ _STD = np.array([0.229, 0.224, 0.225], np.float32)
 _GUIDED = 900
 """Longer side in pixels at which edges are fitted to the picture's."""
 
-Plane = npt.NDArray[np.float32]
+Plane = npt.NDArray[np.floating]
 
 
 def subject(image: Image.Image) -> Image.Image:

@@ -149,7 +149,7 @@ def _grid() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
-def _apart(corners: npt.NDArray[np.float32], rows: npt.NDArray[np.intp]) -> list[int]:
+def _apart(corners: npt.NDArray[np.floating], rows: npt.NDArray[np.intp]) -> list[int]:
     """The first of the boxes that overlap too much."""
     kept: list[int] = []
     for row in rows:
@@ -158,7 +158,7 @@ def _apart(corners: npt.NDArray[np.float32], rows: npt.NDArray[np.intp]) -> list
     return kept
 
 
-def overlap(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+def overlap(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
     """Intersection over union of two boxes (left, top, right, bottom)."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])

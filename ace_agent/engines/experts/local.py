@@ -1,0 +1,211 @@
+"""Local edits of photographs: remove, fill, widen, cut out, recolour, replace a background."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from PIL import Image, ImageChops, ImageColor, ImageFilter, ImageOps
+
+from ace_agent.engines.experts import cutout
+from ace_agent.engines.experts.expert import Expert, ExpertCall
+from ace_agent.engines.experts.fill import fill
+from ace_agent.engines.experts.regions import FoundRegion, find_region
+from ace_agent.errors import InputError
+from ace_agent.images.operators import gray
+from ace_agent.plan import operations as ops
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_REMOVED = re.compile(
+    r"(?:remove|erase|delete|take|get rid of|wipe|cut|clear|drop)\s+(?:out\s+|away\s+)?(.+?)"
+    r"(?:\s+(?:from|out of|off|in)\s+\{image\}.*|\s+away)?\.?$",
+    re.I,
+)
+_RECOLORED = re.compile(
+    r"(?:make|turn|paint|colou?r|change|dye)\s+(.+?)(?:\s+in\s+\{image\})?\s+(?:to\s+|into\s+)?(\w+)\.?$",
+    re.I,
+)
+
+
+class PhotoEdits(Expert):
+    """Edits of a part of a photograph that need no new content: what is there is taken away, moved or tinted."""
+
+    name = "photo-edits"
+    licence = "Apache-2.0 (weights), MIT (PatchMatch)"
+    megabytes = 8.7
+    tasks = frozenset(
+        {
+            "remove",
+            "inpaint",
+            "outpaint",
+            "extract_foreground",
+            "extract_background",
+            "edit_color",
+            "background",
+        }
+    )
+
+    def refusal(self, call: ExpertCall) -> str | None:
+        """See `Expert.refusal`."""
+        if call.task == "inpaint" and '"' in call.instruction:
+            return "it fills with what is around, and paints nothing new"
+        if call.task == "edit_color" and _color_in(call.instruction) is None:
+            return "it found no colour in the words"
+        return super().refusal(call)
+
+    def run(self, call: ExpertCall) -> tuple[Image.Image, npt.NDArray[np.float32] | None]:
+        """See `Expert.run`."""
+        return _RUN[call.task](call)
+
+
+Done = tuple[Image.Image, "npt.NDArray[np.float32] | None"]
+
+
+def _changed(mask: Image.Image) -> npt.NDArray[np.float32]:
+    return (np.asarray(mask) / 255).astype(np.float32)
+
+
+def _grown(mask: Image.Image) -> Image.Image:
+    """A hole a little larger than the thing: its rim holds the thing's colours and a thin shadow."""
+    solid = mask.point(lambda value: 255 if value > 40 else 0)
+    size = max(3, max(mask.size) // 120 * 2 + 1)
+    small = solid.reduce(max(1, size // 9))
+    return (
+        small.filter(ImageFilter.MaxFilter(9)).resize(mask.size).point(lambda value: 255 if value > 20 else 0)
+    )
+
+
+def _remove(call: ExpertCall) -> Done:
+    image = call.images[0]
+    if call.mask is not None:
+        hole = call.mask.point(lambda value: 255 if value > 127 else 0)
+    else:
+        found = _REMOVED.match(call.instruction.strip())
+        region = find_region(image, found[1] if found else call.instruction)
+        hole = _grown(region.mask)
+    _refuse_whole(hole, "remove")
+    return fill(image, hole, call.seed), _changed(hole)
+
+
+def _refuse_whole(mask: Image.Image, verb: str) -> None:
+    if float(np.asarray(mask).mean()) > 0.9 * 255:
+        raise InputError(
+            f"that is nearly all of the picture, so there is nothing to {verb} it with", "name less"
+        )
+
+
+def _inpaint(call: ExpertCall) -> Done:
+    hole = (call.mask or Image.new("L", call.images[0].size)).point(lambda value: 255 if value > 127 else 0)
+    _refuse_whole(hole, "fill")
+    return fill(call.images[0], hole, call.seed), _changed(hole)
+
+
+def _extract(call: ExpertCall) -> tuple[Image.Image, Image.Image]:
+    """The picture, and the matte of what the mask or the words mean."""
+    image = call.images[0]
+    if call.mask is not None:
+        return image, call.mask.convert("L")
+    named = re.search(
+        r"(?:cut|extract|isolate)\s+(?:out\s+)?(.+?)\s+(?:out\s+)?(?:of|from)\s+\{image\}",
+        call.instruction,
+        re.I,
+    )
+    words = named[1] if named else "the subject"
+    if re.search(r"\b(foreground|subject|it|them|everything|main)\b", words):
+        words = "the subject"
+    return image, find_region(image, words).mask
+
+
+def _extract_foreground(call: ExpertCall) -> Done:
+    image, matte = _extract(call)
+    cut = image.convert("RGBA")
+    cut.putalpha(ImageChops.multiply(cut.getchannel("A"), matte))
+    return cut, _changed(ImageChops.invert(matte))
+
+
+def _extract_background(call: ExpertCall) -> Done:
+    image, matte = _extract(call)
+    hole = _grown(matte)
+    _refuse_whole(hole, "fill")
+    return fill(image, hole, call.seed), _changed(hole)
+
+
+def _outpaint(call: ExpertCall) -> Done:
+    return _inpaint(call)
+
+
+def _background(call: ExpertCall) -> Done:
+    image, options = call.images[0], cast(ops.Background, call.options)
+    matte = call.mask.convert("L") if call.mask is not None else cutout.subject(image)
+    if float(np.asarray(matte).mean()) < 1:
+        raise InputError("no subject stands out in the picture", "draw a mask of what should stay")
+    if options.fill == "transparent":
+        cut = image.convert("RGBA")
+        cut.putalpha(ImageChops.multiply(cut.getchannel("A"), matte))
+        return cut, _changed(ImageChops.invert(matte))
+    if options.fill == "blur":
+        # What is blurred must not hold the subject's colours, or a halo of them stays around it.
+        hole = _grown(matte)
+        scale = min(1.0, 500 / max(image.size))
+        size = (max(8, round(image.width * scale)), max(8, round(image.height * scale)))
+        small = fill(image.convert("RGB").resize(size), hole.resize(size), call.seed)
+        radius = options.radius * max(image.size)
+        behind = small.filter(ImageFilter.GaussianBlur(radius * scale)).resize(
+            image.size, Image.Resampling.BICUBIC
+        )
+    elif options.fill == "image" or len(call.images) > 1:
+        if len(call.images) < 2:
+            raise InputError("which picture should the background be?", "hand over a second one")
+        behind = ImageOps.fit(call.images[1].convert("RGB"), image.size, Image.Resampling.LANCZOS)
+    else:
+        behind = Image.new("RGB", image.size, options.color)
+    return Image.composite(image.convert("RGB"), behind, matte), _changed(ImageChops.invert(matte))
+
+
+def _color_in(instruction: str) -> str | None:
+    """The last colour word of an instruction."""
+    found = [word for word in re.findall(r"[a-z]+", instruction.lower()) if word in ImageColor.colormap]
+    return found[-1] if found else None
+
+
+def _edit_color(call: ExpertCall) -> Done:
+    """Another hue and saturation, the shading kept."""
+    image = call.images[0]
+    color = _color_in(call.instruction) or "red"
+    if call.mask is not None:
+        region = FoundRegion(call.mask.convert("L"), "the mask", 1)
+    else:
+        named = _RECOLORED.match(call.instruction.strip())
+        region = find_region(image, named[1] if named else "the subject")
+    red, green, blue = ImageColor.getrgb(color)[:3]
+    target = np.array([red, green, blue], np.float32)
+    light = gray(np.asarray(image.convert("RGB"))).astype(np.float32)
+    inside = np.asarray(region.mask) > 127
+    middle = float(np.median(light[inside])) if inside.any() else 128.0
+    wanted = float(target @ np.array([0.299, 0.587, 0.114], np.float32))
+    # Shading is kept in proportion around the thing's middle tone; dark and light targets move it half-way.
+    shade = light / max(middle, 16.0)
+    goal = 0.55 * wanted + 0.45 * middle
+    tinted = target * (goal / max(wanted, 24.0))
+    painted = np.clip(shade[..., None] * tinted, 0, 255)
+    shine = np.clip((light - 215) / 40, 0, 1)[..., None]  # highlights stay white
+    painted = painted * (1 - shine) + light[..., None] * shine
+    result = Image.composite(Image.fromarray(painted.astype(np.uint8)), image.convert("RGB"), region.mask)
+    if image.mode == "RGBA":
+        result.putalpha(image.getchannel("A"))
+    return result, _changed(region.mask)
+
+
+_RUN: dict[str, Callable[[ExpertCall], Done]] = {
+    "remove": _remove,
+    "inpaint": _inpaint,
+    "outpaint": _outpaint,
+    "extract_foreground": _extract_foreground,
+    "extract_background": _extract_background,
+    "edit_color": _edit_color,
+    "background": _background,
+}
