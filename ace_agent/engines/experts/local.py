@@ -85,7 +85,7 @@ def _remove(call: ExpertCall) -> Done:
         hole = call.mask.point(lambda value: 255 if value > 127 else 0)
     else:
         found = _REMOVED.match(call.instruction.strip())
-        region = find_region(image, found[1] if found else call.instruction)
+        region = find_region(image, found[1] if found else call.instruction, generous=True)
         hole = _grown(region.mask)
     _refuse_whole(hole, "remove")
     return fill(image, hole, call.seed), _changed(hole)
@@ -181,23 +181,46 @@ def _edit_color(call: ExpertCall) -> Done:
     else:
         named = _RECOLORED.match(call.instruction.strip())
         region = find_region(image, named[1] if named else "the subject")
-    red, green, blue = ImageColor.getrgb(color)[:3]
-    target = np.array([red, green, blue], np.float32)
-    light = gray(np.asarray(image.convert("RGB"))).astype(np.float32)
-    inside = np.asarray(region.mask) > 127
-    middle = float(np.median(light[inside])) if inside.any() else 128.0
-    wanted = float(target @ np.array([0.299, 0.587, 0.114], np.float32))
-    # Shading is kept in proportion around the thing's middle tone; dark and light targets move it half-way.
-    shade = light / max(middle, 16.0)
-    goal = 0.55 * wanted + 0.45 * middle
-    tinted = target * (goal / max(wanted, 24.0))
-    painted = np.clip(shade[..., None] * tinted, 0, 255)
-    shine = np.clip((light - 215) / 40, 0, 1)[..., None]  # highlights stay white
-    painted = painted * (1 - shine) + light[..., None] * shine
-    result = Image.composite(Image.fromarray(painted.astype(np.uint8)), image.convert("RGB"), region.mask)
+    rgb = image.convert("RGB")
+    weight = _of_one_color(rgb, region.mask)
+    painted = _tinted(rgb, weight, ImageColor.getrgb(color)[:3])
+    result = Image.composite(painted, rgb, weight)
     if image.mode == "RGBA":
         result.putalpha(image.getchannel("A"))
-    return result, _changed(region.mask)
+    return result, _changed(weight)
+
+
+def _of_one_color(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """The part of a region that has its main colour, L: of a red motorcycle the paint and not the tyres. All of a
+    region in which no colour prevails."""
+    hue, saturation, value = (np.asarray(band, np.float32) for band in image.convert("HSV").split())
+    inside = np.asarray(mask) > 127
+    vivid = inside & (saturation > 90) & (value > 40)
+    if vivid.sum() < 0.12 * max(1, inside.sum()):
+        return mask
+    counts = np.bincount(hue[vivid].astype(int), minlength=256).astype(np.float64)
+    around = np.convolve(np.concatenate([counts[-8:], counts, counts[:8]]), np.ones(17), mode="valid")
+    main = float(np.argmax(around))
+    away = np.abs((hue - main + 128) % 256 - 128)
+    near = np.clip((30 - away) / 12, 0, 1) * np.clip((saturation - 45) / 40, 0, 1)
+    soft = Image.fromarray((near * np.asarray(mask, np.float32)).astype(np.uint8))
+    return soft.filter(ImageFilter.MedianFilter(3)).filter(ImageFilter.GaussianBlur(max(image.size) / 1200))
+
+
+def _tinted(image: Image.Image, weight: Image.Image, color: tuple[int, ...]) -> Image.Image:
+    """A picture in the light and shade of `image` and one colour, with highlights left white."""
+    target = np.array(color, np.float32)
+    light = gray(np.asarray(image)).astype(np.float32)
+    inside = np.asarray(weight) > 127
+    middle = float(np.median(light[inside])) if inside.any() else 128.0
+    wanted = float(target @ np.array([0.299, 0.587, 0.114], np.float32))
+    # Shading is kept in proportion around the thing's middle tone; a darker or lighter colour moves that half-way.
+    goal = 0.5 * wanted + 0.5 * middle
+    tint = target * (goal / max(wanted, 24.0))
+    muted = 0.85 * tint + 0.15 * goal  # no paint reflects one colour alone
+    painted = np.clip((light / max(middle, 16.0))[..., None] * muted, 0, 255)
+    shine = np.clip((light - max(200.0, 1.7 * middle)) / 50, 0, 1)[..., None]
+    return Image.fromarray((painted * (1 - shine) + light[..., None] * shine).astype(np.uint8))
 
 
 _RUN: dict[str, Callable[[ExpertCall], Done]] = {

@@ -76,8 +76,8 @@ class FoundRegion:
     confidence: float
 
 
-def find_region(image: Image.Image, words: str) -> FoundRegion:
-    """The region of a photograph that the words mean.
+def find_region(image: Image.Image, words: str, *, generous: bool = False) -> FoundRegion:
+    """The region of a photograph that the words mean; `generous` takes in more at the rim of a thing, for removing it.
 
     Raises:
         InputError: it is not there, or the words say nothing that can be found; one line that names what was seen.
@@ -86,7 +86,7 @@ def find_region(image: Image.Image, words: str) -> FoundRegion:
     if not text:
         raise InputError("which region?", "say a thing, a side, the subject, the background or the sky")
     if found := _EXCEPT.match(text):
-        kept = find_region(image, found[1])
+        kept = find_region(image, found[1], generous=generous)
         return FoundRegion(ImageChops.invert(kept.mask), f"everything but {kept.taken_for}", kept.confidence)
     text = _FILLER.sub("", text)
     if side := _side(text):
@@ -100,7 +100,7 @@ def find_region(image: Image.Image, words: str) -> FoundRegion:
         return _sky(image)
     if re.fullmatch(r"(everything|whole picture|picture|image|photo|all)", text):
         return FoundRegion(Image.new("L", image.size, 255), "the whole picture", 1.0)
-    return _things(image, text)
+    return _things(image, text, generous)
 
 
 def describe(image: Image.Image) -> str:
@@ -122,7 +122,7 @@ def describe(image: Image.Image) -> str:
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
-def _things(image: Image.Image, text: str) -> FoundRegion:
+def _things(image: Image.Image, text: str, generous: bool) -> FoundRegion:
     """Things of a kind that the detector knows, narrowed by `on the left`, `biggest` and the like."""
     kind, which = _kind_of(text)
     seen = detect(image, 0.25)
@@ -139,14 +139,19 @@ def _things(image: Image.Image, text: str) -> FoundRegion:
     chosen = _narrowed(matching, which)
     mask = Image.new("L", image.size)
     for one in chosen:
-        mask = ImageChops.lighter(mask, _matte(image, one))
+        mask = ImageChops.lighter(mask, _matte(image, one, generous))
     name = f"the {kind}" if len(chosen) == 1 else f"{_COUNTS.get(len(chosen), len(chosen))} {_plural(kind)}"
     return FoundRegion(mask, name, max(one.score for one in chosen))
 
 
-def _matte(image: Image.Image, thing: Detection) -> Image.Image:
+def _matte(image: Image.Image, thing: Detection, generous: bool) -> Image.Image:
     """A detection's pixels: the subject of its box where that fills enough of it, else the box with round corners."""
     matte = cutout.subject_in(image, thing.box)
+    if generous:
+        # What a crop shows too little of, the whole picture often shows: the two together, within the box.
+        within = Image.new("L", image.size)
+        within.paste(255, (thing.box[0] - 8, thing.box[1] - 8, thing.box[2] + 8, thing.box[3] + 8))
+        matte = ImageChops.lighter(matte, ImageChops.darker(cutout.subject(image), within))
     inside = matte.crop(thing.box)
     share = float(np.asarray(inside).mean()) / 255
     if share > 0.2:
