@@ -25,7 +25,6 @@ from ace_agent.execution.inputs import (
     add_files,
     clean_request,
     hand_over,
-    looks_like_a_photograph,
     overridden,
     with_mask,
 )
@@ -179,9 +178,8 @@ class Agent:
         """Seconds that a plan will take, by what this machine measured; None before the first picture."""
 
         def priced(step: Step) -> tuple[str, int]:
-            if not self.engines.needs_model((step,)):
-                return self.engines.choose(step).name, step.variations
-            return self._model_name(), (step.steps or self._default_steps()) * step.variations
+            steps = 1 if self.engines.is_expert(step) else step.steps or self._default_steps()
+            return self.engines.name_of(step), steps * step.variations
 
         return self.timing.plan_seconds(map(priced, plan.steps))
 
@@ -340,25 +338,14 @@ class Agent:
         known = self.memory.named_images(plan)
         if plan.goto is not None and "@last" in known:
             known["@last"] = self.memory.image_row(plan.goto)
-        needs_model = self.engines.needs_model(plan.steps)
-        self.engines.check(plan.steps)
-        if progress is not None and needs_model and self._pipeline is None:
-            progress(PlanProgress(1, len(plan.steps), 0.0, None, "loading the model"))
-        check_known_masks(
-            plan, {**{text: Picture(row, self.store).image for text, row in known.items()}, **inputs.pictures}
-        )
-        if needs_model:
+        pictures = {text: Picture(row, self.store).image for text, row in known.items()} | inputs.pictures
+        self.engines.check(plan.steps, pictures)
+        check_known_masks(plan, pictures)
+        if self.engines.needs_model(plan.steps):
+            if progress is not None and self._pipeline is None:
+                progress(PlanProgress(1, len(plan.steps), 0.0, None, "loading the model"))
             _ = self.pipeline  # what cannot be loaded is refused before the turn is stored
         notes += inputs.notices
-        if (
-            needs_model
-            and self.pipeline.name == "ace-mini"
-            and any(
-                inputs.kinds[name] == "image" and looks_like_a_photograph(image)
-                for name, image in inputs.pictures.items()
-            )
-        ):
-            notes.append("ace-mini has learned from drawn scenes only; a photograph may come out badly")
         new = inputs.new_images()
         with self.store.transaction(durable=bool(new)):
             talk = self.memory.row()

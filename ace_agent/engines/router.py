@@ -1,13 +1,26 @@
-"""Which engine does a step: the one that the plan names, an expert for what has an exact answer, else the model."""
+"""Which engine does a step: the one that the plan names, an expert where one does it exactly or better, else the model.
+
+ace-mini draws scenes; a photograph comes back from it as a smear. So with ace-mini, an expert edits photographs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from ace_agent.engines.experts.expert import ExpertCall
 from ace_agent.engines.experts.registry import expert, expert_names
 from ace_agent.engines.interface import Pipeline
-from ace_agent.errors import InputError
+from ace_agent.engines.presets import MINI, PRESETS
+from ace_agent.errors import InputError, ModelError
+from ace_agent.images.photograph import looks_like_a_photograph
 from ace_agent.plan import Step
+from ace_agent.plan.operations import options_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ace_agent.engines.experts.expert import Expert
 
 
 class Engines:
@@ -23,33 +36,91 @@ class Engines:
         self._model_name = model_name
 
     def named(self, name: str) -> Pipeline:
-        """The engine that a recipe or a plan names. Raises InputError for one that is neither model nor expert."""
-        if name in expert_names():
-            return expert(name)
-        return self._model()
+        """The engine that a recipe or a plan names: an expert, else the model."""
+        return expert(name) if name in expert_names() else self._model()
 
-    def choose(self, step: Step) -> Pipeline:
-        """The engine for a step."""
-        if step.engine is not None and step.engine != self._model_name():
-            return expert(step.engine)
+    def choose(self, step: Step, images: Sequence[Image.Image] = ()) -> Pipeline:
+        """The engine for a step on these pictures.
+
+        Raises:
+            InputError: the step names an engine that is not there.
+            ModelError: it is a photograph, and nothing here can do this to one.
+        """
+        if step.engine is not None:
+            return self._model() if step.engine == self._model_name() else expert(step.engine)
         if step.row.family == "operations":
-            return next(one for one in map(expert, expert_names()) if step.task in one.tasks)
+            return next(one for one in _experts(step.task))
+        if self.decides_by_picture(step) and images and looks_like_a_photograph(images[0]):
+            return self._for_photograph(step, tuple(images))
         return self._model()
 
-    def check(self, steps: Sequence[Step]) -> None:
-        """Raises InputError for an engine that is not there, or that does not do its step's task."""
+    def _for_photograph(self, step: Step, images: tuple[Image.Image, ...]) -> Expert:
+        call = ExpertCall(step.task, step.instruction, images, options=options_of(step.task, step.options))
+        reasons = []
+        for one in _experts(step.task):
+            refused = one.refusal(call)
+            if refused is None:
+                return one
+            reasons.append(f"{one.name}: {refused}")
+        why = f" ({'; '.join(reasons)})" if reasons else ""
+        raise ModelError(
+            f"nothing here can do {step.task} to a photograph{why}",
+            "ACE-0.6B can: --model ace-0.6b-512; or try the model of drawn scenes: --engine ace-mini",
+        )
+
+    def decides_by_picture(self, step: Step) -> bool:
+        """Whether it takes the pictures to tell which engine does a step: an edit that ace-mini does to scenes only."""
+        return (
+            step.engine is None
+            and step.row.family != "operations"
+            and step.row.has_base_with(len(step.images))
+            and self._model_name() == MINI
+        )
+
+    def defaults(self, step: Step) -> tuple[int, float]:
+        """Denoising steps and guidance when the plan does not say; the model is not loaded to know ace-mini's."""
+        if self.decides_by_picture(step):
+            return PRESETS[MINI].steps, PRESETS[MINI].guidance
+        engine = self.choose(step)
+        return engine.default_steps, engine.default_guidance
+
+    def name_of(self, step: Step) -> str:
+        """Who will probably do a step, for an estimate of its seconds."""
+        if step.engine is not None:
+            return step.engine
+        return self.choose(step).name if step.row.family == "operations" else self._model_name()
+
+    def reads_history(self, step: Step) -> bool:
+        """Whether a step may be given earlier turns."""
+        return step.history != "none" and not self.is_expert(step)
+
+    def is_expert(self, step: Step) -> bool:
+        """Whether an expert does a step whatever the pictures are."""
+        if step.engine is not None:
+            return step.engine != self._model_name()
+        return step.row.family == "operations"
+
+    def check(self, steps: Sequence[Step], known: Mapping[str, Image.Image]) -> None:
+        """Refuse, before any work, an engine that is not there or does not do its step's task, and a photograph that
+        nothing here can edit so. `known` are the pictures that are there already, by the plan's names for them."""
         for number, step in enumerate(steps, 1):
-            if step.engine in (None, self._model_name()):
-                continue
-            one = expert(step.engine or "")
-            if step.task not in one.tasks:
-                raise InputError(
-                    f"step {number}: {one.name} does not do {step.task}",
-                    f"it does {', '.join(sorted(one.tasks))}",
-                )
+            where = f"step {number}: " if len(steps) > 1 else ""
+            if step.engine is not None and step.engine != self._model_name():
+                one = expert(step.engine)
+                if step.task not in one.tasks:
+                    raise InputError(
+                        f"{where}{one.name} does not do {step.task}",
+                        f"it does {', '.join(sorted(one.tasks))}",
+                    )
+            elif self.decides_by_picture(step) and step.images[0] in known:
+                base = known[step.images[0]]
+                if looks_like_a_photograph(base):
+                    self._for_photograph(step, (base,))
 
     def needs_model(self, steps: Sequence[Step]) -> bool:
-        """Whether any of the steps is done by the model."""
-        return any(
-            step.row.family != "operations" and step.engine in (None, self._model_name()) for step in steps
-        )
+        """Whether the model does any of the steps, whatever the pictures are."""
+        return any(not self.is_expert(step) and not self.decides_by_picture(step) for step in steps)
+
+
+def _experts(task: str) -> list[Expert]:
+    return [one for one in map(expert, expert_names()) if task in one.tasks]

@@ -106,7 +106,7 @@ class Executor:
         images = [self._resolve(turn, plan, text, done) for text in step.images]
         pictures = tuple(self.picture(row) for row in images)
         mask_row, mask = self._mask(turn, plan, step, pictures, done)
-        engine = self.engines.choose(step)
+        engine = self.engines.choose(step, pictures)
         history = [] if step.history == "none" else self._history(turn, step, engine, before, earlier)
         call = TaskCall(
             task=step.task,
@@ -187,10 +187,15 @@ class Executor:
 
     def _before(self, turn: TurnRow, plan: Plan) -> list[list[_StoredStep]]:
         """The steps of each earlier turn that the model may read, oldest turn first."""
-        budgets = [self.engines.choose(s).history_budget for s in plan.steps if s.history != "none"]
-        if not any(budgets):
+        reading = [step for step in plan.steps if self.engines.reads_history(step)]
+        if not reading:
             return []
-        pictures = max(READ_PICTURES, *budgets)
+        budgets = [
+            self.engines.choose(step).history_budget
+            for step in reading
+            if not self.engines.decides_by_picture(step)
+        ]
+        pictures = max([READ_PICTURES, *budgets])
         turns = self.store.history(turn.parent, PICTURE_TOKENS * pictures)
         return [self._stored_steps(earlier.id) for earlier in turns]
 
@@ -241,7 +246,7 @@ class Executor:
 
     def _seconds(self, plan: Plan, indices: Sequence[int]) -> float | None:
         return self.timing.plan_seconds(
-            (self.engines.choose(plan.steps[i]).name, _work(plan.steps[i])) for i in indices
+            (self.engines.name_of(plan.steps[i]), _work(plan.steps[i])) for i in indices
         )
 
 
@@ -252,7 +257,7 @@ def bind(
     drawn, the model's defaults filled in. A resumed run reads it again and gives the same bits."""
     steps = []
     for step in plan.steps:
-        engine = engines.choose(step)
+        steps_, guidance = engines.defaults(step)
         mask = replaced.get(step.mask, step.mask) if isinstance(step.mask, str) else step.mask
         steps.append(
             step.model_copy(
@@ -260,8 +265,8 @@ def bind(
                     "images": tuple(replaced.get(text, text) for text in step.images),
                     "mask": mask,
                     "seed": draw(2**31) if step.seed is None else step.seed,
-                    "steps": engine.default_steps if step.steps is None else step.steps,
-                    "guidance": engine.default_guidance if step.guidance is None else step.guidance,
+                    "steps": steps_ if step.steps is None else step.steps,
+                    "guidance": guidance if step.guidance is None else step.guidance,
                 }
             )
         )

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from ace_agent.errors import InputError, PlanError
@@ -143,13 +142,6 @@ def clean_request(request: str, limit: int = 4000) -> str:
             f"the request has {len(text):,} characters, at most {limit:,} can be read", "shorten it"
         )
     return text
-
-
-def looks_like_a_photograph(image: Image.Image) -> bool:
-    """Whether nearly every pixel has a colour of its own, as in no drawn scene."""
-    small = image.convert("RGB").resize((96, 96), Image.Resampling.NEAREST)
-    colours = np.unique(np.asarray(small).reshape(-1, 3), axis=0)
-    return len(colours) > 0.75 * 96 * 96
 
 
 def file_name(source: str | PathLike[str]) -> str:

@@ -163,7 +163,7 @@ class Step(_Strict):
 
     @model_validator(mode="after")
     def _known_options(self) -> Step:
-        if not _VARIABLE.search(json.dumps(self.options, default=str)):
+        if not VARIABLE.search(json.dumps(self.options, default=str)):
             options_of(self.task, self.options)
         return self
 

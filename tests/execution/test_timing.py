@@ -13,10 +13,10 @@ from ace_agent.execution.timing import Timing
 
 def test_the_latest_measurement_counts_and_is_kept(tmp_path: Path) -> None:
     timing = Timing(tmp_path / "timing.json")
-    assert timing.seconds("tiny", 10) is None
+    assert timing.plan_seconds([("tiny", 10)]) is None
     timing.record("tiny", 5.0, 10)
     timing.record("tiny", 10.0, 10)
-    again = Timing(tmp_path / "timing.json").seconds("tiny", 10)
+    again = Timing(tmp_path / "timing.json").plan_seconds([("tiny", 10)])
     assert again is not None and math.isclose(again, 6.5)
 
 
@@ -52,12 +52,12 @@ def test_a_damaged_file_costs_the_estimate_alone(tmp_path: Path, damage: bytes) 
     file = tmp_path / "timing.json"
     file.write_bytes(damage)
     timing = Timing(file)
-    assert timing.seconds("tiny", 10) is None
+    assert timing.plan_seconds([("tiny", 10)]) is None
     timing.record("tiny", 1.0, 1)
-    assert Timing(file).seconds("tiny", 1) == 1.0
+    assert Timing(file).plan_seconds([("tiny", 1)]) == 1.0
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX only")
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "timing.json")
-    assert Timing(tmp_path / "timing.json").seconds("tiny", 1) is None
+    assert Timing(tmp_path / "timing.json").plan_seconds([("tiny", 1)]) is None

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "exact": "ace_agent.engines.experts.exact:ExactOperations",
+    "photo-edits": "ace_agent.engines.experts.local:PhotoEdits",
+    "analysis": "ace_agent.engines.experts.analysis:Analysis",
 }
 """Where each expert lives; the first that can do a call is asked first."""
 
