@@ -110,6 +110,7 @@ class Agent:
         steps: int | None = None,
         guidance: float | None = None,
         size: tuple[int, int] | None = None,
+        engine: str | None = None,
         confirm: Confirm | None = None,
         ask: Ask | None = None,
         note: Callable[[str], None] | None = None,
@@ -130,7 +131,7 @@ class Agent:
         inputs = hand_over(images)
         notes: list[str] = []
         plan = self._planned(request, inputs.count, mask is not None, ask, notes, progress, note, on)
-        plan = overridden(plan, seed, variations, steps, guidance, size)
+        plan = overridden(plan, seed, variations, steps, guidance, size, engine)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
         return self._carry_out(plan, inputs, request, notes, confirm, progress, files=False)

@@ -110,6 +110,7 @@ def overridden(
     steps: int | None,
     guidance: float | None,
     size: tuple[int, int] | None,
+    engine: str | None = None,
 ) -> Plan:
     """The plan with the user's settings: variations and size on its results, the rest on all steps."""
     if not plan.steps:
@@ -123,6 +124,8 @@ def overridden(
             fields["steps"] = steps
         if guidance is not None:
             fields["guidance"] = guidance
+        if engine is not None:
+            fields["engine"] = engine
         if index in outputs and variations > 1:
             fields["variations"] = variations
         if index in outputs and size is not None:

@@ -12,6 +12,7 @@ from ace_agent.engines.router import Engines
 from ace_agent.errors import ModelError
 from ace_agent.images.photograph import looks_like_a_photograph
 from ace_agent.plan import Plan, Step
+from ace_agent.plan.operations import OPERATIONS
 from tests.tiny import TinyPipeline
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +57,15 @@ def test_with_the_model_of_scenes_experts_edit_photographs(
     task: str, instruction: str, image: Image.Image, engine: str
 ) -> None:
     assert engines(Mini()).choose(step(task, instruction), [image]).name == engine
+
+
+def test_every_operation_has_an_expert() -> None:
+    for task in OPERATIONS:
+        options = {"filter": {"name": "sepia"}, "rotate": {"degrees": 90}, "resize": {"scale": 2}}.get(
+            task, {}
+        )
+        options = {"canvas": {"margin": 0.1}, "adjust": {"contrast": 1}}.get(task, options)
+        assert task in engines(Mini()).choose(step(task, options=options)).tasks  # type: ignore[attr-defined]
 
 
 def test_another_model_edits_photographs_itself_and_a_plan_may_name_the_engine() -> None:

@@ -57,6 +57,29 @@ def known_models() -> Iterator[KnownModel]:
         )
 
 
+@dataclass(frozen=True)
+class KnownExpert:
+    """One expert of the list: what it does to any picture, and what it needs."""
+
+    name: str
+    installed: bool
+    tasks: tuple[str, ...]
+    licence: str
+    megabytes: float
+    mend: str
+
+
+def known_experts() -> Iterator[KnownExpert]:
+    """Every expert, in the order in which they are asked."""
+    from ace_agent.engines.experts.registry import expert, expert_names
+
+    for name in expert_names():
+        one = expert(name)
+        yield KnownExpert(
+            name, not one.needs, tuple(sorted(one.tasks)), one.licence, one.megabytes, one.needs
+        )
+
+
 def shipped(name: str) -> int:
     """Bytes of a model's weights in the package; 0 if they are not there."""
     import ace_agent
@@ -95,9 +118,10 @@ def free_here() -> str:
 @options.as_json
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """List the models, or convert one.
+    """List the models and the experts, or convert a model.
 
-    `--model` takes one of these names, or a folder.
+    `--model` takes a model's name, or a folder; `--engine` an expert's, too. Without `--engine`, experts do the exact
+    operations, and with ace-mini they edit photographs.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -106,9 +130,9 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
     from ace_agent.cli.ui.console import output, print_json
 
-    found = list(known_models())
+    found, experts = list(known_models()), list(known_experts())
     if as_json:
-        print_json([asdict(model) for model in found])
+        print_json([*map(asdict, found), *map(asdict, experts)])
         return
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for model in found:
@@ -116,6 +140,15 @@ def command(ctx: click.Context, as_json: bool) -> None:
         where = model.description if model.installed else f"not here: {model.mend}"
         table.add_row(mark, Text(model.name, "bold"), f"{model.side} px", where)
         table.add_row("", "", "", Text(cost(model), "dim"))
+    output().print(table)
+    output().print()
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for one in experts:
+        mark = Text("ok", "green") if one.installed else Text("--", "yellow")
+        table.add_row(mark, Text(one.name, "bold"), ", ".join(one.tasks))
+        size = f"; {one.megabytes:.1f} MB" if one.megabytes else ""
+        missing = "" if one.installed else f"; not here: {one.mend}"
+        table.add_row("", "", Text(f"licence: {one.licence}{size}{missing}", "dim"))
     output().print(table)
     output().print(free_here())
 

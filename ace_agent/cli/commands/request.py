@@ -64,6 +64,11 @@ class RequestCommand(click.Command):
     metavar="PICTURE",
     help="Where it may change: a file (white), @4, left, right, top, bottom or middle.",
 )
+@click.option(
+    "--engine",
+    metavar="NAME",
+    help="Who makes the picture: the model, or an expert of `ace models`; default: the best for it.",
+)
 @options.model
 @options.runtime
 @options.planner
@@ -84,6 +89,7 @@ def command(
     size: tuple[int, int] | None,
     guidance: float | None,
     mask: str | None,
+    engine: str | None,
     model: str,
     runtime: Runtime,
     planner: str,
@@ -122,6 +128,7 @@ def command(
             steps=steps,
             guidance=guidance,
             size=size,
+            engine=engine,
             confirm=Confirm(console, yes, progress),
             ask=asker(console, yes, progress),
             note=None if as_json else note,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from ace_agent.engines.experts.expert import Expert, ExpertCall
 from ace_agent.errors import InputError
@@ -26,7 +26,7 @@ class ExactOperations(Expert):
 
     name = "exact"
     licence = "MIT-CMU (Pillow)"
-    tasks = frozenset(ops.OPERATIONS) - {"background", "upscale"}
+    tasks = frozenset(ops.OPERATIONS) - {"background"}
 
     def run(self, call: ExpertCall) -> tuple[Image.Image, npt.NDArray[np.float32] | None]:
         """See `Expert.run`; an operation reports no region."""
@@ -138,6 +138,13 @@ def _fitting(inner: tuple[int, int], outer: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(inner[0] * scale)), max(1, round(inner[1] * scale))
 
 
+def _upscale(call: ExpertCall) -> Image.Image:
+    """Lanczos and a mask of unsharpness: no new detail, and no blur either."""
+    image, factor = call.images[0], cast(ops.Upscale, call.options).factor
+    large = geometry.resize(image, _checked(image.width * factor, image.height * factor))
+    return tone.on_colors(large, lambda picture: picture.filter(ImageFilter.UnsharpMask(factor, 70, 2)))
+
+
 def _rotate(call: ExpertCall) -> Image.Image:
     options = cast(ops.Rotate, call.options)
     return geometry.rotate(call.images[0], options.degrees, options.color)
@@ -212,4 +219,5 @@ _RUN: dict[str, Callable[[ExpertCall], Image.Image]] = {
     "frame": _frame,
     "collage": _collage,
     "watermark": _watermark,
+    "upscale": _upscale,
 }

@@ -38,6 +38,7 @@ def result(task: str, image: Image.Image, mask: Image.Image | None = None, **opt
         ("canvas", {"size": [60, 60]}, (60, 60)),
         ("frame", {"width": 0.1}, (144, 104)),
         ("flip", {}, (120, 80)),
+        ("upscale", {"factor": 3}, (360, 240)),
     ],
 )
 def test_sizes(task: str, options: dict[str, Any], size: tuple[int, int]) -> None:
