@@ -19,7 +19,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ace_agent.evaluation.planner.report import describe
-from ace_agent.evaluation.planner.scoring import Report, Request, evaluate, load
+from ace_agent.evaluation.planner.request_files import load
+from ace_agent.evaluation.planner.scoring import Report, Request, evaluate
 from ace_agent.planner.english.tokens import normalize
 from ace_agent.planner.interface import Planner
 from ace_agent.planner.llm.chat_model import ChatPlanner

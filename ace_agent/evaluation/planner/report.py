@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ace_agent.errors import InputError
-from ace_agent.evaluation.planner.scoring import Answer, Report, evaluate, load, write_dump
+from ace_agent.evaluation.planner.request_files import load
+from ace_agent.evaluation.planner.scoring import Answer, Report, evaluate, write_dump
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -17,13 +17,12 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ace_agent.errors import InputError, PlanError
-from ace_agent.plan.tasks import TASKS
+from ace_agent.errors import PlanError
 from ace_agent.planner.interface import Context, KnownImage, Planner, Question
 
 if TYPE_CHECKING:
@@ -81,10 +80,13 @@ class Request:
     answers: tuple[Answer, ...]
     kind: str
     bare_goto: bool = False
+    given: Context | None = None
 
     @property
     def context(self) -> Context:
-        """The conversation as a planner sees it: one picture a turn."""
+        """The conversation as a planner sees it: the one given, else one picture a turn."""
+        if self.given is not None:
+            return self.given
         images = tuple(
             KnownImage(f"@{n}", "mask" if c.lower().startswith("mask") else "image", c, n)
             for n, c in enumerate(self.captions, 1)
@@ -118,59 +120,6 @@ class Outcome:
     valid: bool
     seconds: float
     said: str = ""
-
-
-def load(path: Path) -> list[Request]:
-    """The requests of a JSONL file. Raises InputError with the line that is wrong."""
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read", str(error)) from None
-    requests = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            requests.append(_request(json.loads(line), number))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path}, line {number}: not a request with its plan", str(error)) from None
-    if not requests:
-        raise InputError(f"{path} holds no requests")
-    return requests
-
-
-def _request(data: Mapping[str, Any], number: int) -> Request:
-    answers = (_answer(data["plan"]), *(_answer(other) for other in data.get("alt") or ()))
-    return Request(
-        str(data.get("id", number)),
-        tuple(data.get("images") or ()),
-        str(data["request"]),
-        answers,
-        str(data.get("kind", "plain")),
-        isinstance(data["plan"], dict),
-    )
-
-
-def _answer(data: Any) -> Answer:
-    if data is None:
-        return Answer()
-    if isinstance(data, dict):
-        data = data.get("steps") or ([data] if data else [])
-    goto = next((row["goto"] for row in data if row.get("goto")), None)
-    rows = tuple(
-        Row(
-            row["task"],
-            tuple(row.get("images") or ()),
-            row.get("mask"),
-            tuple(str(k) for k in row.get("key") or ()),
-        )
-        for row in data
-        if "task" in row
-    )
-    unknown = [row.task for row in rows if row.task not in TASKS]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is no task of the catalogue")
-    return Answer(rows, goto)
 
 
 def answer_of(plan: Plan) -> Answer:

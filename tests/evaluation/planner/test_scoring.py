@@ -10,12 +10,12 @@ import pytest
 
 from ace_agent.errors import InputError, PlanError
 from ace_agent.evaluation.planner.report import missed_lines, score
+from ace_agent.evaluation.planner.request_files import load
 from ace_agent.evaluation.planner.scoring import (
     Share,
     answer_of,
     evaluate,
     judge,
-    load,
     write_dump,
 )
 from ace_agent.plan import Plan, Region, Step

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ace_agent.evaluation.planner.authored import authored_request
+from ace_agent.evaluation.planner.request_files import load
+from ace_agent.evaluation.planner.scoring import Row
+
+ASSETS = Path(__file__).parents[3] / "assets/planner"
+
+
+def row(*do: str, **fields: Any) -> dict[str, Any]:
+    pictures = [
+        ["@1", "photo", "IMG_1.jpg: a cat"],
+        ["@2", "made", "a cat in a hat"],
+        ["@3", "mask", "left half"],
+    ]
+    return {"id": "a", "pictures": pictures, "request": "r", "do": do, "kind": "plain", **fields}
+
+
+def test_steps_with_pictures_masks_and_results_of_earlier_steps() -> None:
+    request = authored_request(
+        row("remove @2: the hat", "inpaint $1: a bow | mask: @3", "collage @1 input1: both")
+    )
+    assert request is not None
+    assert request.answers[0].rows == (
+        Row("remove", ("@2",)),
+        Row("inpaint", ("$1",), "@3"),
+        Row("collage", ("@1", "input1")),
+    )
+
+
+def test_the_conversation_is_the_authors() -> None:
+    request = authored_request(row("flip @1: ", inputs=["hat.jpg"], mask=True, current="@1"))
+    assert request is not None
+    context = request.context
+    assert (context.tip, context.path, context.inputs, context.mask) == ("@1", ("@1", "@2"), 1, True)
+    assert [image.kind for image in context.images] == ["image", "image", "mask"]
+
+
+def test_going_back_refusing_and_what_no_plan_can_say() -> None:
+    back = authored_request(row("undo"))
+    assert back is not None
+    assert back.answers[0].goto == "@1"
+    refused = authored_request(row("refuse: video", alt=[["answer: no"]]))
+    assert refused is not None
+    assert all(answer.refused for answer in refused.answers)
+    assert authored_request(row("again @2")) is None
+    assert authored_request(row("undo 5")) is None
+
+
+def test_a_row_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="no task"):
+        authored_request(row("explode @1: it"))
+
+
+@pytest.mark.parametrize("file", sorted(ASSETS.glob("*.jsonl")), ids=lambda file: file.stem)
+def test_every_file_of_an_author_can_be_scored(file: Path) -> None:
+    requests = load(file)
+    assert len(requests) > 0.9 * len(file.read_text("utf-8").splitlines())
+    assert len({request.text for request in requests}) > 0.98 * len(requests)
