@@ -20,15 +20,21 @@ from ace_agent.plan import operations as ops
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+_IMAGE = re.compile(r"\s*\b(?:from|out of|off|of|in|on)\s+\{image\}|\s*\{image\}")
 _REMOVED = re.compile(
-    r"(?:remove|erase|delete|take|get rid of|wipe|cut|clear|drop)\s+(?:out\s+|away\s+)?(.+?)"
-    r"(?:\s+(?:from|out of|off|in)\s+\{image\}.*|\s+away)?\.?$",
+    r"(?:remove|erase|delete|take|get rid of|wipe|clear|drop)\s+(?:out\s+|away\s+)?(?P<thing>.+?)(?:\s+(?:away|out))?$",
     re.I,
 )
+_CUT = re.compile(r"(?:cut|extract|isolate|separate)\s+(?:out\s+)?(?P<thing>.+?)(?:\s+out)?$", re.I)
 _RECOLORED = re.compile(
-    r"(?:make|turn|paint|colou?r|change|dye)\s+(.+?)(?:\s+in\s+\{image\})?\s+(?:to\s+|into\s+)?(\w+)\.?$",
-    re.I,
+    r"(?:make|turn|paint|colou?r|change|dye|recolou?r)\s+(?P<thing>.+?)\s+(?:to\s+|into\s+|in\s+)?\w+$", re.I
 )
+
+
+def thing_in(instruction: str, pattern: re.Pattern[str]) -> str | None:
+    """The words for the thing that an instruction speaks of: `the dog` of `Cut the dog out from {image}.`"""
+    found = pattern.match(_IMAGE.sub("", instruction).strip(" ."))
+    return found["thing"] if found else None
 
 
 class PhotoEdits(Expert):
@@ -84,8 +90,8 @@ def _remove(call: ExpertCall) -> Done:
     if call.mask is not None:
         hole = call.mask.point(lambda value: 255 if value > 127 else 0)
     else:
-        found = _REMOVED.match(call.instruction.strip())
-        region = find_region(image, found[1] if found else call.instruction, generous=True)
+        words = thing_in(call.instruction, _REMOVED) or call.instruction
+        region = find_region(image, words, generous=True)
         hole = _grown(region.mask)
     _refuse_whole(hole, "remove")
     return fill(image, hole, call.seed), _changed(hole)
@@ -109,12 +115,7 @@ def _extract(call: ExpertCall) -> tuple[Image.Image, Image.Image]:
     image = call.images[0]
     if call.mask is not None:
         return image, call.mask.convert("L")
-    named = re.search(
-        r"(?:cut|extract|isolate)\s+(?:out\s+)?(.+?)\s+(?:out\s+)?(?:of|from)\s+\{image\}",
-        call.instruction,
-        re.I,
-    )
-    words = named[1] if named else "the subject"
+    words = thing_in(call.instruction, _CUT) or "the subject"
     if re.search(r"\b(foreground|subject|it|them|everything|main)\b", words):
         words = "the subject"
     return image, find_region(image, words).mask
@@ -179,8 +180,7 @@ def _edit_color(call: ExpertCall) -> Done:
     if call.mask is not None:
         region = FoundRegion(call.mask.convert("L"), "the mask", 1)
     else:
-        named = _RECOLORED.match(call.instruction.strip())
-        region = find_region(image, named[1] if named else "the subject")
+        region = find_region(image, thing_in(call.instruction, _RECOLORED) or "the subject")
     rgb = image.convert("RGB")
     weight = _of_one_color(rgb, region.mask)
     painted = _tinted(rgb, weight, ImageColor.getrgb(color)[:3])

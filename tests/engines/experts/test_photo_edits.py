@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ace_agent.engines.experts.detector import detect
-from ace_agent.engines.experts.local import PhotoEdits
+from ace_agent.engines.experts.local import _CUT, _RECOLORED, _REMOVED, PhotoEdits, thing_in
 from ace_agent.engines.experts.networks import NETWORKS, session
 from ace_agent.engines.experts.regions import describe, find_region
 from ace_agent.errors import AceError, InputError
@@ -28,6 +28,25 @@ def edited(
     task: str, instruction: str, image: Image.Image, mask: Image.Image | None = None, **options: object
 ) -> Image.Image:
     return RUN(instruction, [image], [mask], task=task, seed=3, options=options).images[0]
+
+
+@pytest.mark.parametrize(
+    ("instruction", "pattern", "thing"),
+    [
+        ("Remove the cup from {image}.", _REMOVED, "the cup"),
+        ("Take the man on the left out of {image}.", _REMOVED, "the man on the left"),
+        ("Cut the dog out from {image}.", _CUT, "the dog"),
+        ("Cut the statue out of {image}.", _CUT, "the statue"),
+        ("Make the motorcycle green in {image}.", _RECOLORED, "the motorcycle"),
+        ("Make the car in {image} green.", _RECOLORED, "the car"),
+        ("Paint the left wall in {image} to blue.", _RECOLORED, "the left wall"),
+        ("Do something to {image}.", _RECOLORED, None),
+    ],
+)
+def test_the_thing_that_an_instruction_speaks_of(
+    instruction: str, pattern: object, thing: str | None
+) -> None:
+    assert thing_in(instruction, pattern) == thing  # type: ignore[arg-type]
 
 
 def test_the_networks_that_ship_are_whole_and_small() -> None:
