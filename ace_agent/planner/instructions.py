@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from ace_agent.plan.tasks import TASKS
+from ace_agent.plan.tasks import CATALOGUE
 from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token, join_tokens
 
@@ -66,7 +66,7 @@ def instruction(task: str, tokens: Sequence[Token], order: Mapping[str, int]) ->
         tokens: the clause.
         order: the place of each picture that the clause mentions among the step's images.
     """
-    row = TASKS[task]
+    row = CATALOGUE[task]
     if row.max_images == 0:
         return caption(tokens)
     words: list[str] = []
@@ -95,7 +95,7 @@ def instruction(task: str, tokens: Sequence[Token], order: Mapping[str, int]) ->
 def _place(task: str, text: str) -> str:
     if "{image}" in text:
         return text
-    if TASKS[task].family == "reference" or task.endswith("_to_image"):
+    if CATALOGUE[task].family == "reference" or task.endswith("_to_image"):
         return f"{{image}}, {text}"
     preposition = _IN.get(task, "in")
     return f"{text} {preposition} {{image}}" if preposition else f"{text}: {{image}}"
@@ -139,13 +139,13 @@ PHRASES: Mapping[str, str] = {
 def phrase(task: str, text: str, images: int) -> str:
     """A model's words as an instruction: "Add small dog on the left to {image}." of "small dog on the left"."""
     text = text.strip().rstrip(".")
-    if TASKS[task].max_images == 0:
+    if CATALOGUE[task].max_images == 0:
         return text
     if not text:
         return TEMPLATES.get(task, "Edit {image}.")
     if task == "style_reference" and images < 2:
         return f"{text} in the style of {{image}}."
-    form = PHRASES[task]
+    form = PHRASES.get(task, "{text}: {image}.")
     if "{text}" not in form:
         form = f"{form[:-1]}: {{text}}."
     words = form.replace("{text}", text)

@@ -8,18 +8,19 @@ makes a plan of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from ace_agent.plan.operations import options_of
 from ace_agent.plan.schema import MAX_STEPS, Region
-from ace_agent.plan.tasks import MAX_IMAGES, TASKS
+from ace_agent.plan.tasks import CATALOGUE, MAX_IMAGES
 
 if TYPE_CHECKING:
     TaskName = str
 else:
-    TaskName = Literal[tuple(TASKS)]
+    TaskName = Literal[tuple(CATALOGUE)]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class ProposedStep(BaseModel):
         description="what to do, in the person's own telling words, without ids of pictures",
         json_schema_extra={"maxLength": 300},
     )
+    options: dict[str, Any] = Field(default_factory=dict, description="of an exact operation; else empty")
+
+    @model_validator(mode="after")
+    def _known_options(self) -> ProposedStep:
+        options_of(self.task, self.options)
+        return self
 
 
 class ProposedPlan(BaseModel):

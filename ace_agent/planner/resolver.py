@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ace_agent.errors import PlanError
 from ace_agent.plan import Plan, Step, check
 from ace_agent.plan.schema import MAX_INSTRUCTION, Region
-from ace_agent.plan.tasks import TASKS
+from ace_agent.plan.tasks import CATALOGUE
 from ace_agent.planner.english.vocabulary import reword
 from ace_agent.planner.instructions import phrase
 from ace_agent.planner.interface import Context
@@ -35,7 +35,7 @@ def resolve(proposed: ProposedPlan, context: Context) -> Plan:
         goto = None
     settings = proposed.settings
     last = len(steps) - 1
-    sized = next((at for at, step in enumerate(steps) if not TASKS[step.task].max_images), last)
+    sized = next((at for at, step in enumerate(steps) if not CATALOGUE[step.task].max_images), last)
     plan = Plan(
         goto=goto,
         steps=tuple(
@@ -49,6 +49,7 @@ def resolve(proposed: ProposedPlan, context: Context) -> Plan:
                 variations=settings.variations if at == last else 1,
                 steps=settings.steps,
                 guidance=settings.guidance,
+                options=step.options,
             )
             for at, step in enumerate(steps)
         ),
@@ -90,7 +91,7 @@ def _exists(reference: str, context: Context, earlier: int) -> bool:
 
 
 def _images(step: ProposedStep, context: Context, earlier: int, named: Sequence[str]) -> tuple[str, ...]:
-    row = TASKS[step.task]
+    row = CATALOGUE[step.task]
     if row.max_images == 0:
         return ()
     masks = {mask.id for mask in context.masks}
@@ -107,7 +108,7 @@ def _images(step: ProposedStep, context: Context, earlier: int, named: Sequence[
 
 
 def _mask(step: ProposedStep, context: Context, earlier: Sequence[ProposedStep]) -> str | Region | None:
-    if TASKS[step.task].mask == "none":
+    if CATALOGUE[step.task].mask == "none":
         return None
     if step.mask and (not isinstance(step.mask, str) or _exists(step.mask, context, len(earlier))):
         return step.mask

@@ -44,7 +44,7 @@ COMPILED_BY = {
     "plan_language": {"_LINE"},
     "image_kinds": {"_patterns"},
     "patterns": {"compiled"},
-    "refusals": {"_off_topic", "_small_talk"},
+    "refusals": {"_off_topic", "_small_talk", "_unsupported"},
     "vocabulary": {"_pattern"},
 }
 """Where patterns are put together, so that `written` does not see them; each is timed by `assembled`."""
@@ -96,6 +96,8 @@ def assembled() -> Iterator[tuple[str, re.Pattern[str]]]:
     yield "vocabulary", vocabulary._pattern(vocabulary.known_nouns("ace-mini") or frozenset())
     for pattern in refusals._off_topic():
         yield pattern.pattern[-50:], pattern
+    for what, _, pattern in refusals._unsupported():
+        yield f"{what}: {pattern.pattern[:50]}", pattern
     yield from image_kinds._patterns().items()
 
 

@@ -51,7 +51,7 @@ class HybridPlanner:
                 return resolve(ground(proposed, parsed), context)
             except PlanError:
                 raise refusal from None
-        if (rules.goto or rules.sure) and is_plain(parsed):
+        if rules.exact or ((rules.goto or rules.sure) and is_plain(parsed)):
             return plan_of(rules)
         proposed = self._ask(parsed)
         if proposed is None or rules.sure or not rules.steps or not _adds(proposed, rules):

@@ -81,6 +81,9 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
                 current.append(replace(token, text=",", surface=","))
             else:
                 close(False)
+        elif text == "so" and any(t.has("OPERATION") for t in current) and _purpose(tokens, at + 1):
+            at = _reason_end(tokens, at, past_fillers)
+            continue
         elif text == "," or text in _JOINTS or text in _SEQUENCE:
             nxt = past_joints[at + 1]
             onward = past_fillers[nxt]
@@ -296,6 +299,14 @@ def _picks_picture(tokens: Sequence[Token], at: int, current: Sequence[Token]) -
             onward += 1
         return onward < len(tokens) and begins_command(tokens, onward) and bool(current)
     return False
+
+
+def _purpose(tokens: Sequence[Token], at: int) -> bool:
+    """Whether "so" says what for: "flip it, so you can read it"."""
+    words = [w for t in tokens[at : at + 2] for w in t.text.split()][:2]
+    return (
+        len(words) == 2 and words[0] in ("you", "i", "we", "they", "people") and words[1] in ("can", "could")
+    )
 
 
 def _reason_end(tokens: Sequence[Token], at: int, past_fillers: Sequence[int]) -> int:

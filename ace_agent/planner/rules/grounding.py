@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ace_agent.errors import PlanError
+from ace_agent.plan.tasks import CATALOGUE
 from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 from ace_agent.planner.resolver import complete
 from ace_agent.planner.rules import refusals
@@ -51,7 +53,10 @@ def _by_clause(
     if own.clause is None:
         return None
     if own.task == step.task:
-        return own
+        merged = own.step.options | step.options
+        return replace(own, step=own.step.model_copy(update={"options": merged}))
+    if CATALOGUE[step.task].family == "operations":
+        return None
     try:
         built = build(step.task, own.clause, request.images, earlier)
     except PlanError:

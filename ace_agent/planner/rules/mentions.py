@@ -183,6 +183,9 @@ def skip_clause(reader: MentionReader, at: int) -> int:
     return start
 
 
+_UNITS = wordset("measures-after-a-picture")
+
+
 def by_id(reader: MentionReader, at: int) -> Mention | None:
     """``@3``, ``picture 3``, ``image number two``, ``no. 3``."""
     if reader.has(at, "ID"):
@@ -198,6 +201,8 @@ def by_id(reader: MentionReader, at: int) -> Mention | None:
         at += 1
         at += reader.text(at) == "."
     value = number(reader, at)
+    if not worded and reader.text(at + 1) in _UNITS:
+        return None  # "rotate the picture 90 degrees"
     if named and value is not None and reader.text(at + 1) in ("and", ",") and number(reader, at + 2):
         ids = [f"@{value}", f"@{number(reader, at + 2)}"]
         end = at + 3

@@ -12,6 +12,7 @@ from ace_agent.planner.interface import Context
 from ace_agent.planner.proposal import RequestSettings
 from ace_agent.planner.rules import refusals
 from ace_agent.planner.rules.descriptions import find_mentions
+from ace_agent.planner.rules.foreign import in_english
 from ace_agent.planner.rules.image_index import ImageIndex
 from ace_agent.planner.rules.mentions import IT, OTHER, THEM
 from ace_agent.planner.rules.request_settings import extract_settings
@@ -30,7 +31,7 @@ class ParsedRequest:
     """
 
     def __init__(self, request: str, context: Context) -> None:
-        self.text = refusals.check_text(request)
+        self.text = in_english(refusals.check_text(request))
         self.context = context
 
     @cached_property

@@ -55,17 +55,29 @@ def _off_topic() -> tuple[re.Pattern[str], ...]:
 
 
 @cache
+def _unsupported() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
+    """What cannot be made, the way out, and how it is asked for."""
+    split = (row.split(" | ", 2) for row in rows("unsupported", HERE))
+    return tuple(
+        (what, out, re.compile(p.replace("<start>", _POLITE_PREFIX), re.IGNORECASE)) for what, out, p in split
+    )
+
+
+@cache
 def _small_talk() -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(rows('small_talk', HERE))})[\s!.?,]*", re.IGNORECASE)
 
 
 def off_topic(text: str) -> PlanError | None:
-    """Why a request is not one for pictures; None if it may be."""
+    """Why a request is for no picture, or for what cannot be made of one (a video, a print); None if it may be."""
     bare = re.sub(r'"[^"]*"', '""', text)
     if is_gibberish(bare) and not re.search(r"@\d|\"", bare):
         return PlanError("the request makes no sense to this planner", _WAY_OUT)
     if _small_talk().fullmatch(bare):
         return PlanError("that asks for no picture", _WAY_OUT)
+    for what, way_out, pattern in _unsupported():
+        if pattern.search(bare):
+            return PlanError(f"{what} cannot be made here", way_out)
     if any(pattern.search(bare) for pattern in _off_topic()):
         return PlanError("only pictures can be made and edited here", _WAY_OUT)
     return None

@@ -15,6 +15,7 @@ from ace_agent.planner.proposal import RequestSettings
 _COPIES = wordset("copies")
 _PICTURES = frozenset(["pictures", "images", "photos", "drawings", "paintings", "shots"])
 _AGO = frozenset({"ago", "back", "earlier", "before"})
+_RESHAPES = wordset("reshaping-words")
 
 
 def extract_settings(tokens: Sequence[Token]) -> tuple[list[Token], RequestSettings]:
@@ -50,11 +51,31 @@ def _count(token: Token) -> int | None:
     return int(token.text) if token.text.isdigit() and len(token.text) < 5 else NUMBERS.get(token.text)
 
 
+def _of_an_operation(row: list[Token], at: int) -> bool:
+    """Whether a size is what a picture is cropped or resized to, rather than the size of a new one."""
+    if len(row) <= 6 and (at == 0 or row[0].text in ("make", "to", "resize")):
+        return not any(t.has("VCREATE") and not t.has("VCHANGE") for t in row)
+    if (
+        at
+        and row[at - 1].text in ("be", "goes to")
+        and at + 1 < len(row)
+        and row[at + 1].text.startswith("p")
+    ):
+        return True  # "it has to be 600 by 800 pixels"
+    start = at
+    while start and at - start < 30 and row[start - 1].text not in (".", ";", "\n", "!", "?"):
+        start -= 1
+    near = {w for t in row[start : at + 12] for w in t.text.split()}
+    return bool(near & _RESHAPES)
+
+
 def _setting(row: list[Token], at: int, found: RequestSettings) -> tuple[int, RequestSettings]:
     def text(step: int) -> str:
         return row[at + step].text if 0 <= at + step < len(row) else ""
 
     token = row[at]
+    if token.has("SIZE") and _of_an_operation(row, at):
+        return 0, found
     if token.has("SIZE"):
         width, height = (int(n) for n in re.findall(r"\d+", token.text))
         if not (16 <= width <= 4096 and 16 <= height <= 4096):

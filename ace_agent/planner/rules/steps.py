@@ -14,6 +14,7 @@ from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token
 from ace_agent.planner.proposal import ProposedStep
 from ace_agent.planner.rules.classifier import TaskScores, classify
+from ace_agent.planner.rules.exact_steps import exact_steps
 from ace_agent.planner.rules.image_index import ImageIndex, content_words
 from ace_agent.planner.rules.image_kinds import MAPS, kinds_of, tag_mentions
 from ace_agent.planner.rules.implicit_images import interpretations
@@ -142,6 +143,9 @@ def clause_steps(
         earlier: the steps before it.
         chosen: the picture that a clause before it chose.
     """
+    exact = _operations(tokens, images, earlier, chosen)
+    if exact is not None:
+        return exact
     ways = interpretations(tokens, images, earlier)
     for way in ways:
         found = _steps_of(way, images, earlier, chosen, several_only=way is not ways[-1])
@@ -157,6 +161,32 @@ def clause_steps(
     return []
 
 
+def _operations(
+    tokens: Sequence[Token], images: ImageIndex, earlier: Sequence[ClauseStep], chosen: str | None
+) -> list[ClauseStep] | None:
+    """The steps of a clause that asks for an exact operation; None if it asks for none."""
+    named, masks, pronoun = _named(tokens, images)
+    base = _base(tokens, images, earlier, chosen, named, pronoun)
+    found = exact_steps(
+        tokens, images, [item.step for item in earlier], base, named, masks, each=_applies_to_each(tokens)
+    )
+    if found is None:
+        return None
+    clause = ParsedClause(tuple(tokens), base, tuple(named), tuple(masks), chosen)
+    return [ClauseStep(step, step.images[0], clause, SURE_WEIGHT, SURE_MARGIN) for step in found]
+
+
+def _named(tokens: Sequence[Token], images: ImageIndex) -> tuple[list[str], list[str], bool]:
+    """The pictures and the masks that a clause names, and whether a pronoun stands for one."""
+    ids = [i for t in tokens if t.has("IMG") for i in t.images]
+    named = [i for i in dict.fromkeys(ids) if i not in (IT, OTHER, THEM)]
+    masks = [i for i in named if i in images.by_id and images.by_id[i].kind == "mask"]
+    named = [i for i in named if i not in masks]
+    if OTHER in ids:
+        named.append(_other(images, set(named)))
+    return named, masks, IT in ids
+
+
 def _steps_of(
     tokens: Sequence[Token],
     images: ImageIndex,
@@ -166,12 +196,7 @@ def _steps_of(
     several_only: bool = False,
 ) -> list[ClauseStep]:
     ids = [i for t in tokens if t.has("IMG") for i in t.images]
-    named = [i for i in dict.fromkeys(ids) if i not in (IT, OTHER, THEM)]
-    masks = [i for i in named if i in images.by_id and images.by_id[i].kind == "mask"]
-    named = [i for i in named if i not in masks]
-    if OTHER in ids:
-        named.append(_other(images, set(named)))
-    pronoun = IT in ids
+    named, masks, pronoun = _named(tokens, images)
     base = _base(tokens, images, earlier, chosen, named, pronoun)
     marked = tag_mentions(_retag_nouns(tokens), base, images, earlier)
     involved = list(named)
@@ -382,15 +407,27 @@ def merged(steps: Sequence[ClauseStep]) -> list[ClauseStep]:
             and before.task == step.task
             and images in ((f"${len(kept)}",), before.images)
             and mask == before.mask
-            and (step.task in _ONCE or _vague(before, step))
+            and (step.task in _ONCE or _twice(before, step) or _vague(before, step))
         ):
             text = step.instruction
             both = f"{before.instruction.rstrip('.')}; {text[:1].lower()}{text[1:]}"
-            kept[-1] = replace(kept[-1], step=before.model_copy(update={"instruction": both}))
+            kept[-1] = replace(
+                kept[-1],
+                step=before.model_copy(
+                    update={"instruction": both, "options": before.options | step.options}
+                ),
+            )
         else:
             kept.append(replace(item, step=step))
         moved[f"${at}"] = f"${len(kept)}"
     return kept
+
+
+def _twice(first: ProposedStep, second: ProposedStep) -> bool:
+    """Whether an operation says no more than the one before: "it's too dark, brighten it up"."""
+    if first.task != second.task:
+        return False
+    return first.task in ("adjust", "filter", "straighten") and first.options.keys() >= second.options.keys()
 
 
 def _vague(first: ProposedStep, second: ProposedStep) -> bool:
