@@ -1,7 +1,7 @@
 # Every chore of the project. `make help` lists them.
 PYTHON ?= .venv/bin/python
 
-.PHONY: help env test slow lint format types docs session check
+.PHONY: help env test slow gate lint format types docs session check
 
 help: ## list the chores
 	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -14,6 +14,9 @@ test: ## the quick tests, on two cores
 
 slow: ## the tests that need more than ten seconds each
 	$(PYTHON) -m pytest -q -m slow
+
+gate: ## every kernel compiled for every chip; more than half an hour
+	$(PYTHON) -m pytest -q -m gate
 
 format: ## rewrite the code in house style
 	$(PYTHON) -m ruff format .

@@ -140,7 +140,7 @@ def test_widths_outside_the_supported_range_are_refused(capsys):
 SPLITS = ["16", "20", "24", "32", "48", "56", "64", "72", "88", "96", "112", "128"]
 
 
-@pytest.mark.slow
+@pytest.mark.gate
 def test_every_kernel_passes_on_every_chip():
     done = subprocess.run(
         [sys.executable, "-m", "ace_kernels.compile_report", *SPLITS],
