@@ -13,7 +13,7 @@ test: ## the quick tests, on two cores
 	$(PYTHON) -m pytest -q -n 2
 
 slow: ## the tests that need more than ten seconds each
-	$(PYTHON) -m pytest -q -m slow
+	$(PYTHON) -m pytest -q -n 2 -m slow
 
 gate: ## every kernel compiled for every chip; more than half an hour
 	$(PYTHON) -m pytest -q -m gate

@@ -157,6 +157,7 @@ def test_plans_that_cannot_be_mapped(files: list[Path], tmp_path: Path) -> None:
             map_plan(wrong, files, tmp_path / "out", load=TinyPipeline)
 
 
+@pytest.mark.slow
 def test_over_a_ray_cluster(files: list[Path], tmp_path: Path) -> None:
     """A local cluster of two workers comes to the same pictures."""
     ray = pytest.importorskip("ray", reason="an extra: pip install 'ace-agent[ray]'")

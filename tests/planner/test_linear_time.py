@@ -151,6 +151,7 @@ def test_every_pattern_put_together_at_run_time_is_timed() -> None:
     assert not unknown
 
 
+@pytest.mark.slow
 def test_patterns_of_the_code_are_linear() -> None:
     texts = list(repeated(LONG, TAILS))
     slow = {

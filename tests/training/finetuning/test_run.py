@@ -94,6 +94,7 @@ def test_the_adapter_and_the_merged_weights_agree(model: Path, pairs: Path, tmp_
         assert torch.equal(merged[name], value), name
 
 
+@pytest.mark.slow
 def test_the_held_out_loss_falls(model: Path, pairs: Path, tmp_path: Path) -> None:
     """The held-out pair has the same edit as the others, so its loss must fall, too."""
     run = FineTuning(tuning(model, pairs, tmp_path / "to", rank=0, rate=3e-3, warmup=2))
