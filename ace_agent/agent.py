@@ -30,6 +30,7 @@ from ace_agent.execution.inputs import (
 )
 from ace_agent.execution.timing import Timing
 from ace_agent.images.files import read_picture, read_recipe
+from ace_agent.images.photograph import looks_like_a_photograph
 from ace_agent.plan import Plan, Region, Step, check
 from ace_agent.planner.english.vocabulary import known_nouns
 from ace_agent.planner.interface import Context, Planner, Question, ignore_note
@@ -130,7 +131,7 @@ class Agent:
         request = clean_request(request)
         inputs = hand_over(images)
         notes: list[str] = []
-        plan = self._planned(request, inputs.count, mask is not None, ask, notes, progress, note, on)
+        plan = self._planned(request, inputs, mask is not None, ask, notes, progress, note, on)
         plan = overridden(plan, seed, variations, steps, guidance, size, engine)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
@@ -169,7 +170,7 @@ class Agent:
         """The plan of a request; nothing is stored or run. Lines for the user are appended to `notes`."""
         request = clean_request(request)
         inputs = hand_over(images)
-        plan = self._planned(request, inputs.count, mask is not None, ask, [] if notes is None else notes)
+        plan = self._planned(request, inputs, mask is not None, ask, [] if notes is None else notes)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
         check(plan, images=self.memory.image_ids(), inputs=inputs.count, files=False)
@@ -402,7 +403,7 @@ class Agent:
     def _planned(
         self,
         request: str,
-        inputs: int,
+        inputs: Inputs,
         mask: bool,
         ask: Ask | None,
         notes: list[str],
@@ -416,7 +417,10 @@ class Agent:
                 if note is not None:
                     note(line)
 
-        context = self.context(inputs, mask, tell, known_nouns(self._model_name()))
+        # Experts edit a photograph, and they know other words than ace-mini.
+        photographs = any(map(looks_like_a_photograph, inputs.pictures.values()))
+        vocabulary = None if photographs else known_nouns(self._model_name())
+        context = self.context(inputs.count, mask, tell, vocabulary)
         if progress is not None:
             context = replace(
                 context, progress=lambda message, share: progress(PlanProgress(1, 1, share, None, message))

@@ -64,8 +64,8 @@ class Engines:
             reasons.append(f"{one.name}: {refused}")
         why = f" ({'; '.join(reasons)})" if reasons else ""
         raise ModelError(
-            f"nothing here can do {step.task} to a photograph{why}",
-            "ACE-0.6B can: --model ace-0.6b-512; or try the model of drawn scenes: --engine ace-mini",
+            f"nothing in the package does this to a photograph: {step.row.description.lower().rstrip('.')}{why}",
+            "ACE-0.6B can, once it is installed (ace models); --engine ace-mini tries, but it only knows drawings",
         )
 
     def decides_by_picture(self, step: Step) -> bool:

@@ -82,7 +82,7 @@ def test_what_nobody_can_do_to_a_photograph_is_refused_with_a_way_out_before_any
     plan = Plan.parse(
         {"steps": [{"task": "add", "instruction": "Add a hat to the man in {image}.", "images": ["input"]}]}
     )
-    with pytest.raises(ModelError, match="nothing here can do add to a photograph") as caught:
+    with pytest.raises(ModelError, match="does this to a photograph: add something") as caught:
         agent.run(plan, [PHOTOGRAPH])
     assert "--engine ace-mini" in caught.value.hint
     assert agent.pictures() == []
@@ -112,3 +112,13 @@ def test_the_model_is_not_loaded_for_what_experts_do(tmp_path: Path) -> None:
     assert not chosen.needs_model([step("flip"), step("remove", "Remove the cup.")])
     assert chosen.defaults(step("remove", "Remove the cup."))[0] >= 1
     assert chosen.choose(step("edge"), [PHOTOGRAPH]).name == "analysis"
+
+
+def test_a_photograph_is_spoken_of_without_the_words_of_the_model_of_scenes(tmp_path: Path) -> None:
+    """A request to cut the dog out was answered with "the model has never seen an 'out'"."""
+    agent = Agent(tmp_path, pipeline=Mini(), planner="rules")
+    notes: list[str] = []
+    agent.propose("remove the walrus", [PHOTOGRAPH], notes=notes)
+    assert notes == []
+    agent.propose("remove the walrus", [SCENE], notes=notes)
+    assert "walrus" in notes[0]

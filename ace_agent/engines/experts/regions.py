@@ -129,12 +129,13 @@ def _things(image: Image.Image, text: str, generous: bool) -> FoundRegion:
     if kind is None:
         raise InputError(
             f"nothing here can find {text!r}",
-            f"seen: {_listed(seen) or 'nothing that has a name'}; or draw a mask, or name a side",
+            f"found: {_listed(seen) or 'nothing that has a name'}; --mask marks anything, a file or a side",
         )
     matching = [one for one in seen if one.name == kind]
     if not matching:
         raise InputError(
-            f"there is no {text} to be seen", f"seen: {_listed(seen) or 'nothing that has a name'}"
+            f"no {text} was found",
+            f"found: {_listed(seen) or 'nothing that has a name'}; --mask marks what is missed",
         )
     chosen = _narrowed(matching, which)
     mask = Image.new("L", image.size)

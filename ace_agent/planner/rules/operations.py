@@ -115,7 +115,7 @@ def _collage(text: str, size: tuple[int, int] | None) -> Operation | None:
         not sure
         and amounts.PIC not in text
         and not re.search(
-            r"\b(?:both|all|them|pictures|photos|images|shots|the (?:two|three|four|five))\b"
+            r"\b(?:both|all|them|these|those|pictures|photos|images|shots|the (?:two|three|four|five))\b"
             r"|^side by side",
             text,
         )

@@ -142,8 +142,6 @@ def straighten(text: str, size: tuple[int, int] | None) -> Operation | None:
         degrees = degrees if leans else -degrees
     elif leans and re.search(r"\bright\b", text):
         degrees = -degrees
-    elif not re.search(r"clockwise|right", text):
-        return Operation("straighten", {})
     return Operation("straighten", {"degrees": degrees})
 
 

@@ -66,7 +66,7 @@ def test_things_are_found_by_the_words_that_people_use() -> None:
 
 
 def test_what_is_not_there_is_refused_with_what_is() -> None:
-    with pytest.raises(InputError, match="no dog to be seen") as caught:
+    with pytest.raises(InputError, match="no dog was found") as caught:
         find_region(COFFEE, "the dog")
     assert "cup" in caught.value.hint
     with pytest.raises(InputError, match="can find 'gnome'"):

@@ -80,6 +80,7 @@ def test_rotate(request_: str, degrees: float) -> None:
         ("straighten the horizon", "straighten", {}),
         ("it's crooked, straighten it", "straighten", {}),
         ("deskew the scan", "straighten", {}),
+        ("straighten it by 5 degrees", "straighten", {"degrees": 5.0}),
         ("straight please, it hangs 2 degrees to the left", "straighten", {"degrees": 2.0}),
         ("flip it", "flip", {"direction": "horizontal"}),
         ("mirror the picture", "flip", {"direction": "horizontal"}),
