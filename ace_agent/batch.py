@@ -41,9 +41,9 @@ class FileReport:
 
 @dataclass(frozen=True)
 class _Job:
-    """All that one picture's run needs; goes to another process as it is.
+    """Everything one picture's run needs; can be pickled.
 
-    `apart`: with a memory of its own. SQLite's log is shared by the processes of one machine only.
+    `apart`: use a separate store, because processes on different machines cannot share SQLite's log.
     """
 
     plan: Plan
@@ -80,14 +80,13 @@ def map_plan(
     load: Load | None = None,
     report: Callable[[FileReport], None] | None = None,
 ) -> list[FileReport]:
-    """Hand each file to the plan as `input` and write its results to `out_dir`.
+    """Run the plan on each file, as `input`, and write the results to `out_dir`.
 
     `template` names the results by {stem}, {name}, {folder}, {index} (from 1) and {variation} (over all
-    results of one file). A failing file does not stop the others and is tried again `retries` times, at the
-    step it failed at. `resume` leaves out files whose results are all there. `load` makes the pipeline
-    (default: `model`, run as `runtime` says), once a process. Raises, before any work, for a plan that cannot
-    run, a runtime that the model has no use for, two files with one result's name, and a result that exists
-    (unless `force` or `resume`).
+    results of one file). A failing file does not stop the others; it is retried `retries` times, from the
+    failed step. `resume` skips files whose results all exist. `load` builds the pipeline, once per process
+    (default: `model` with `runtime`). Raises, before any work, if the plan cannot run, the model does not
+    support the runtime, two files share a result name, or a result exists (unless `force` or `resume`).
     """
     runtime = runtime or Runtime()
     if load is None:
@@ -122,7 +121,7 @@ def map_plan(
 
 
 def _names(plan: Plan, files: Sequence[Path], out_dir: Path, template: str) -> list[tuple[Path, ...]]:
-    """The results' paths of each file."""
+    """The result paths of each file."""
     try:
         used = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
     except ValueError as error:
@@ -182,7 +181,7 @@ def _one(job: _Job) -> FileReport:
             return FileReport(job.file, "done", notes, _strings(job.outputs), time.perf_counter() - start)
         except (InputError, PlanError) as error:
             return FileReport(job.file, "failed", str(error), (), time.perf_counter() - start)
-        except Exception as error:  # whatever one file does to a model, the others are still to come
+        except Exception as error:  # any failure of one file must not stop the others
             expected = isinstance(error, (AceError, OSError, RuntimeError))
             line = str(error).partition("\n")[0]
             message = line if line and expected else f"{type(error).__name__}: {line}".rstrip(": ")
@@ -191,8 +190,8 @@ def _one(job: _Job) -> FileReport:
 
 
 def _results(job: _Job, again: bool) -> tuple[list[bytes], str]:
-    """The PNGs and notes of the file's turn, which is in a conversation of its own, so that no file sees
-    another's history. `again` goes on with what an earlier try left."""
+    """The PNGs and notes of the file's turn. Each file has its own conversation, so that none sees another's
+    history. `again` resumes an earlier attempt."""
     key = job.load.__qualname__ if job.load is not None else (job.model, job.runtime)
     if key not in _PIPELINES and job.load is not None:
         _PIPELINES[key] = job.load()
@@ -221,10 +220,10 @@ def _results(job: _Job, again: bool) -> tuple[list[bytes], str]:
 
 
 def _spread(jobs: list[_Job]) -> Iterator[FileReport]:
-    """Over the workers of a Ray cluster, the running one or a new local one; reports in the order of the
+    """Run the jobs on a Ray cluster, the running one or a new local one; reports come in the order of the
     files.
 
-    The files, the plan's files and the results' folder must be at the same paths on every machine of it.
+    The files, the plan's files and the output folder must have the same paths on every machine.
     """
     try:
         import ray

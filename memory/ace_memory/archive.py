@@ -63,9 +63,9 @@ def accept_any(value: Any) -> None:
 
 @dataclass(frozen=True)
 class Checks:
-    """What the parts of an archive must be, which this package cannot know. Each raises ValueError with one line.
+    """Checks on an archive's contents, supplied by the caller. Each raises ValueError with a one-line message.
 
-    `picture` gets a file's bytes, its width and height in pixels; `plan` and `recipe` get a JSON object.
+    `picture` gets a file's bytes, width and height in pixels; `plan` and `recipe` get a JSON object.
     """
 
     picture: Callable[[bytes, int, int], None] = lambda data, width, height: None
@@ -74,7 +74,7 @@ class Checks:
 
 
 def export_conversation(store: Store, conversation: ConversationRow, stream: BinaryIO) -> None:
-    """Write the whole tree, its pictures and masks, as they are at one moment."""
+    """Write the whole tree with its pictures and masks, as one consistent snapshot."""
     with store.snapshot(), zipfile.ZipFile(stream, "w") as archive:
         document = _document(store, conversation)
         text = json.dumps(document, ensure_ascii=False, indent=1)
@@ -88,8 +88,8 @@ def export_conversation(store: Store, conversation: ConversationRow, stream: Bin
 def branch_conversation(
     store: Store, conversation: ConversationRow, name: str, tip: int | None
 ) -> ConversationRow:
-    """Another conversation with the same tree and picture numbers, standing at `tip`; the bytes are kept
-    once."""
+    """Copy a conversation, with the same tree and picture numbers, and set its tip to `tip`. Picture bytes are
+    shared, not copied."""
     with store.transaction():
         document = {**_document(store, conversation), "tip": tip, "head": tip, "created": time.time()}
         return _load(store, document, {table: document[table] for table in _TABLES}, name)
@@ -126,11 +126,10 @@ def _document(store: Store, conversation: ConversationRow) -> dict[str, Any]:
 def import_conversation(
     store: Store, path: Path, name: str | None = None, checks: Checks | None = None
 ) -> ConversationRow:
-    """Take in an exported conversation, whole or not at all, under its own name (or `name-2` ... if that is
-    taken).
+    """Import an exported conversation, all or nothing, under its own name (or `name-2` ... if that is taken).
 
-    Sizes are checked before anything is read, then every type, range, pointer and hash, and what `checks` says.
-    Raises the store's error otherwise.
+    Checks sizes before reading anything, then every type, range, reference and hash, then runs `checks`.
+    Raises StoreError if any check fails.
     """
     try:
         if path.exists() and not path.is_file():
@@ -191,7 +190,7 @@ def _read_document(archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def _checked_rows(document: dict[str, Any], checks: Checks) -> dict[str, list[dict[str, Any]]]:
-    """The rows of every table, with fields of the right type and range, that point to each other."""
+    """The rows of every table, after checking the type and range of each field and the references between rows."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for table in _TABLES:
         if not isinstance(document[table], list):
@@ -231,7 +230,7 @@ def _checked_rows(document: dict[str, Any], checks: Checks) -> dict[str, list[di
 
 
 def _check_json(row: dict[str, Any], key: str, check: Callable[[dict[str, Any]], None]) -> None:
-    """A JSON object, which is empty for what was forgotten or has not begun."""
+    """Check a JSON object; an empty one, for a turn that was forgotten or has not begun, passes."""
     value = json.loads(row[key], parse_constant=_no_constant)
     if not isinstance(value, dict):
         raise ValueError(f"a {key} is no object")
@@ -246,7 +245,7 @@ def _no_constant(name: str) -> None:
 def _load(
     store: Store, document: dict[str, Any], rows: dict[str, list[dict[str, Any]]], name: str
 ) -> ConversationRow:
-    """A document's rows under new ids."""
+    """Insert a document's rows under new ids."""
     conversation = store.create_conversation(name)
     store.execute("PRAGMA defer_foreign_keys = ON")
     turns: dict[int | None, int | None] = {None: None}
@@ -304,7 +303,7 @@ def _check_value(table: str, key: str, value: Any) -> None:
 
 
 def _short(value: object) -> str:
-    """A value of a stranger, for an error."""
+    """An untrusted value, shortened for an error message."""
     if isinstance(value, str) and len(value) > 50:
         return f"a text of {len(value):,} characters"
     if isinstance(value, int) and abs(value) >= 10**20:

@@ -28,11 +28,10 @@ Row = TypeVar("Row", ConversationRow, ImageRow, StepRow, TurnRow)
 
 
 class Connection:
-    """Safe for several processes, and for the threads of one.
+    """A connection that several processes, and several threads of each, can use at once.
 
-    Raises `error`, a class that takes a message and a hint, for a file that is no store of ours, is from a newer
-    version or cannot be opened, and for whatever is refused later. Where the file cannot be written, reading works
-    and the first write raises.
+    Raises `error`, a class that takes a message and a hint, if the file is not a store, comes from a newer version
+    or cannot be opened, and for any later failure. A read-only file can be read; the first write raises.
     """
 
     def __init__(self, path: Path, error: type[Exception] = StoreError) -> None:
@@ -61,11 +60,11 @@ class Connection:
 
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[None]:
-        """All or nothing; inside another one it is part of that.
+        """A transaction; a nested one joins the outer one.
 
-        Takes the write lock at once, so that what is read inside cannot change before it is written. Every
-        commit outlives a killed process; `durable` ones, and all before them, also a power cut, for one flush
-        to disk.
+        Takes the write lock at once, so that nothing read inside can change before the write. Every commit
+        survives a killed process. A `durable` commit, and all before it, also survives a power cut, at the
+        cost of one flush to disk.
         """
         with self._lock, self._translated():
             if self._depth:
@@ -91,7 +90,7 @@ class Connection:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Everything read inside is of one moment; other processes go on writing meanwhile."""
+        """A read transaction: all reads see one snapshot, and other processes can still write."""
         with self._lock, self._translated():
             if self._depth:
                 yield
@@ -115,7 +114,7 @@ class Connection:
             return self._db.conn.execute(sql, values)
 
     def insert(self, table: str, **values: object) -> int:
-        """One row; returns its rowid."""
+        """Insert one row; returns its rowid."""
         marks = ", ".join("?" * len(values))
         cursor = self.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", *values.values())
         return int(cursor.lastrowid or 0)
@@ -183,7 +182,7 @@ class Connection:
                 self.execute(f"PRAGMA user_version = {number + 1}")
 
     def _unwritable(self) -> Exception:
-        """SQLite needs a little room even to open, and then speaks of writing only."""
+        """The error for a failed write: a full disk or a read-only file, which SQLite does not tell apart."""
         if self.path.parent.is_dir() and shutil.disk_usage(self.path.parent).free < ROOM:
             return self._full()
         return self.error(f"{self.path} cannot be written", "choose another folder with --workspace")
@@ -193,7 +192,7 @@ class Connection:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """SQLite's errors as ours: one line and the way out."""
+        """Translate an SQLite error into ours: a one-line message and a hint."""
         try:
             yield
         except sqlite3.Error as error:

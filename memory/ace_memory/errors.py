@@ -1,4 +1,4 @@
-"""What the store refuses: one line and a way out."""
+"""The store's errors: a one-line message and a hint."""
 
 from __future__ import annotations
 

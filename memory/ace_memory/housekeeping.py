@@ -16,7 +16,7 @@ FORGOTTEN = "(forgotten)"
 
 @dataclass(frozen=True)
 class Removed:
-    """What went. `complete` is False when another process kept old pages from being overwritten."""
+    """What was removed. `complete` is False if another process kept old pages from being overwritten."""
 
     turns: int
     images: int
@@ -25,9 +25,9 @@ class Removed:
 
 
 def check(store: Store, picture: Callable[[bytes, int, int], None] | None = None) -> list[str]:
-    """Every hash and pointer; returns what is wrong, one line each, nothing when all is well.
+    """Check every hash and reference; returns the problems found, one line each.
 
-    `picture` gets each file's bytes, its width and height in pixels, and raises ValueError for what is no picture of
+    `picture` gets each file's bytes, width and height in pixels, and raises ValueError if they are not a picture of
     that size.
     """
     found = [f"database: {row['integrity_check']}" for row in store.rows("PRAGMA integrity_check")]
@@ -101,8 +101,8 @@ def _wrong_pictures(store: Store, picture: Callable[[bytes, int, int], None]) ->
 def prune(store: Store, *, dry_run: bool = False) -> Removed:
     """Remove the turns that no tip can reach, with their pictures.
 
-    A tip reaches its ancestors, the pictures that their steps took, the turns that those came from, and so
-    on. Turns that still run and pictures that belong to no turn stay. Numbers are not given out again.
+    A tip reaches its ancestors, the input pictures of their steps, the turns that made those, and so on.
+    Running turns and pictures outside any turn stay. Numbers are never reused.
     """
     with store.transaction():
         keep = _reachable(store)
@@ -144,10 +144,9 @@ def forget_conversation(store: Store, conversation: ConversationRow) -> Removed:
 
 
 def forget_image(store: Store, conversation: ConversationRow, number: int) -> Removed:
-    """Erase a picture for good, under every number it has in the conversation, and the words it came with:
-    the request, plan, instruction and recipe of the turns that made it or brought it in. The tree stays as it
-    is; the number stays taken. Raises StoreError where another conversation holds the same picture, which
-    would stay."""
+    """Erase a picture for good, under every number it has in the conversation, with the request, plan,
+    instruction and recipe of the turns that made or attached it. The tree and the numbers stay. Raises
+    StoreError if another conversation holds the same picture."""
     with store.transaction():
         image = store.image(conversation.id, number)
         if image.sha256 is None:
@@ -217,12 +216,12 @@ def _remove_orphans(store: Store) -> None:
     store.execute(
         "DELETE FROM blobs WHERE sha256 NOT IN (SELECT sha256 FROM images WHERE sha256 IS NOT NULL)"
     )
-    # The index keeps the words of deleted rows in its segments until it is built anew.
+    # The index keeps the words of deleted rows in its segments until it is rebuilt.
     store.execute("INSERT INTO turns_fts(turns_fts) VALUES ('rebuild')")
 
 
 def _overwrite(store: Store) -> bool:
-    """Write the file anew and empty the log, so that no old page holds what was removed."""
+    """Rewrite the file and empty the log, so that no old page holds removed data."""
     try:
         store.execute("VACUUM")
         return int(store.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0]["busy"]) == 0

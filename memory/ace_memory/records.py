@@ -9,7 +9,7 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class ConversationRow:
-    """`tip`: the turn it stands at; `head`: the turn that redo leads to; times in Unix seconds."""
+    """`tip`: the current turn; `head`: the turn that redo leads to; times in Unix seconds."""
 
     id: int
     name: str
@@ -38,7 +38,7 @@ class TurnRow:
 
 @dataclass(frozen=True)
 class StepRow:
-    """One task call that was carried out; `position` is the step's index in the plan, from 0; `recipe` is
+    """One executed task call; `position` is the step's index in the plan, from 0; `recipe` is
     JSON."""
 
     id: int
@@ -52,7 +52,7 @@ class StepRow:
 
 @dataclass(frozen=True)
 class ImageRow:
-    """A picture or mask. `sha256` is None when it was forgotten; `variation` counts from 1."""
+    """A picture or mask. `sha256` is None once it is forgotten; `variation` counts from 1."""
 
     id: int
     conversation: int

@@ -1,4 +1,4 @@
-"""The schema as numbered migrations; `user_version` counts those applied. A landed one never changes."""
+"""The schema as numbered migrations; `user_version` counts those applied. Never change a released one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX step_inputs_image ON step_inputs(image);
     CREATE VIRTUAL TABLE turns_fts USING fts5(request, instructions);
     """,
-    # 2: what going back and forth, two terminals and long conversations need.
+    # 2: undo and redo, concurrent terminals and long conversations.
     # head: the turn that redo leads to; last_number: numbers are not used again after a prune; owner: the
     # process that works on a running turn; anchors: where the run of history ends that a turn's context
     # begins with.

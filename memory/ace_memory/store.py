@@ -1,4 +1,4 @@
-"""The store: append-only but for tips, status and what is pruned or forgotten."""
+"""The store: append-only, except for tips, status, pruning and forgetting."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FAR = 64
 
 
 class Store(Connection):
-    """Conversations, their trees of turns, the steps carried out and the pictures."""
+    """Conversations, their trees of turns, the executed steps and the pictures."""
 
     # Conversations
 
     def create_conversation(self, name: str | None = None) -> ConversationRow:
-        """A new, empty one; without a name it is called `talk-1`, `talk-2` ..."""
+        """Create an empty conversation; the default names are `talk-1`, `talk-2` ..."""
         with self.transaction():
             if name is None:
                 taken = {
@@ -40,7 +40,7 @@ class Store(Connection):
             return self.conversation(key)
 
     def conversation(self, key: int | str) -> ConversationRow:
-        """By id or by name."""
+        """The conversation with this id or name."""
         column = "id" if isinstance(key, int) else "name"
         found = self.records(ConversationRow, f"SELECT * FROM conversations WHERE {column} = ?", key)
         if not found:
@@ -48,12 +48,12 @@ class Store(Connection):
         return found[0]
 
     def find_conversation(self, name: str) -> ConversationRow | None:
-        """By name, if there is one."""
+        """The conversation with this name, or None."""
         found = self.records(ConversationRow, "SELECT * FROM conversations WHERE name = ?", name)
         return found[0] if found else None
 
     def conversations(self) -> list[ConversationRow]:
-        """The latest used first."""
+        """All conversations, most recently used first."""
         return self.records(ConversationRow, "SELECT * FROM conversations ORDER BY last_use DESC, id DESC")
 
     def latest_conversation(self) -> ConversationRow | None:
@@ -79,7 +79,7 @@ class Store(Connection):
             self.execute("UPDATE conversations SET name = ? WHERE id = ?", name, conversation)
 
     def _use(self, conversation: int) -> None:
-        """Make it the conversation used last."""
+        """Mark a conversation as the most recently used."""
         self.execute(
             "UPDATE conversations SET used = ?, last_use = (SELECT max(last_use) FROM conversations) + 1"
             " WHERE id = ?",
@@ -87,7 +87,7 @@ class Store(Connection):
         )  # fmt: skip
 
     def check_name(self, name: str) -> None:
-        """Raises for a name that could not also be an argument and part of a file name."""
+        """Raise for a name that cannot serve as a command-line argument and in a file name."""
         if not re.fullmatch(r"[^\W_][\w .-]{0,79}", name) or name != name.strip():
             raise self.error(
                 f"{name!r} cannot be a conversation's name",
@@ -103,16 +103,16 @@ class Store(Connection):
         return found[0]
 
     def turns(self, conversation: int) -> list[TurnRow]:
-        """All of the tree, oldest first."""
+        """All turns of the tree, oldest first."""
         return self.records(TurnRow, "SELECT * FROM turns WHERE conversation = ? ORDER BY id", conversation)
 
     def newest_turn(self, conversation: int) -> int:
-        """The id of the turn begun last, 0 before the first."""
+        """The id of the newest turn; 0 if there is none."""
         sql = "SELECT coalesce(max(id), 0) AS id FROM turns WHERE conversation = ?"
         return int(self.rows(sql, conversation)[0]["id"])
 
     def open_turns(self, conversation: int) -> list[TurnRow]:
-        """Those that are not done, oldest first."""
+        """The turns that are not done, oldest first."""
         sql = "SELECT * FROM turns WHERE conversation = ? AND status != 'done' ORDER BY id"
         return self.records(TurnRow, sql, conversation)
 
@@ -150,7 +150,7 @@ class Store(Connection):
         attachments: Sequence[NewImage] = (),
         owner: str = "",
     ) -> tuple[TurnRow, list[ImageRow]]:
-        """A running turn below `parent`, and the pictures that came with it. The tip stays where it is."""
+        """Add a running turn below `parent` with its attached pictures. The tip does not move."""
         with self.transaction():
             now = time.time()
             key = self.insert(
@@ -175,8 +175,8 @@ class Store(Connection):
             )
 
     def finish_turn(self, turn: int, tokens: int, note: str = "") -> int | None:
-        """Mark a turn done and move the tip to it; returns where the tip was, for the caller to see whether
-        another process has moved it meanwhile."""
+        """Mark a turn done and move the tip to it. Returns the previous tip, so that the caller can tell whether
+        another process has moved it."""
         with self.transaction():
             row = self.turn(turn)
             before = self.conversation(row.conversation).tip
@@ -191,7 +191,7 @@ class Store(Connection):
             return before
 
     def move_tip(self, conversation: int, turn: int | None, *, keep_head: bool = False) -> None:
-        """Go to a finished turn, or to before the first one. `keep_head`: redo still leads where it led."""
+        """Move the tip to a finished turn, or to before the first one. `keep_head` keeps the target of redo."""
         with self.transaction():
             if turn is not None:
                 row = self.turn(turn)
@@ -205,7 +205,7 @@ class Store(Connection):
                 self.execute("UPDATE conversations SET head = ? WHERE id = ?", turn, conversation)
 
     def undo(self, conversation: int) -> TurnRow | None:
-        """Move the tip to its parent; returns the turn that was undone, None at the root."""
+        """Move the tip to its parent; returns the undone turn, or None at the root."""
         with self.transaction():
             row = self.conversation(conversation)
             if row.tip is None:
@@ -215,7 +215,7 @@ class Store(Connection):
             return turn
 
     def redo(self, conversation: int) -> TurnRow | None:
-        """Move the tip one turn towards the head; returns the turn that is back, None when there is none."""
+        """Move the tip one turn towards the head; returns the redone turn, or None if there is none."""
         with self.transaction():
             row = self.conversation(conversation)
             key = row.head
@@ -228,12 +228,12 @@ class Store(Connection):
             return None
 
     def history(self, tip: int | None, budget: int) -> list[TurnRow]:
-        """The contiguous run of turns, oldest first, that goes to the model before a turn below `tip`.
+        """The contiguous run of turns, oldest first, that the model sees before a turn below `tip`.
 
-        The run starts at an anchor, which is a function of the costs (`tokens`) on the path alone: the root's
-        turn at first, and whenever the run from it grows over `budget` it jumps forward until the run fits
-        half the budget. So it stays put for many turns. Where it ended for a tip is kept in `anchors`, for
-        the path to be walked once only.
+        The run starts at an anchor, which depends only on the costs (`tokens`) along the path. It begins at
+        the root; when the run exceeds `budget`, it jumps forward until the run fits half the budget, and so
+        stays put for many turns. `anchors` caches the anchor of each tip, so that the path is walked only
+        once.
         """
         if tip is None:
             return []
@@ -286,10 +286,9 @@ class Store(Connection):
         inputs: Iterable[tuple[str, int | NewImage]],
         images: Sequence[NewImage],
     ) -> list[ImageRow]:
-        """A step that was carried out, its inputs as (role, image id) in order, and its pictures: one
-        transaction.
+        """Add an executed step, its inputs as (role, image id) in order, and its pictures, in one transaction.
 
-        Raises StoreError when the step is there already (another process has resumed the same turn).
+        Raises StoreError if the step exists already (another process has resumed the same turn).
         """
         with self.transaction(durable=bool(images)):
             row = self.turn(turn)
@@ -315,7 +314,7 @@ class Store(Connection):
     def add_image(
         self, conversation: int, image: NewImage, *, turn: int | None = None, step: int | None = None
     ) -> ImageRow:
-        """Store a picture under the next number; the same bytes are kept once."""
+        """Store a picture under the next number; identical bytes are stored once."""
         digest = image.sha256
         with self.transaction():
             self.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)", digest, image.data, image.media)
@@ -329,19 +328,19 @@ class Store(Connection):
             return self.image_by_id(key)
 
     def steps(self, turn: int) -> list[StepRow]:
-        """In the order of the plan."""
+        """The steps of a turn, in plan order."""
         return self.records(StepRow, "SELECT * FROM steps WHERE turn = ? ORDER BY position", turn)
 
     def step(self, key: int) -> StepRow:
         return self.records(StepRow, "SELECT * FROM steps WHERE id = ?", key)[0]
 
     def step_inputs(self, step: int) -> list[tuple[str, ImageRow]]:
-        """(role, image): images first, then masks, each in order."""
+        """The inputs of a step as (role, image): images first, then masks, each in order."""
         rows = self.rows("SELECT role, image FROM step_inputs WHERE step = ? ORDER BY role, position", step)
         return [(row["role"], self.image_by_id(row["image"])) for row in rows]
 
     def step_images(self, step: int) -> list[ImageRow]:
-        """In the order of their variations."""
+        """The pictures of a step, in order of variation."""
         return self.records(ImageRow, "SELECT * FROM images WHERE step = ? ORDER BY variation, id", step)
 
     def image(self, conversation: int, number: int) -> ImageRow:
@@ -364,21 +363,21 @@ class Store(Connection):
         )
 
     def latest_images(self, conversation: int, limit: int) -> list[ImageRow]:
-        """The newest ones, by number."""
+        """The newest pictures, by number."""
         sql = "SELECT * FROM images WHERE conversation = ? ORDER BY number DESC LIMIT ?"
         return self.records(ImageRow, sql, conversation, limit)[::-1]
 
     def image_numbers(self, conversation: int) -> list[int]:
-        """Of every picture and mask that was not forgotten."""
+        """The numbers of all pictures and masks that are not forgotten."""
         sql = "SELECT number FROM images WHERE conversation = ? AND sha256 IS NOT NULL ORDER BY number"
         return [row["number"] for row in self.rows(sql, conversation)]
 
     def turn_images(self, turn: int) -> list[ImageRow]:
-        """What was attached to and made in a turn, by number."""
+        """The pictures attached to or made in a turn, by number."""
         return self.records(ImageRow, "SELECT * FROM images WHERE turn = ? ORDER BY number", turn)
 
     def data(self, image: ImageRow) -> bytes:
-        """The stored file; StoreError when it was forgotten."""
+        """The stored file; raises StoreError if it was forgotten."""
         if image.sha256 is None:
             raise self.error(f"@{image.number} was forgotten", "its picture is gone for good")
         return self.blob(image.sha256)
@@ -390,7 +389,7 @@ class Store(Connection):
         return bytes(found[0]["bytes"])
 
     def loose_image(self, conversation: int) -> ImageRow | None:
-        """The newest picture that was attached outside any turn."""
+        """The newest picture attached outside any turn."""
         found = self.records(
             ImageRow,
             "SELECT * FROM images WHERE conversation = ? AND turn IS NULL AND kind = 'image'"
@@ -402,7 +401,7 @@ class Store(Connection):
     # Search
 
     def search(self, words: str, *, conversation: int | None = None, limit: int = 20) -> list[TurnRow]:
-        """Turns whose request or instructions hold every word (as the beginning of one), the latest first."""
+        """Turns whose request or instructions contain every word, matched as a prefix; newest first."""
         terms = re.findall(r"\w+", words)
         if not terms:
             return []

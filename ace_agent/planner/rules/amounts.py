@@ -1,4 +1,4 @@
-"""How much, how large, where and in which colour: what the words of a clause say beside its operation."""
+"""How much, how large, where and in which colour: the parameters that a clause gives its operation."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def aspect(text: str) -> str | None:
 
 
 def amount(text: str, default: float = 0.3) -> float:
-    """How much a change is wanted, 0 to 1: by a percentage, by "a bit" or "much", else the default."""
+    """The strength of a change, 0 to 1: by a percentage, by "a bit" or "much", else the default."""
     given = percent(text)
     if given is not None:
         return min(given, 1.0)
@@ -172,7 +172,7 @@ def color(text: str) -> str | None:
 
 
 def only_color(text: str) -> bool:
-    """Whether a text holds no more than a colour: "plain light grey", "a solid white"."""
+    """Whether a text is only a colour: "plain light grey", "a solid white"."""
     rest = _COLORS.sub("", text)
     return not re.sub(
         r"\b(?:plain|solid|flat|simple|uniform|clean|pure|all|light|pale|dark|deep|a|an|the|to|in|be|with|just|only|"

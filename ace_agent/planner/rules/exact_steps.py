@@ -36,7 +36,7 @@ def exact_steps(
         base: the picture that it works on.
         named: the pictures that it names, in the order of the words.
         masks: the masks that it names.
-        each: whether the same is asked of every picture that it names.
+        each: whether it applies to every picture that it names.
 
     Raises:
         PlanError: the operation lacks what it needs.
@@ -81,7 +81,7 @@ def _logo(
     named: Sequence[str],
     base: str,
 ) -> str:
-    """The picture that a watermark without words puts over another one."""
+    """The picture that a watermark without text puts over another."""
     if named and earlier and named[0] != base:
         return named[0]
     if any(t.text in ("logo", "picture", "image", "attached") for t in tokens):
@@ -110,7 +110,7 @@ def _side_by_side(
     named: Sequence[str],
     base: str,
 ) -> tuple[str, ...] | None:
-    """The pictures of a collage in the order of the words; None if there is only one."""
+    """The pictures of a collage, in order; None if there is only one."""
     count = _counted(tokens)
     made = [f"${number}" for number in range(1, len(earlier) + 1)]
     known = [image.id for image in images.pictures]
@@ -132,7 +132,7 @@ def _side_by_side(
 
 
 def _stamped(task: str, tokens: Sequence[Token], named: Sequence[str]) -> tuple[str, ...]:
-    """The picture that is worked on before the one that goes onto or behind it."""
+    """The two pictures: first the one to edit, then the one that goes onto or behind it."""
     words = [t.text for t in tokens]
     places = [at for at, t in enumerate(tokens) if t.has("IMG")]
     between = words[places[0] : places[-1]]

@@ -45,22 +45,22 @@ _HALF = re.compile(
 
 
 def operation(tokens: Sequence[Token], size: tuple[int, int] | None = None) -> Operation | None:
-    """The operation that a clause asks for; None when it asks for none, or for one on a thing in the picture.
+    """The operation that a clause asks for; None if it asks for none, or for one on an object in the picture.
 
     Args:
         tokens: the clause, its mentions of pictures one token each.
         size: width and height of the picture that it works on, for lengths in pixels.
 
     Raises:
-        PlanError: for one that is asked for without what it needs, such as a crop that does not say of what.
+        PlanError: the operation lacks what it needs, such as a crop that does not say what to keep.
     """
     found = named_operation(tokens, size)
-    # things in words are for a step's region by words, once a plan can hold one; a mask of the whole would be wrong
+    # a plan cannot hold a region described in words yet, and applying it to the whole picture would be wrong
     return None if found is None or found.limit else found
 
 
 def named_operation(tokens: Sequence[Token], size: tuple[int, int] | None = None) -> Operation | None:
-    """As :func:`operation`, with those on a thing in the picture, whose words are in `limit`."""
+    """Like :func:`operation`, but includes those on an object in the picture, named in `limit`."""
     text = amounts.words_of(tokens)
     if not text or text.split()[0] in _DRAWS or _REFUSED.match(text):
         return None
@@ -75,7 +75,7 @@ def named_operation(tokens: Sequence[Token], size: tuple[int, int] | None = None
 
 
 def _limited(found: Operation, text: str) -> Operation:
-    """An operation on a part of the picture, where its words name one."""
+    """The operation, limited to the part of the picture that its words name, if any."""
     from ace_agent.plan import Region
 
     if half := (_HALF.search(text)):
@@ -231,7 +231,7 @@ def _blur(text: str, size: tuple[int, int] | None) -> Operation | None:
             limit="" if half else limit,
         )
     if not half and not limit:
-        return None  # all of it in coarse squares is the task mosaic
+        return None  # pixelating the whole picture is the task mosaic
     return Operation("pixelate_region", {}, limit="" if half else limit)
 
 
@@ -242,7 +242,7 @@ def _filter(text: str, size: tuple[int, int] | None) -> Operation | None:
 
 def _adjust(text: str, size: tuple[int, int] | None) -> Operation | None:
     if re.search(r"\b(?:night|sunset|sunrise|evening|smile|hair|eyes?)\b", text):
-        return None  # the hour of a scene is drawn
+        return None  # a change of daylight, or of a face, takes generation
     found = tones(text)
     return None if found is None else Operation("adjust", found[0], limit=found[1])
 

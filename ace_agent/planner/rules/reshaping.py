@@ -22,9 +22,9 @@ class Operation:
         task: catalogue id, of the family "operations".
         options: as the step holds them.
         region: the half or part of the picture that it is limited to.
-        limit: the thing in the picture that it is limited to, in the person's words, or with `inverted` all but
-            that thing. Nothing resolves such words yet: :func:`operation` leaves these clauses to the other tasks.
-        inverted: whether `limit` is what stays as it is.
+        limit: the object in the picture that it is limited to, in the user's words; with `inverted`, everything
+            but that object. Nothing resolves such words yet: :func:`operation` leaves these clauses to other tasks.
+        inverted: whether `limit` names what stays unchanged.
     """
 
     task: str
@@ -363,7 +363,7 @@ def crop(text: str, size: tuple[int, int] | None) -> Operation | None:
 
 
 def _share(count: int, size: tuple[int, int] | None, *, across: bool | None = None) -> float:
-    """Pixels as a share of a side, or of the longer one."""
+    """A pixel count as a fraction of the width or height; by default, of the longer side."""
     if size is None or not all(size):
         raise PlanError(
             f"{count} pixels are a share of a picture that is not made yet", "say it in percent, like 4 %"
@@ -372,7 +372,7 @@ def _share(count: int, size: tuple[int, int] | None, *, across: bool | None = No
 
 
 def _width(text: str, size: tuple[int, int] | None, default: float) -> float:
-    """How wide a frame or margin is, of the longer side."""
+    """The width of a frame or margin, as a fraction of the longer side."""
     share, count = amounts.percent(text), amounts.pixels(text)
     if share is not None:
         return round(share, 4)
@@ -417,7 +417,7 @@ def canvas(text: str, size: tuple[int, int] | None) -> Operation | None:
     if shape:
         return Operation("canvas", {"aspect": shape, **options})
     if sheet and not (margin or bars) and not (options or re.search(r"\d", text)):
-        return None  # a wider view is painted on
+        return None  # a wider view is outpainted
     if margin or sheet or bars:
         return Operation("canvas", {"margin": _width(text, size, 0.1), **options})
     return None

@@ -37,7 +37,7 @@ _MAP_OF = {f"{kind}_to_image": kind for kind in ("depth", "pose", "edge", "conto
 
 @dataclass(frozen=True)
 class ParsedClause:
-    """A clause with its pictures found, whatever its task.
+    """A clause with its pictures resolved, before its task is known.
 
     Args:
         tokens: the clause; mentions of pictures carry tags for what they show.
@@ -63,7 +63,7 @@ class ClauseStep:
         base: the picture it works on.
         clause: its clause; None if it has none of its own.
         weight: the weight of its task.
-        margin: how far that leads the next task.
+        margin: its lead over the next task's weight.
     """
 
     step: ProposedStep
@@ -102,7 +102,7 @@ def _other(images: ImageIndex, named: set[str]) -> str:
 
 
 def first_named(tokens: Sequence[Token], images: ImageIndex) -> str | None:
-    """The first picture that a clause names otherwise than by a pronoun."""
+    """The first picture that a clause names by something other than a pronoun."""
     for token in tokens:
         if token.has("IMG") and token.images[0] == OTHER:
             return _other(images, set())
@@ -114,7 +114,7 @@ def first_named(tokens: Sequence[Token], images: ImageIndex) -> str | None:
 def conditions(
     images: ImageIndex, base: str | None, named: Sequence[str], earlier: Sequence[ClauseStep]
 ) -> frozenset[str]:
-    """The conditions of the pattern table that hold for a clause."""
+    """The pattern-table conditions that a clause meets."""
     found = set(kinds_of(base, images, earlier))
     found.add("picture" if base else "blank")
     if len(named) >= 2:
@@ -232,7 +232,7 @@ def _steps_of(
 
 
 def _retag_nouns(tokens: Sequence[Token]) -> list[Token]:
-    """Takes tags from words that are plain nouns here: a mask to wear ("put a mask on him"), "turn the bins into"."""
+    """Remove tags from words that are plain nouns here: a mask to wear ("put a mask on him"), "turn the bins into"."""
     row = list(tokens)
     for at, token in enumerate(row):
         if (
@@ -259,7 +259,7 @@ def _base(
     named: Sequence[str],
     pronoun: bool,
 ) -> str | None:
-    """The picture a clause works on when it needs one."""
+    """The picture that a clause works on if its task needs one."""
     if chosen is not None:
         return chosen
     if len(named) == 1 and not pronoun:
@@ -275,7 +275,7 @@ def _base(
 
 
 def _uses_result(tokens: Sequence[Token]) -> bool:
-    """Whether a clause after an analysis goes on with its result."""
+    """Whether a clause after an analysis uses its result."""
     return any(
         t.text in wordset("goes-on")
         or t.has("VFUSE", "MASK", "COLORIZE", "VFILL", "STYLE")
@@ -285,7 +285,7 @@ def _uses_result(tokens: Sequence[Token]) -> bool:
 
 
 def _best_task(scores: TaskScores, given: frozenset[str], earlier: Sequence[ClauseStep]) -> str | None:
-    """The task of a clause: the best one that the pictures at hand allow."""
+    """The best task that the available pictures allow."""
     weights = dict(scores.ranked)
     for task, weight in scores.ranked:
         if weight < MIN_WEIGHT:
@@ -303,7 +303,7 @@ def _best_task(scores: TaskScores, given: frozenset[str], earlier: Sequence[Clau
 def build(
     task: str, clause: ParsedClause, images: ImageIndex, earlier: Sequence[ClauseStep]
 ) -> list[ClauseStep]:
-    """The steps of a clause whose task is known: pictures in order, mask and instruction.
+    """Build the steps of a clause whose task is known: ordered pictures, mask and instruction.
 
     Raises PlanError if the pictures that it needs are not there.
     """
@@ -393,7 +393,7 @@ _ONCE = frozenset({
 
 
 def merged(steps: Sequence[ClauseStep]) -> list[ClauseStep]:
-    """The steps without those that only repeat the step before ("it's too dark, brighten it up")."""
+    """Merge each step that only repeats the one before into it ("it's too dark, brighten it up")."""
     kept: list[ClauseStep] = []
     moved: dict[str, str] = {}
     for at, item in enumerate(steps, 1):
@@ -424,14 +424,14 @@ def merged(steps: Sequence[ClauseStep]) -> list[ClauseStep]:
 
 
 def _twice(first: ProposedStep, second: ProposedStep) -> bool:
-    """Whether an operation says no more than the one before: "it's too dark, brighten it up"."""
+    """Whether an operation adds nothing to the one before: "it's too dark, brighten it up"."""
     if first.task != second.task:
         return False
     return first.task in ("adjust", "filter", "straighten") and first.options.keys() >= second.options.keys()
 
 
 def _vague(first: ProposedStep, second: ProposedStep) -> bool:
-    """Whether a step leaves it to the next one to say what it wants: "recolor the kite, make it orange"."""
+    """Whether a step leaves the details to the next one: "recolor the kite, make it orange"."""
     if first.task == second.task == "remove":
         return len(second.instruction.replace("{image}", "").split()) < 5
     if first.task not in ("edit_color", "edit_texture", "edit_style", "edit_scene", "edit_motion"):

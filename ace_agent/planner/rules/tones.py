@@ -66,7 +66,7 @@ _FILTER_NAMES = {
 
 
 def thing(text: str) -> str | None:
-    """The first thing other than the picture that a clause speaks of with an article; None for none."""
+    """The first noun with an article that is not the picture itself; None if there is none."""
     for found in _THING.finditer(text):
         rest = text[found.end() :].split(maxsplit=2)
         if rest and rest[0][0].isalnum() and rest[0] not in _WHOLE and rest[0] not in _PLAIN:
@@ -75,7 +75,7 @@ def thing(text: str) -> str | None:
 
 
 def tones(text: str) -> tuple[dict[str, Any], str] | None:
-    """The options of `adjust` and the words that are left over, which may limit it; None for no such wish."""
+    """The options of `adjust` and the remaining words, which may limit it; None if the text asks for no adjustment."""
     row = [w.strip(".,;!?") or w for w in text.split()]
     found: dict[str, float] = {}
     left: list[str] = []
@@ -136,7 +136,7 @@ def _automatic(text: str) -> dict[str, Any] | None:
 
 
 def _direction(row: list[str], at: int) -> int | None:
-    """Whether a tone is to rise (1) or fall (-1); None when nothing says so."""
+    """Whether to raise (1) or lower (-1) a tone; None if nothing says."""
     for step in (1, 2, 3, 4):
         for place in (at - step, at + step):
             if 0 <= place < len(row):
@@ -176,7 +176,7 @@ def _value(name: str, sign: int, beside: str, near: str) -> float:
 
 
 def _complaint(row: list[str], at: int) -> bool:
-    """Whether an adjective is a fault of the picture: "it is too dark", "looks a bit flat"."""
+    """Whether an adjective names a fault of the picture: "it is too dark", "looks a bit flat"."""
     before = row[max(0, at - 4) : at]
     if before[-1:] == ["too"]:
         return True
@@ -185,7 +185,7 @@ def _complaint(row: list[str], at: int) -> bool:
 
 
 def photo_filter(text: str) -> tuple[dict[str, Any], str] | None:
-    """The options of `filter` and what limits it; None for no such wish."""
+    """The options of `filter` and what limits it; None if the text asks for no filter."""
     name = None
     if found := _NAMED.search(text):
         name = _FILTER_NAMES.get(found[1], found[1])

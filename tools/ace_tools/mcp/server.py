@@ -44,8 +44,8 @@ and its file."""
 class AceServer:
     """The conversations of a pool, served to any number of MCP sessions.
 
-    `conversation` is the one that every session works in; None gives each session a new one of its own.
-    `images="path"` leaves picture blocks out of the answers.
+    All sessions share `conversation`; with None, each session gets a new one.
+    `images="path"` omits image blocks from results.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class AceServer:
         self._register()
 
     def options(self) -> InitializationOptions:
-        """What the server can do, for the client."""
+        """The server's capabilities, for the client."""
         return self.mcp.create_initialization_options(NotificationOptions(resources_changed=True))
 
     def conversation(self) -> str:
@@ -76,7 +76,7 @@ class AceServer:
         return self._own.setdefault(self.mcp.request_context.session, f"mcp-{uuid.uuid4().hex[:12]}")
 
     async def call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
-        """A tool's answer; a call that cannot be carried out gets an answer too, with `isError`."""
+        """A tool's result; a failed call returns one with `isError`."""
         operation = OPERATIONS.get(name)
         if operation is None:
             return _refused(f"there is no tool {name!r}; there are {', '.join(OPERATIONS)}")
@@ -170,7 +170,7 @@ class AceServer:
         async def call_tool(request: types.CallToolRequest) -> types.ServerResult:
             return types.ServerResult(await self.call(request.params.name, request.params.arguments or {}))
 
-        # The decorator for this would answer a wrong argument in the words of the schema checker, before ours.
+        # The SDK's decorator would reject a wrong argument with the schema validator's message instead of ours.
         server.request_handlers[types.CallToolRequest] = call_tool
 
     def _resources(self, conversation: str) -> list[types.Resource]:
