@@ -41,10 +41,12 @@ def converse(agent: Agent, steps: int | None) -> None:
     agent.say("make it snow, then turn the car into a bus", seed=5, steps=steps)
     agent.goto("@2")
     agent.say("replace the car with a boat", seed=6, steps=steps)
-    agent.say("make it sunny", [photograph()], seed=7, steps=steps)
-    agent.say("replace the ball with a cat", seed=8, steps=steps, mask=Region(ellipse=(0.3, 0.2, 0.7, 0.8)))
-    agent.say("put back the car of @1", seed=9, steps=steps)
-    agent.say("make a line drawing of it", seed=10, steps=steps)
+    painter = agent.pipeline.name  # not an expert on photographs: the model is what is measured
+    agent.say("make it sunny", [photograph()], seed=7, steps=steps, engine=painter)
+    ellipse = Region(ellipse=(0.3, 0.2, 0.7, 0.8))
+    agent.say("replace the ball with a cat", seed=8, steps=steps, mask=ellipse, engine=painter)
+    agent.say("put back the car of @1", seed=9, steps=steps, engine=painter)
+    agent.say("make a line drawing of it", seed=10, steps=steps, engine=painter)
 
 
 def remade(fresh: Agent) -> Iterator[tuple[str, str, int]]:

@@ -123,6 +123,10 @@ def _extract(call: ExpertCall) -> tuple[Image.Image, Image.Image]:
 
 def _extract_foreground(call: ExpertCall) -> Done:
     image, matte = _extract(call)
+    if call.mask is None and float(np.asarray(matte).mean()) > 0.85 * 255:
+        raise InputError(
+            "it fills nearly all of the picture, so no outline was found", "--mask marks what to keep"
+        )
     cut = image.convert("RGBA")
     cut.putalpha(ImageChops.multiply(cut.getchannel("A"), matte))
     return cut, _changed(ImageChops.invert(matte))

@@ -132,5 +132,9 @@ def test_what_needs_new_content_is_refused() -> None:
         edited("inpaint", 'Fill the mask of {image} with "a pond".', COFFEE, Image.new("L", COFFEE.size, 255))
     with pytest.raises(AceError, match="no colour"):
         edited("edit_color", "Make the cup in {image} nicer.", COFFEE)
+    with pytest.raises(InputError, match="no outline was found"):
+        edited(
+            "extract_foreground", "Cut the dog out of {image}.", Image.open(FOLDER / "cat.jpg").convert("RGB")
+        )
     with pytest.raises(InputError, match="nearly all of the picture"):
         edited("remove", "Remove it.", COFFEE, Image.new("L", COFFEE.size, 255))
