@@ -1,12 +1,12 @@
-"""Requests as people-like authors wrote them (`assets/planner/`): plans as strings, and pictures as they are now.
+"""Authored requests (`assets/planner/`): plans as strings, and the pictures available at the time.
 
 ::
 
     {"id": "a1", "pictures": [["@1", "photo", "IMG_1.jpg: a cat on a sofa"]], "inputs": [], "mask": false,
      "request": "take the cat out", "do": ["remove @1: the cat"], "alt": [], "kind": "plain"}
 
-A string of `do` is a task, its pictures and the words that it must carry; behind bars stand `only:`, `except:`, `side:`
-and `mask:`. `goto @1` and `undo` go back; `refuse`, `answer`, `show` and `save` make no picture.
+Each string in `do` gives a task, its pictures and the words its instruction must contain; `only:`, `except:`, `side:`
+and `mask:` follow after `|`. `goto @1` and `undo` go back; `refuse`, `answer`, `show` and `save` make no picture.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _STEP = re.compile(
 )
 _NO_PICTURE = {"refuse", "answer", "show", "save"}
 _BEYOND_PLANS = {"again", "redo", "ask"}
-"""What a plan cannot say: rows that are answered so alone are not scored."""
+"""Steps that a plan cannot express; a row is skipped if all its right answers contain one."""
 
 
 def authored_request(data: Mapping[str, Any]) -> Request | None:
-    """One row as a request; None for a row whose right answer no plan can say.
+    """Parse one row as a request; None if no plan can express a right answer to it.
 
-    Raises ValueError for a row that is none.
+    Raises ValueError for an invalid row.
     """
     context = _context(data)
     plans = [_answer(plan, context) for plan in (data["do"], *data.get("alt", ()))]

@@ -1,4 +1,4 @@
-"""A planner's figures for people: what `ace plan --eval` prints."""
+"""A planner's scores in readable form: what `ace plan --eval` prints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def report_table(report: Report) -> Table:
-    """The figures as a table: a row a kind, then the pool."""
+    """The scores as a table: one row per kind, then the pooled scores."""
     from rich import box
     from rich.table import Table
 
@@ -38,7 +38,7 @@ def report_table(report: Report) -> Table:
 
 
 def describe(answer: Answer, said: str = "") -> str:
-    """An answer in one line, for lists of what was missed."""
+    """An answer in one line, for the list of missed requests."""
     if answer.refused:
         return f"refused ({said})" if said else "refused"
     rows = [f"{r.task}({' '.join(r.images)}{f' mask {r.mask}' if r.mask else ''})" for r in answer.rows] or [
@@ -48,7 +48,7 @@ def describe(answer: Answer, said: str = "") -> str:
 
 
 def score(file: Path, planner: str, *, dump: Path | None = None) -> Report:
-    """Score the planner of a name on the requests of a file, and write every plan to `dump`.
+    """Score the named planner on the requests in a file; write every plan to `dump` if given.
 
     Raises InputError for a file that cannot be read or written, PlanError and ModelError for the planner.
     """
@@ -56,7 +56,7 @@ def score(file: Path, planner: str, *, dump: Path | None = None) -> Report:
 
     made = make_planner(planner)
     if callable(preload := getattr(made, "preload", None)):
-        preload().join()  # latencies are those of a loaded planner
+        preload().join()  # keep loading time out of the latencies
     report = evaluate(made, load(file))
     if dump is not None:
         try:

@@ -1,4 +1,4 @@
-"""Files of requests with their right plans, a JSON object a line, in the form of `scoring` or of `authored`."""
+"""Read requests and their right plans from JSONL files, in the format of `scoring` or `authored`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from ace_agent.plan.tasks import CATALOGUE
 
 
 def load(path: Path) -> list[Request]:
-    """The requests of a JSONL file, in either form. Raises InputError with the line that is
-    wrong."""
+    """Read the requests of a JSONL file in either format. Raises InputError, naming the invalid line."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

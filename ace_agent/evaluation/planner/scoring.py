@@ -1,6 +1,6 @@
 """Scoring a planner on requests whose right plans are known.
 
-A file holds one request a line, as JSON::
+A file holds one request per line, as JSON::
 
     {"id": "r1", "images": ["a dog", "mask of the dog"], "request": "remove it", "kind": "plain",
      "plan": [{"task": "remove", "images": ["@1"], "mask": null, "key": []}], "alt": []}
@@ -47,14 +47,14 @@ class Row:
 
     @property
     def references(self) -> tuple[tuple[str, ...], str | None]:
-        """Images and mask as they are compared."""
+        """Images and mask, normalized for comparison."""
         images = tuple(sorted(self.images)) if self.task in UNORDERED else self.images
         return images, self.mask
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole plan as it is compared: steps, or a picture to go back to, or neither (a refusal)."""
+    """A whole plan, reduced to what is compared: steps, a picture to go back to, or neither (a refusal)."""
 
     rows: tuple[Row, ...] = ()
     goto: str | None = None
@@ -66,13 +66,13 @@ class Answer:
 
     @property
     def moves(self) -> str | None:
-        """Where it goes when that is all it does; with steps, their images tell where they start."""
+        """The picture a plan without steps goes back to; with steps, their images already show where they start."""
         return self.goto if not self.rows else None
 
 
 @dataclass(frozen=True)
 class Request:
-    """One line of a file: a request, the pictures it may speak of, and its right answers, the first one first."""
+    """One line of a file: a request, the pictures it may refer to, and its right answers, the main one first."""
 
     id: str
     captions: tuple[str, ...]
@@ -84,7 +84,7 @@ class Request:
 
     @property
     def context(self) -> Context:
-        """The conversation as a planner sees it: the one given, else one picture a turn."""
+        """The conversation as the planner sees it: the given one, else one with one picture per turn."""
         if self.given is not None:
             return self.given
         images = tuple(
@@ -97,18 +97,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a planner made of one request, and how right it was.
+    """A planner's answer to one request, and its scores.
 
     Args:
         request: the request.
-        answer: the planner's plan as it is compared.
-        tasks: tasks, in order, are those of a right plan.
-        references: images and masks of every step are those of a right plan (whatever the tasks).
-        exact: tasks, images and masks are those of one right plan.
-        keys: words kept, words to keep.
-        valid: the plan could run, or there is none.
-        seconds: time the planner took.
-        said: a refusal's line.
+        answer: the planner's plan, reduced to what is compared.
+        tasks: the tasks, in order, match a right plan.
+        references: the images and masks of every step match a right plan (whatever the tasks).
+        exact: tasks, images and masks all match the same right plan.
+        keys: number of key words kept, and number required.
+        valid: the planner returned a plan or refused, without any other error.
+        seconds: planning time.
+        said: message of the refusal or the error.
     """
 
     request: Request
@@ -123,7 +123,7 @@ class Outcome:
 
 
 def answer_of(plan: Plan) -> Answer:
-    """A plan as it is compared; a mask in words counts as none."""
+    """Reduce a plan to what is compared; a mask described in words counts as none."""
     rows = tuple(
         Row(s.task, s.images, s.mask if isinstance(s.mask, str) else None, (), s.instruction)
         for s in plan.steps
@@ -132,7 +132,7 @@ def answer_of(plan: Plan) -> Answer:
 
 
 def judge(request: Request, answer: Answer, seconds: float, valid: bool = True, said: str = "") -> Outcome:
-    """Scores one answer against every right one; the closest of them counts its key words."""
+    """Score an answer against every right one; key words are counted against the closest."""
     best: tuple[bool, bool, bool, tuple[int, int]] | None = None
     any_tasks = any_references = False
     for right in request.answers:
@@ -141,7 +141,7 @@ def judge(request: Request, answer: Answer, seconds: float, valid: bool = True, 
             r.references for r in right.rows
         ] and answer.moves == right.moves
         if len(answer.rows) == len(right.rows) and not references:
-            # the order of a step's images is judged by the right plan's task
+            # the right plan's task decides whether the order of a step's images matters
             references = answer.moves == right.moves and all(
                 (Row(want.task, got.images, got.mask).references) == want.references
                 for got, want in zip(answer.rows, right.rows, strict=True)
@@ -165,19 +165,19 @@ def _keys(got: Sequence[Row], want: Sequence[Row]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Share:
-    """A share of successes with its Wilson interval at 95 %."""
+    """A success rate with its 95 % Wilson interval."""
 
     hits: int
     total: int
 
     @property
     def value(self) -> float:
-        """The share itself; 1 of nothing."""
+        """The success rate; 1 when the total is 0."""
         return self.hits / self.total if self.total else 1.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Lower and upper end, Wilson's score interval (1927)."""
+        """Lower and upper bound of Wilson's score interval (1927)."""
         if not self.total:
             return 0.0, 1.0
         z, n, p = 1.959964, self.total, self.value
@@ -193,7 +193,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Score:
-    """The figures of one kind, or of several pooled. Seconds: the 50th and 95th percentile."""
+    """The scores of one kind, or of several pooled; p50 and p95 are percentiles of the planning time in seconds."""
 
     task: Share
     reference: Share
@@ -205,7 +205,7 @@ class Score:
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Score:
-        """The figures of some outcomes."""
+        """Compute the scores of a set of outcomes."""
         count = len(outcomes)
         seconds = sorted(o.seconds for o in outcomes)
         return cls(
@@ -232,7 +232,7 @@ def _percentile(ordered: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True)
 class Report:
-    """A planner's figures: pooled over all kinds but refusals, per kind, and every outcome."""
+    """A planner's scores: pooled over all kinds except refusals, per kind, and every outcome."""
 
     planner: str
     outcomes: tuple[Outcome, ...]
@@ -240,18 +240,18 @@ class Report:
 
     @property
     def kinds(self) -> dict[str, Score]:
-        """The figures of each kind, in the file's order."""
+        """The scores of each kind, in the order of the file."""
         names = dict.fromkeys(o.request.kind for o in self.outcomes)
         return {n: Score.of([o for o in self.outcomes if o.request.kind == n]) for n in names}
 
     @property
     def pooled(self) -> Score:
-        """The figures of every kind but refusals."""
+        """The pooled scores of all kinds except refusals."""
         return Score.of([o for o in self.outcomes if o.request.kind not in REFUSALS])
 
     @property
     def missed(self) -> list[Outcome]:
-        """What was not exactly right."""
+        """Outcomes that match no right answer exactly."""
         return [o for o in self.outcomes if not o.exact]
 
     def as_dict(self) -> dict[str, Any]:
@@ -267,10 +267,10 @@ class Report:
 
 
 def evaluate(planner: Planner, requests: Iterable[Request]) -> Report:
-    """Plans every request and scores the plans.
+    """Plan every request and score the plans.
 
-    A :class:`~ace_agent.planner.interface.Question` counts as its first choice, as ``--yes`` takes it. Any other error
-    than PlanError counts as an invalid plan: a planner must never raise one.
+    A :class:`~ace_agent.planner.interface.Question` counts as its first choice, the one ``--yes`` takes. PlanError is
+    a refusal; any other error counts as an invalid plan, since a planner must not raise one.
     """
     outcomes = []
     for request in requests:
@@ -292,7 +292,7 @@ def evaluate(planner: Planner, requests: Iterable[Request]) -> Report:
 
 
 def write_dump(report: Report, path: Path) -> None:
-    """One line a request: its id, the plan made and the seconds taken, to be scored elsewhere."""
+    """Write one line per request for scoring elsewhere: its id, the plan and the planning time in seconds."""
     with path.open("w", encoding="utf-8") as file:
         for outcome in report.outcomes:
             plan: Any = [

@@ -1,4 +1,4 @@
-"""Training the planner's adapter: LoRA (arXiv 2106.09685) on SmolLM2-135M, on the corpus, resumable."""
+"""Train the planner's adapter: LoRA (arXiv 2106.09685) for SmolLM2-135M, trained on the corpus; resumable."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from ace_agent.training.trainer import STATE, Limits, OptimizerOptions, Trainer
 CHUNK = 960
 """Requests drawn at a time and sorted by length into batches."""
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-"""The linear maps of every layer that the adapter changes."""
+"""Linear layers that the adapter modifies in every transformer block."""
 FILE = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
-"""What peft puts before the names of a saved adapter's tensors."""
+"""Prefix that peft adds to the tensor names of a saved adapter."""
 _IGNORED = -100
-"""Marks tokens that have no loss."""
+"""Target value of tokens that do not count towards the loss."""
 
 Encoded = tuple[list[int], list[int]]
 """Token ids of a prompt and of its answer."""
@@ -47,13 +47,13 @@ class AdapterOptions:
     """How the adapter is trained.
 
     Args:
-        hours: wall clock over all launches; the learning rate follows a cosine over it.
-        rank: rank of the adapter; alpha is twice that.
-        rate: highest learning rate of AdamW.
-        batch: requests a step.
-        seed: of the corpus and of the adapter's first weights.
-        save_minutes: how often the checkpoint is saved.
-        dtype: of the frozen weights and the activations; ``auto``: bfloat16 where the CPU multiplies it by AMX.
+        hours: wall-clock hours over all launches; the learning rate follows a cosine schedule over them.
+        rank: LoRA rank; alpha is twice that.
+        rate: peak learning rate of AdamW.
+        batch: requests per step.
+        seed: seed of the corpus and of the adapter's initial weights.
+        save_minutes: minutes between checkpoints.
+        dtype: dtype of the frozen weights and the activations; ``auto``: bfloat16 if the CPU has AMX for it.
     """
 
     hours: float = 4.0
@@ -67,7 +67,7 @@ class AdapterOptions:
 
 @dataclass(frozen=True)
 class AdapterProgress:
-    """How far a training is: the share of its hours, the seconds left, and the running mean of the loss."""
+    """Progress of a run: fraction of its hours used, seconds left, and running mean of the loss."""
 
     fraction: float
     seconds_left: float
@@ -77,7 +77,7 @@ class AdapterProgress:
 
 
 class AdapterSubject:
-    """A frozen language model and its LoRA adapter, whose parameters stay float32."""
+    """A frozen language model with a LoRA adapter; the adapter's parameters stay float32."""
 
     def __init__(self, model: Any, options: AdapterOptions) -> None:
         self.options = options
@@ -98,7 +98,7 @@ class AdapterSubject:
         return facts
 
     def loss(self, batch: list[Encoded], generator: torch.Generator, processes: Processes) -> Loss:
-        """Mean cross entropy of the answers' tokens."""
+        """Mean cross-entropy over the answer tokens."""
         ids, wanted = padded(batch)
         hidden = self.model.model(input_ids=ids, use_cache=False).last_hidden_state
         answered = wanted != _IGNORED
@@ -107,10 +107,10 @@ class AdapterSubject:
         return Loss(total, len(batch), parts={"loss": total.detach()})
 
     def begin_from(self, folder: Path) -> None:
-        """Take over an adapter's weights.
+        """Load the weights of an existing adapter.
 
         Raises:
-            InputError: the folder holds none of this rank.
+            InputError: the folder holds no adapter of this rank.
         """
         try:
             stored = load_file(folder / FILE)
@@ -123,25 +123,25 @@ class AdapterSubject:
             ) from error
 
     def write(self, folder: Path) -> None:
-        """The adapter as peft stores one: `adapter_config.json`, and float16 weights of 9.8 MB at rank 16."""
+        """Save the adapter in peft's format: `adapter_config.json` and float16 weights (9.8 MB at rank 16)."""
         folder.mkdir(parents=True, exist_ok=True)
         halves = {
             _PREFIX + name: value.half().contiguous() for name, value in adapter_state(self.model).items()
         }
         save_file(halves, folder / FILE, {"format": "pt"})
-        (folder / FILE).chmod(0o644)  # safetensors leaves it to its owner alone
+        (folder / FILE).chmod(0o644)  # safetensors writes it readable by its owner only
         LoraConfig(
             r=self.options.rank,
             lora_alpha=2 * self.options.rank,
             target_modules=list(PROJECTIONS),
             task_type="CAUSAL_LM",
-            base_model_name_or_path=HUB,  # not this machine's cache
+            base_model_name_or_path=HUB,  # not the path of the local cache
             inference_mode=True,
         ).save_pretrained(str(folder))
 
 
 class RequestBatches(Dataset[list[Encoded]]):
-    """Item n is the batch of step n: requests of about the same length, the lengths in a random order."""
+    """Item n is the batch of step n: requests of similar length; batches come in random order of length."""
 
     def __init__(self, tokenizer: Any, batch: int, seed: int) -> None:
         self.tokenizer, self.batch, self.seed = tokenizer, batch, seed
@@ -170,22 +170,22 @@ def train_adapter(
     most_steps: int | None = None,
     progress: Callable[[AdapterProgress], None] | None = None,
 ) -> tuple[Trainer, bool]:
-    """Train the adapter into a folder, resuming the run that is there.
+    """Train the adapter in a folder, resuming any run already there.
 
     Args:
-        out: folder of the run; when the hours are over, of the adapter, and the checkpoint is deleted.
-        options: of the run; a folder that was begun with others is refused.
-        start: folder of an adapter of the same rank to begin from; None: a fresh one. A resumed run ignores it.
-        threads: CPU threads; None: torch's own number.
-        most_steps: end this launch after so many steps, with a checkpoint; None: when the hours are over.
+        out: folder of the run; when the hours are used up, the adapter replaces the checkpoint in it.
+        options: options of the run; a folder whose run used different ones is refused.
+        start: folder of an adapter of the same rank to start from; None: a new one. Ignored when resuming.
+        threads: CPU threads; None: torch's default.
+        most_steps: stop this launch after this many steps, with a checkpoint; None: run until the hours are used up.
         progress: called every ten steps.
 
     Returns:
-        The trainer, and whether the adapter is finished and written.
+        The trainer, and whether the adapter is finished and saved.
 
     Raises:
         ModelError: the base model is missing.
-        InputError: the folder belongs to another run, or the adapter to begin from does not fit.
+        InputError: the folder belongs to another run, or the adapter to start from does not fit.
     """
     if (out / FILE).is_file() and not (out / STATE).is_file():
         raise InputError(f"{out} already holds a finished adapter", "train into another folder")
@@ -223,7 +223,7 @@ def train_adapter(
             )
 
     stream = RequestBatches(AutoTokenizer.from_pretrained(folder), options.batch, options.seed)
-    # No worker: it would fork after the tokenizer started threads, and batches are cheap beside steps.
+    # No workers: they would fork after the tokenizer has started threads, and a batch is cheap next to a step.
     ended = trainer.run(stream, limits, on_step=on_step, workers=0)
     finished = ended and (limits.steps is None or trainer.step < limits.steps)
     if finished:
@@ -233,18 +233,18 @@ def train_adapter(
 
 
 def encode(tokenizer: Any, example: Example) -> Encoded:
-    """Token ids of an example's prompt, and of its answer with the closing token."""
+    """Token ids of an example's prompt, and of its answer with the end token."""
     asked = tokenizer(prompt(example.request, example.context)).input_ids
     answer = tokenizer(f"{write(example.script)}<|im_end|>").input_ids
     return list(asked), list(answer)
 
 
 def padded(batch: list[Encoded]) -> tuple[Tensor, Tensor]:
-    """A batch as tensors.
+    """Pad a batch into tensors.
 
     Returns:
-        token ids, int64 [B, L], padded on the right, which a causal model need not mask; and the token that each place
-        should be followed by, -100 except where an answer's token comes next.
+        Token ids, int64 [B, L], padded on the right, so a causal model needs no mask; and the target for each position:
+        the next token where it belongs to the answer, else -100.
     """
     length = max(len(asked) + len(answer) for asked, answer in batch)
     ids = torch.zeros((len(batch), length), dtype=torch.long)

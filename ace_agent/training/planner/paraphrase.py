@@ -1,4 +1,4 @@
-"""How people say a request: plainly, in chat, at length, tersely, with slips, as someone new to English."""
+"""Rephrase a request in a voice: plain, colloquial, long-winded, terse, with typos, or in a learner's English."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ _SHORT = {
 
 
 class Speaker:
-    """Says requests in a voice; one random stream."""
+    """Rephrases requests, drawing from one random stream."""
 
     def __init__(self, stream: random.Random) -> None:
         self.random = stream
 
     def say(self, request: str, voice: str) -> str:
-        """A request in a voice."""
+        """Rephrase a request in a voice."""
         if voice == "plain":
-            # "could you" stands only before an imperative
+            # "could you" fits only before an imperative
             polite = _POLITE if request.split(" ")[0] in wordset("strong") | wordset("weak") else _POLITE[:2]
             request = self.random.choice(polite).format(request)
             return request[:1].upper() + request[1:] + self.random.choice((".", "", ""))
