@@ -9,7 +9,7 @@ from ace_agent.errors import ModelError
 from ace_agent.images.geometry import Box
 
 WORKED = 330_000
-"""Pixels of a filled crop. At twice as many a fill takes three times as long, and looks the same at full size."""
+"""Pixels of a filled crop. A hole of a third of a 512 px photograph takes 5 to 10 s of one core."""
 PATCH = 7
 
 

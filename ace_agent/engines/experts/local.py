@@ -42,7 +42,7 @@ class PhotoEdits(Expert):
 
     name = "photo-edits"
     licence = "Apache-2.0 (weights), MIT (PatchMatch)"
-    megabytes = 8.7
+    megabytes = 8.3
     tasks = frozenset(
         {
             "remove",

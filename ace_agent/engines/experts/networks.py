@@ -59,13 +59,6 @@ NETWORKS = {
         "YOLOX-Nano, Megvii, arXiv 2107.08430, trained on COCO; the released ONNX file, unchanged",
         "finds things of 80 kinds",
     ),
-    "blazeface": Network(
-        "blazeface.onnx",
-        "22bd73b1361d739b5689067152c4d2738690c97bbd26d1adf649d4ad02572bb2",
-        "Apache-2.0",
-        "BlazeFace (short range), Google, arXiv 1907.05047; converted from MediaPipe's TFLite file",
-        "finds faces",
-    ),
 }
 
 

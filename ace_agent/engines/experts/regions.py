@@ -103,22 +103,6 @@ def find_region(image: Image.Image, words: str, *, generous: bool = False) -> Fo
     return _things(image, text, generous)
 
 
-def describe(image: Image.Image) -> str:
-    """What the detector sees, in words: `two dogs, a person on the left`; empty when it is sure of nothing."""
-    found = detect(image, 0.4)
-    counts: dict[str, list[Detection]] = {}
-    for one in found:
-        counts.setdefault(one.name, []).append(one)
-    parts = []
-    for name, ones in counts.items():
-        if len(ones) == 1:
-            where = _place(ones[0], image.size)
-            parts.append(f"{_article(name)} {name}{where}")
-        else:
-            parts.append(f"{_COUNTS.get(len(ones), str(len(ones)))} {_plural(name)}")
-    return ", ".join(parts)
-
-
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
@@ -267,13 +251,6 @@ def _half(size: tuple[int, int], side: str) -> Image.Image:
     mask = Image.new("L", size)
     mask.paste(255, box)
     return mask
-
-
-def _place(one: Detection, size: tuple[int, int]) -> str:
-    center = (one.box[0] + one.box[2]) / 2 / size[0]
-    if (one.box[2] - one.box[0]) > 0.6 * size[0]:
-        return ""
-    return " on the left" if center < 0.38 else " on the right" if center > 0.62 else " in the middle"
 
 
 def _listed(seen: Sequence[Detection]) -> str:

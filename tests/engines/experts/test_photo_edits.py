@@ -11,7 +11,7 @@ from PIL import Image
 from ace_agent.engines.experts.detector import detect
 from ace_agent.engines.experts.local import _CUT, _RECOLORED, _REMOVED, PhotoEdits, thing_in
 from ace_agent.engines.experts.networks import NETWORKS, session
-from ace_agent.engines.experts.regions import describe, find_region
+from ace_agent.engines.experts.regions import find_region
 from ace_agent.errors import AceError, InputError
 
 FOLDER = Path(__file__).parents[3] / "docs/photographs"
@@ -62,7 +62,6 @@ def test_things_are_found_by_the_words_that_people_use() -> None:
     assert 0.05 < share(mug.mask) < 0.5
     rest = find_region(COFFEE, "everything but the cup")
     assert share(rest.mask) == pytest.approx(1 - share(mug.mask), abs=0.02)
-    assert "cup" in describe(COFFEE)
 
 
 def test_what_is_not_there_is_refused_with_what_is() -> None:
