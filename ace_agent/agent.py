@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from ace_agent.conversation import Conversation
+from ace_agent.conversation import Conversation, handed_pictures
 from ace_agent.engines.interface import Pipeline
 from ace_agent.engines.presets import MINI, PRESETS
 from ace_agent.engines.registry import load_pipeline
@@ -33,7 +33,7 @@ from ace_agent.images.files import read_picture, read_recipe
 from ace_agent.images.photograph import looks_like_a_photograph
 from ace_agent.plan import Plan, Region, Step, check
 from ace_agent.planner.english.vocabulary import known_nouns
-from ace_agent.planner.interface import Context, Planner, Question, ignore_note
+from ace_agent.planner.interface import Context, KnownImage, Planner, Question, ignore_note
 from ace_agent.planner.named_images import plan_on
 from ace_agent.process_owner import alive, owner_now, process_of
 from ace_agent.rerun import Rerun, make_again
@@ -266,13 +266,13 @@ class Agent:
 
     def context(
         self,
-        inputs: int = 0,
+        handed: tuple[KnownImage, ...] = (),
         mask: bool = False,
         note: Callable[[str], None] = ignore_note,
         vocabulary: frozenset[str] | None = None,
     ) -> Context:
         """See `Conversation.context`."""
-        return self.memory.context(inputs, mask, note, vocabulary)
+        return self.memory.context(handed, mask, note, vocabulary)
 
     def unfinished(self) -> list[Turn]:
         """See `Conversation.unfinished`."""
@@ -420,7 +420,7 @@ class Agent:
         # Experts edit a photograph, and they know other words than ace-mini.
         photographs = any(map(looks_like_a_photograph, inputs.pictures.values()))
         vocabulary = None if photographs else known_nouns(self._model_name())
-        context = self.context(inputs.count, mask, tell, vocabulary)
+        context = self.context(handed_pictures(inputs), mask, tell, vocabulary)
         if progress is not None:
             context = replace(
                 context, progress=lambda message, share: progress(PlanProgress(1, 1, share, None, message))

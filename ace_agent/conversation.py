@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -15,10 +14,11 @@ from ace_agent.execution.inputs import Handed, Inputs
 from ace_agent.files import write_file
 from ace_agent.images.files import encode_png, side_by_side
 from ace_agent.plan import Plan, Region, parse_reference
+from ace_agent.plan.wording import described
 from ace_agent.planner.interface import Context, KnownImage, ignore_note
 from ace_agent.process_owner import alive
 from ace_agent.turns import Picture, Turn, turn_of
-from ace_memory import ConversationRow, ImageRow, NewImage, Store, TurnRow
+from ace_memory import ConversationRow, ImageRow, NewImage, StepRow, Store, TurnRow
 from ace_memory.archive import export_conversation
 
 RECENT = 200
@@ -91,26 +91,27 @@ class Conversation:
 
     def context(
         self,
-        inputs: int = 0,
+        handed: tuple[KnownImage, ...] = (),
         mask: bool = False,
         note: Callable[[str], None] = ignore_note,
         vocabulary: frozenset[str] | None = None,
     ) -> Context:
-        """What a planner sees of the conversation. `vocabulary`: the nouns that the model knows."""
+        """What a planner sees of the conversation and of the pictures that come with a request.
+
+        `vocabulary`: the nouns that the model knows.
+        """
         if self._id is None:
-            return Context(inputs=inputs, mask=mask, vocabulary=vocabulary, note=note)
+            return Context(handed=handed, mask=mask, vocabulary=vocabulary, note=note)
         recent = self.store.recent(self.tip, RECENT)
         on_path = {row.id for row in recent}
         last = self._last()
         numbers = self.store.numbers(self._id)
-        steps: dict[int, Any] = {}
+        told = _Descriptions(self.store)
         known = []
         for image in self.store.latest_images(self._id, RECENT):
             if image.sha256 is None:
                 continue
-            if image.step is not None and image.step not in steps:
-                steps[image.step] = self.store.step(image.step)
-            step = None if image.step is None else steps[image.step]
+            step = None if image.step is None else told.step(image.step)
             turn = 0 if image.turn is None else numbers[image.turn]
             known.append(
                 KnownImage(
@@ -123,6 +124,8 @@ class Conversation:
                     image.width,
                     image.height,
                     image.turn is None or image.turn in on_path,
+                    told.of(image),
+                    step is not None,
                 )
             )
         mains = [self._main(row.id) for row in recent]
@@ -130,7 +133,7 @@ class Conversation:
             images=tuple(known),
             tip=None if last is None else f"@{last.number}",
             path=tuple(f"@{row.number}" for row in mains if row is not None),
-            inputs=inputs,
+            handed=handed,
             mask=mask,
             vocabulary=vocabulary,
             note=note,
@@ -307,3 +310,49 @@ class Conversation:
         self._seen_tip = self.tip
         last = None if self._seen_tip is None else self._main(self._seen_tip)
         return None if last is None else Picture(last, self.store)
+
+
+def handed_pictures(inputs: Inputs) -> tuple[KnownImage, ...]:
+    """Pictures that come with a request as a planner sees them, described by the names of their files."""
+    return tuple(
+        KnownImage(name, width=image.width, height=image.height, description=inputs.sources[name])
+        for name, image in inputs.pictures.items()
+        if inputs.kinds[name] != "mask"
+    )
+
+
+class _Descriptions:
+    """What is known of pictures, worked out once for each: what made them, then what changed them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._steps: dict[int, StepRow] = {}
+        self._known: dict[int, str] = {}
+
+    def step(self, key: int) -> StepRow:
+        if key not in self._steps:
+            self._steps[key] = self._store.step(key)
+        return self._steps[key]
+
+    def of(self, image: ImageRow) -> str:
+        """The description of a picture; the name of an attached one's file."""
+        waiting = [image]
+        while waiting:  # a long conversation is deeper than Python's stack
+            last = waiting[-1]
+            sources = [] if last.step is None else self._sources(last.step)
+            unknown = [source for source in sources if source.id not in self._known]
+            if unknown and len(waiting) <= RECENT:
+                waiting += unknown
+                continue
+            self._known[last.id] = self._describe(last, sources)
+            waiting.pop()
+        return self._known[image.id]
+
+    def _sources(self, step: int) -> list[ImageRow]:
+        return [row for role, row in self._store.step_inputs(step) if role == "image"]
+
+    def _describe(self, image: ImageRow, sources: list[ImageRow]) -> str:
+        if image.step is None:
+            return image.caption or image.source
+        row = self.step(image.step)
+        return described(row.task, row.instruction, [self._known.get(source.id, "") for source in sources])

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from ace_agent.agent import Agent
-from ace_agent.conversation import Conversation
+from ace_agent.conversation import Conversation, handed_pictures
 from ace_agent.errors import InputError, StoreRefused
+from ace_agent.execution.inputs import hand_over
 from ace_agent.workspace import conversations, open_store
 from tests.tiny import TinyPipeline, photo, plan
 
@@ -105,3 +106,27 @@ def test_the_conversation_used_last_is_continued_though_the_clock_went_back(
     assert [row.name for row in conversations(tmp_path)] == ["new", "old"]
     Agent(tmp_path, conversation="old").undo()
     assert Agent(tmp_path).conversation == "old"
+
+
+def test_a_planner_sees_what_led_to_each_picture(tmp_path: Path) -> None:
+    """An edited picture used to be known by its last instruction alone."""
+    agent = Agent(tmp_path / "w", pipeline=TinyPipeline())
+    agent.run(CREATE)
+    agent.run(plan({"task": "add", "instruction": "Add a hat to {image}.", "images": ["@last"]}))
+    agent.run(plan({"task": "depth", "instruction": "Produce a depth map for {image}.", "images": ["@1"]}))
+    known = agent.context().images
+    assert [image.description for image in known] == [
+        "a red fox", "a red fox, then: add a hat", "depth map of a red fox",
+    ]  # fmt: skip
+    assert all(image.made for image in known)
+    agent.close()
+
+
+def test_a_planner_sees_files_by_name_and_size(talk: Conversation, tmp_path: Path) -> None:
+    photo().save(tmp_path / "beach.png")
+    talk.attach(tmp_path / "beach.png")
+    attached = talk.context().images[-1]
+    assert (attached.description, attached.made) == ("beach.png", False)
+    handed = handed_pictures(hand_over([tmp_path / "beach.png", photo()]))
+    assert [(image.id, image.description) for image in handed] == [("input", "beach.png"), ("input1", "")]
+    assert (handed[0].width, handed[0].height) == photo().size

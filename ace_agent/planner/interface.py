@@ -17,7 +17,8 @@ class KnownImage:
     """A picture or mask of the conversation.
 
     `turn` counts turns of the conversation from 1; `task` and `instruction` are the step's that made it,
-    empty for an attached picture. `on_path` is False for one that was undone or is on another branch.
+    empty for an attached picture. `description` is what is known of it, over all steps that led to it ("a snowman,
+    then: add a hat"), or the name of its file. `on_path` is False for one that was undone or is on another branch.
     """
 
     id: str
@@ -29,6 +30,18 @@ class KnownImage:
     width: int = 0
     height: int = 0
     on_path: bool = True
+    description: str = ""
+    made: bool = False
+
+    @property
+    def text(self) -> str:
+        """What is known of it: the description, else the caption."""
+        return self.description or self.caption
+
+
+def handed_over(count: int) -> tuple[KnownImage, ...]:
+    """Pictures of which only the number is known, as they come with a request."""
+    return tuple(KnownImage(f"input{number or ''}") for number in range(count))
 
 
 def ignore_note(message: str) -> None:
@@ -48,7 +61,7 @@ class Context:
         tip: the image that `@last` means.
         path: one image of each turn from the first to the tip, the first variation of its last step; an undo goes
             back to `path[-2]`.
-        inputs: how many images came with the request (`input`, `input1` ...).
+        handed: the images that came with the request (`input`, `input1` ...), in order.
         mask: whether a mask came with it.
         vocabulary: the nouns that the image model knows; None if that is not known.
         note: takes one line for the user.
@@ -58,11 +71,16 @@ class Context:
     images: tuple[KnownImage, ...] = ()
     tip: str | None = None
     path: tuple[str, ...] = ()
-    inputs: int = 0
+    handed: tuple[KnownImage, ...] = ()
     mask: bool = False
     vocabulary: frozenset[str] | None = None
     note: Callable[[str], None] = field(default=ignore_note, compare=False)
     progress: Callable[[str, float], None] = field(default=ignore_progress, compare=False)
+
+    @property
+    def inputs(self) -> int:
+        """How many images came with the request."""
+        return len(self.handed)
 
     @property
     def pictures(self) -> tuple[KnownImage, ...]:
@@ -117,3 +135,28 @@ class Question(PlanError):
         super().__init__(question, " or ".join(choice.label for choice in choices))
         self.question = question
         self.choices = choices
+
+
+class Act(PlanError):
+    """The request asks for something that makes no new picture. As an error it says how to ask for it by command.
+
+    Args:
+        name: `again`, the last turn once more with other seeds; `redo`; `save`; `show`.
+        images: the pictures that it is about; empty: the newest.
+        file: the file that `save` names, if any.
+    """
+
+    def __init__(
+        self, name: Literal["again", "redo", "save", "show"], images: tuple[str, ...] = (), file: str = ""
+    ) -> None:
+        message, way_out = _ACTS[name]
+        super().__init__(message, way_out.format(image=(*images, "@last")[0], file=file or "picture.png"))
+        self.name, self.images, self.file = name, images, file
+
+
+_ACTS = {
+    "again": ("this makes the last picture once more", "give the request itself again"),
+    "redo": ("this goes forward again", "ace redo"),
+    "save": ("this saves a picture", "ace show {image} -o {file}"),
+    "show": ("this shows a picture", "ace show {image}"),
+}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ace_agent.plan import Plan
 from ace_agent.plan.single_step import single_step_plan
-from ace_agent.planner.interface import Choice, Context, Planner, Question
+from ace_agent.planner.interface import Choice, Context, KnownImage, Planner, Question
 
 
 def plan_on(planner: Planner, request: str, context: Context, images: Sequence[str]) -> Plan:
@@ -18,7 +18,16 @@ def plan_on(planner: Planner, request: str, context: Context, images: Sequence[s
     """
     if not images:
         return _as_edit(planner.plan(request, context), request, ("@last",))
-    handed = replace(context, inputs=len(images))
+    known = {image.id: image for image in (*context.images, *context.handed)}
+    if context.newest is not None:
+        known["@last"] = known[context.newest]
+    handed = replace(
+        context,
+        handed=tuple(
+            replace(known.get(name, KnownImage(name)), id=f"input{number or ''}")
+            for number, name in enumerate(images)
+        ),
+    )
     try:
         return _as_edit(_renamed(planner.plan(request, handed), images), request, images)
     except Question as question:

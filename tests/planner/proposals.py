@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ace_agent.planner.interface import Context, KnownImage
+from ace_agent.planner.interface import Context, KnownImage, handed_over
 from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 
 
@@ -21,4 +21,4 @@ def conversation(*captions: str, inputs: int = 0) -> Context:
         for n, caption in enumerate(captions, 1)
     )
     path = tuple(image.id for image in images if image.kind == "image")
-    return Context(images, path[-1] if path else None, path, inputs)
+    return Context(images, path[-1] if path else None, path, handed_over(inputs))

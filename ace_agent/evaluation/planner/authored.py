@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ace_agent.evaluation.planner.scoring import Answer, Request, Row
 from ace_agent.plan.tasks import CATALOGUE
-from ace_agent.planner.interface import Context, KnownImage
+from ace_agent.planner.interface import Context, KnownImage, handed_over
 
 _STEP = re.compile(
     r"(?P<task>\w+)(?P<images>(?: (?:x\d+|\d+x\d+|@\d+|\$\d+|input\d?|\d+))*)(?::(?P<words>.*))?", re.S
@@ -43,12 +44,16 @@ def authored_request(data: Mapping[str, Any]) -> Request | None:
 
 def _context(data: Mapping[str, Any]) -> Context:
     images = tuple(
-        KnownImage(str(name), "mask" if kind == "mask" else "image", str(caption), turn)
+        KnownImage(str(name), "mask" if kind == "mask" else "image", str(caption), turn, made=kind == "made")
         for turn, (name, kind, caption) in enumerate(data["pictures"], 1)
     )
     path = tuple(image.id for image in images if image.kind == "image")
     tip = data.get("current") or (path[-1] if path else None)
-    return Context(images, tip, path, inputs=len(data.get("inputs", ())), mask=bool(data.get("mask")))
+    handed = tuple(
+        replace(image, description=str(name))
+        for image, name in zip(handed_over(len(data.get("inputs", ()))), data.get("inputs", ()), strict=True)
+    )
+    return Context(images, tip, path, handed, mask=bool(data.get("mask")))
 
 
 def _answer(steps: Sequence[str], context: Context) -> Answer | None:

@@ -7,7 +7,7 @@ import pytest
 
 from ace_agent.plan.tasks import TASKS
 from ace_agent.planner.instructions import phrase
-from ace_agent.planner.interface import Context, KnownImage
+from ace_agent.planner.interface import Context, KnownImage, handed_over
 from ace_agent.planner.llm.plan_language import grammar, parse, prompt, write
 from ace_agent.planner.proposal import ProposedPlan
 from tests.planner.proposals import proposal, step
@@ -66,7 +66,7 @@ def test_every_task_has_wording_with_and_without_words(task: str) -> None:
 
 
 def test_the_prompt_shows_pictures_and_request() -> None:
-    known = Context((KnownImage("@1", "image", "a fox", 1),), "@1", ("@1",), inputs=1)
+    known = Context((KnownImage("@1", "image", "a fox", 1),), "@1", ("@1",), handed=handed_over(1))
     text = prompt("make it blue", known)
     assert "@1 a fox" in text
     assert "request: make it blue" in text

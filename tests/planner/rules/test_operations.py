@@ -10,7 +10,7 @@ from ace_agent.errors import PlanError
 from ace_agent.plan import Plan, Region, problems
 from ace_agent.plan.operations import OPERATIONS
 from ace_agent.planner.english.tokens import tokenize
-from ace_agent.planner.interface import Context, KnownImage
+from ace_agent.planner.interface import Context, KnownImage, handed_over
 from ace_agent.planner.rules.foreign import in_english
 from ace_agent.planner.rules.operations import named_operation
 from ace_agent.planner.rules.rule_planner import RulePlanner
@@ -24,7 +24,7 @@ def context(*captions: str, inputs: int = 0) -> Context:
         for n, caption in enumerate(captions, 1)
     )
     path = tuple(i.id for i in images)
-    return Context(images, path[-1] if path else None, path, inputs)
+    return Context(images, path[-1] if path else None, path, handed_over(inputs))
 
 
 def plan(request: str, *captions: str, inputs: int = 0) -> Plan:

@@ -12,7 +12,7 @@ from ace_agent.errors import PlanError
 from ace_agent.plan import Plan, Region, problems
 from ace_agent.planner.english.tables import rows
 from ace_agent.planner.english.vocabulary import known_nouns
-from ace_agent.planner.interface import Context, KnownImage, Question
+from ace_agent.planner.interface import Context, KnownImage, Question, handed_over
 from ace_agent.planner.rules.parsed_request import ParsedRequest
 from ace_agent.planner.rules.rule_planner import RulePlanner, is_plain
 
@@ -25,7 +25,7 @@ def context(*captions: str, inputs: int = 0) -> Context:
         for n, c in enumerate(captions, 1)
     )
     path = tuple(i.id for i in images if i.kind == "image")
-    return Context(images, path[-1] if path else None, path, inputs)
+    return Context(images, path[-1] if path else None, path, handed_over(inputs))
 
 
 def plan(request: str, *captions: str, inputs: int = 0) -> Plan:
