@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
@@ -87,24 +88,33 @@ class Optimizers:
 
     def __init__(
         self,
-        modules: Iterable[nn.Module],
+        modules: Mapping[str, nn.Module],
         *,
         muon_rate: float | None,
         adam_rate: float,
         decay: float,
+        factors: Mapping[str, float] = MappingProxyType({}),
         processes: Processes | None = None,
     ) -> None:
-        """`muon_rate` None gives everything to AdamW. Frozen parameters are skipped."""
+        """`muon_rate` None gives everything to AdamW. Frozen parameters are skipped.
+
+        `factors` scale AdamW's rate for the networks that they name.
+        """
         matrices: list[nn.Parameter] = []
-        rest: list[nn.Parameter] = []
-        for module in modules:
+        rest: dict[float, list[nn.Parameter]] = defaultdict(list)
+        for network, module in modules.items():
             for name, parameter in module.named_parameters():
                 if not parameter.requires_grad:
                     continue
                 inner = muon_rate is not None and _is_inner(name, parameter)
-                (matrices if inner else rest).append(parameter)
-        self.parameters = [*matrices, *rest]
-        adam = torch.optim.AdamW(rest, lr=adam_rate, betas=(0.9, 0.98), weight_decay=decay)
+                (matrices if inner else rest[factors.get(network, 1.0)]).append(parameter)
+        self.parameters = [*matrices, *(parameter for group in rest.values() for parameter in group)]
+        adam = torch.optim.AdamW(
+            [{"params": group, "lr": adam_rate * factor} for factor, group in rest.items()],
+            lr=adam_rate,
+            betas=(0.9, 0.98),
+            weight_decay=decay,
+        )
         self.all: tuple[torch.optim.Optimizer, ...] = (adam,)
         if muon_rate is not None and matrices:
             self.all = (Muon(matrices, muon_rate, decay, 0.95, processes), adam)

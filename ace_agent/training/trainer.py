@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class OptimizerOptions:
     seed: int = 0
     muon_rate: float | None = 2e-3  # of the blocks' matrices; None: AdamW for all
     adam_rate: float = 1e-3
+    adam_factors: Mapping[str, float] = field(default_factory=dict)  # of that rate, by network
     weight_decay: float = 0.01
     warmup: int = 100  # steps
     clip: float = 1.0  # gradient norm
@@ -98,10 +99,11 @@ class Trainer:
         self.options = options
         self.processes = processes or Processes()
         self.optimizers = Optimizers(
-            subject.networks.values(),
+            subject.networks,
             muon_rate=options.muon_rate,
             adam_rate=options.adam_rate,
             decay=options.weight_decay,
+            factors=options.adam_factors,
             processes=self.processes,
         )
         self.averages = {name: Average(network) for name, network in subject.networks.items()}

@@ -46,7 +46,7 @@ def test_muon_fits_a_linear_map():
 def test_muon_trains_kernels_as_matrices_and_leaves_modulation_to_adamw():
     torch.manual_seed(0)
     model = nn.ModuleDict({"blocks": nn.ModuleList([ModulatedBlock(48, 64, 64)])})
-    optimizers = Optimizers([model], muon_rate=1e-2, adam_rate=1e-3, decay=0.0)
+    optimizers = Optimizers({"model": model}, muon_rate=1e-2, adam_rate=1e-3, decay=0.0)
     (kernel, other) = optimizers.all[0].param_groups[0]["params"]
     block = model["blocks"][0]
     assert kernel is block.conv1.weight and other is block.conv2.weight
@@ -68,7 +68,7 @@ def test_exactly_one_optimiser_steps_each_parameter():
             self.words = nn.Embedding(100, 64)
 
     model = Model()
-    both = Optimizers([model], muon_rate=1e-3, adam_rate=1e-3, decay=0.0)
+    both = Optimizers({"model": model}, muon_rate=1e-3, adam_rate=1e-3, decay=0.0)
     owned = [p for optimizer in both.all for group in optimizer.param_groups for p in group["params"]]
     assert sorted(map(id, owned)) == sorted(map(id, model.parameters()))
     assert [id(p) for p in both.all[0].param_groups[0]["params"]] == [id(model.blocks[0].weight)]

@@ -60,7 +60,7 @@ def test_rows_learn_their_labels():
     numbers = torch.stack([things, colors], 1)
     naming = Naming([Shows(numbers, numbers.flip(0))], 1, 1.0)
     rows = torch.randn(2, 5, 32)
-    optimizers = Optimizers([namer], muon_rate=None, adam_rate=0.03, decay=0)
+    optimizers = Optimizers({"namer": namer}, muon_rate=None, adam_rate=0.03, decay=0)
     losses = []
     for _ in range(60):
         optimizers.zero_grad()
