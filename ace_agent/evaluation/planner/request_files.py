@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ace_agent.errors import InputError
-from ace_agent.evaluation.planner.authored import authored_request
+from ace_agent.evaluation.planner.authored import authored
 from ace_agent.evaluation.planner.scoring import Answer, Request, Row
 from ace_agent.plan.tasks import CATALOGUE
 
@@ -19,15 +19,16 @@ def load(path: Path) -> list[Request]:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read", str(error)) from None
-    requests = []
+    requests: list[Request] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
             data = json.loads(line)
-            request = authored_request(data) if "do" in data else _request(data, number)
-            if request is not None:
-                requests.append(request)
+            if "do" in data or "turns" in data:
+                requests += [one.scored for one in authored(data) if one.scored is not None]
+            else:
+                requests.append(_request(data, number))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path}, line {number}: not a request with its plan", str(error)) from None
     if not requests:

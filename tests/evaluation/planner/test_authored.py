@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ace_agent.evaluation.planner.authored import authored_request
+from ace_agent.evaluation.planner.authored import authored
 from ace_agent.evaluation.planner.request_files import load
-from ace_agent.evaluation.planner.scoring import Row
+from ace_agent.evaluation.planner.scoring import Request, Row
 
 ASSETS = Path(__file__).parents[3] / "assets/planner"
 
@@ -21,10 +21,12 @@ def row(*do: str, **fields: Any) -> dict[str, Any]:
     return {"id": "a", "pictures": pictures, "request": "r", "do": do, "kind": "plain", **fields}
 
 
+def scored(*do: str, **fields: Any) -> Request | None:
+    return authored(row(*do, **fields))[0].scored
+
+
 def test_steps_with_pictures_masks_and_results_of_earlier_steps() -> None:
-    request = authored_request(
-        row("remove @2: the hat", "inpaint $1: a bow | mask: @3", "collage @1 input1: both")
-    )
+    request = scored("remove @2: the hat", "inpaint $1: a bow | mask: @3", "collage @1 input1: both")
     assert request is not None
     assert request.answers[0].rows == (
         Row("remove", ("@2",)),
@@ -34,27 +36,56 @@ def test_steps_with_pictures_masks_and_results_of_earlier_steps() -> None:
 
 
 def test_the_conversation_is_the_authors() -> None:
-    request = authored_request(row("flip @1: ", inputs=["hat.jpg"], mask=True, current="@1"))
+    request = scored("flip @1: ", inputs=["hat.jpg"], mask=True, current="@1")
     assert request is not None
     context = request.context
-    assert (context.tip, context.path, context.inputs, context.mask) == ("@1", ("@1", "@2"), 1, True)
+    assert (context.tip, context.path, context.inputs, context.mask) == ("@1", ("@1",), 1, True)
+    assert context.handed[0].text == "hat.jpg"
     assert [image.kind for image in context.images] == ["image", "image", "mask"]
 
 
 def test_going_back_refusing_and_what_no_plan_can_say() -> None:
-    back = authored_request(row("undo"))
+    back = scored("undo")
     assert back is not None
     assert back.answers[0].goto == "@1"
-    refused = authored_request(row("refuse: video", alt=[["answer: no"]]))
+    refused = scored("refuse: video", alt=[["answer: no"]])
     assert refused is not None
     assert all(answer.refused for answer in refused.answers)
-    assert authored_request(row("again @2")) is None
-    assert authored_request(row("undo 5")) is None
+    assert scored("again @2") is None
+    assert scored("undo 5") is None
+
+
+TOLD = {
+    "id": "c",
+    "turns": [
+        {"say": "a snowman", "do": ["text_to_image: a snowman"]},
+        {"say": "a hat, and night", "do": ["add @1: a hat", "edit_scene $1: make it night"]},
+        {"say": "without the night", "do": ["goto @2"]},
+        {"say": "with this bird", "files": ["bird.jpg: a robin"], "do": ["fuse_layers @2 input: the bird"]},
+        {"say": "undo", "do": ["undo"]},
+    ],
+}
+
+
+def test_a_conversation_grows_by_its_right_plans() -> None:
+    turns = authored(TOLD)
+    last = turns[-1].context
+    assert [(image.id, image.text) for image in last.images] == [
+        ("@1", "a snowman"),
+        ("@2", "a snowman, then: add a hat"),
+        ("@3", "a snowman, then: add a hat, then: make it night"),
+        ("@4", "bird.jpg: a robin"),
+        ("@5", "a snowman, then: add a hat, then: fuse it with bird.jpg: a robin: the bird"),
+    ]
+    assert (last.tip, last.path) == ("@5", ("@1", "@3", "@2", "@5"))
+    back = turns[-1].scored
+    assert back is not None
+    assert back.answers[0].goto == "@2"
 
 
 def test_a_row_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="no task"):
-        authored_request(row("explode @1: it"))
+        authored(row("explode @1: it"))
 
 
 @pytest.mark.parametrize("file", sorted(ASSETS.glob("*.jsonl")), ids=lambda file: file.stem)
