@@ -69,13 +69,13 @@ class ImageIndex:
 
     @cached_property
     def caption_words(self) -> dict[str, list[str]]:
-        """The content words of each image's caption, or of the instruction that made it if it has none."""
-        return {i.id: content_words(i.caption or i.instruction or "") for i in self.context.images}
+        """The content words of what is known of each image, or of the instruction that made it."""
+        return {i.id: content_words(i.text or i.instruction) for i in self.context.images}
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every word of the captions and instructions, for correcting slips."""
-        text = " ".join(f"{i.caption} {i.instruction or ''}" for i in self.context.images)
+        text = " ".join(f"{i.text} {i.instruction}" for i in self.context.images)
         return frozenset(w for w in re.findall(r"[a-z]+", text.lower()) if len(w) > 2)
 
     def undone(self, count: int) -> str | None:

@@ -59,7 +59,7 @@ def kinds_of(id_: str | None, images: ImageIndex, earlier: Sequence[EarlierStep]
     image = images.by_id.get(id_)
     if image is None:
         return frozenset()
-    caption = image.caption.lower()
+    caption = image.text.lower()
     have = {kind for kind, pattern in _patterns().items() if pattern.search(caption)}
     if image.task in _TASK_KINDS and not have & MAPS:
         have.add(_TASK_KINDS[image.task])

@@ -86,7 +86,7 @@ def plan_of(proposal: RuleProposal) -> Plan:
     if not proposal.ambiguous:
         return plan
     phrase, ids = next(iter(proposal.ambiguous.items()))
-    captions = {image.id: image.caption for image in context.images}
+    captions = {image.id: image.text for image in context.images}
     choices = tuple(
         Choice(
             f"{id_}, {captions[id_]}",
