@@ -29,7 +29,6 @@ from ace_agent.data.scenes.world import World
 from ace_agent.evaluation.benchmark import record_of
 from ace_agent.evaluation.grading import figure, grade
 from ace_agent.evaluation.suites import DEFAULT_TASKS, Suite, draw
-from ace_agent.planner.llm.weights import fast_dtype
 from ace_agent.training.mini.stream import draw as draw_sample
 from ace_agent.training.mini.stream import to_pixels
 
@@ -90,7 +89,11 @@ def train(model: Any, minutes: float, batch: int) -> int:
         for group in optimiser.param_groups:
             group["lr"] = 1e-3 * min(1.0, (seen + batch) / (50 * batch)) * (1 - spent / minutes)
         pixels = next(crops)
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast_dtype() is torch.bfloat16):
+        with torch.autocast(
+            "cpu",
+            torch.bfloat16,
+            enabled=torch.cpu._is_amx_tile_supported(),
+        ):
             picture = redrawn(model, pixels)
         gradient_error(picture.float(), pixels).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

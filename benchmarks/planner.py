@@ -2,7 +2,7 @@
 
     python benchmarks/planner.py [--set FILE.jsonl] [--missed both]
 
-Rules always; the embedded model and both halves where its adapter is installed; and a scripted stand-in for a large
+The rules, the parser, both together, and a scripted stand-in for a large
 hosted model, which answers each request with the first of its right plans: what is lost between it and 1.0 is lost by
 our resolution of its answers, not by a model.
 """
@@ -24,7 +24,8 @@ from ace_agent.evaluation.planner.scoring import Report, Request, evaluate
 from ace_agent.planner.english.tokens import normalize
 from ace_agent.planner.interface import Planner
 from ace_agent.planner.llm.chat_model import ChatPlanner
-from ace_agent.planner.llm.weights import available
+from ace_agent.planner.parser.hybrid import HybridPlanner
+from ace_agent.planner.parser.planner import ParserPlanner
 from ace_agent.planner.rules.rule_planner import RulePlanner
 
 HELD_OUT = Path(__file__).parent.parent / "tests" / "planner" / "data" / "heldout.jsonl"
@@ -70,16 +71,12 @@ class StandIn(BaseChatModel):
 
 
 def planners(requests: list[Request]) -> Iterator[tuple[str, Planner]]:
-    """The planners that this machine has."""
+    """The planners by name, loaded."""
     yield "rules", RulePlanner()
-    if available():
-        from ace_agent.planner.llm.embedded import LanguageModelPlanner
-        from ace_agent.planner.llm.hybrid import HybridPlanner
-
-        embedded = LanguageModelPlanner()
-        embedded.model()
-        yield "embedded", embedded
-        yield "both", HybridPlanner(embedded)
+    parser = ParserPlanner()
+    parser.parser.load()
+    yield "parser", parser
+    yield "both", HybridPlanner(parser)
     yield "stand-in for a hosted model", ChatPlanner(StandIn(requests=requests))
 
 

@@ -8,7 +8,6 @@ texts that repeat words, blanks, marks and quotes, and so is the whole planner.
 from __future__ import annotations
 
 import ast
-import importlib
 import pkgutil
 import random
 import re
@@ -21,6 +20,7 @@ import pytest
 
 import ace_agent.planner
 from ace_agent.errors import PlanError
+from ace_agent.evaluation.planner import authored
 from ace_agent.plan.schema import MAX_INSTRUCTION
 from ace_agent.planner import instructions
 from ace_agent.planner.english import tokens, vocabulary
@@ -91,7 +91,7 @@ def assembled() -> Iterator[tuple[str, re.Pattern[str]]]:
     """Every pattern that the planner puts together from words and tables."""
     yield "picture of", instructions._PICTURE_OF
     yield "lead", instructions._lead()
-    yield "line", importlib.import_module("ace_agent.planner.llm.plan_language")._LINE
+    yield "step of an author", authored._STEP
     yield "small talk", refusals._small_talk()
     yield "vocabulary", vocabulary._pattern(vocabulary.known_nouns("ace-mini") or frozenset())
     for pattern in refusals._off_topic():

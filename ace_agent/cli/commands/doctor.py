@@ -26,6 +26,7 @@ EXTRAS = {
     "tools": "mcp",
     "ray": "ray",
     "data": "resvg-py",
+    "train": "onnx",
     "terminal-images": "textual-image",
 }
 
@@ -100,13 +101,11 @@ def models() -> Iterator[Finding]:
 
 def planner() -> Finding:
     """What plans requests unless `--planner` says otherwise."""
-    from ace_agent.planner.llm.weights import INSTALL, adapter_folder, available
+    from ace_agent.planner.parser.weights import folder
 
-    if available():
-        return Finding("planner", "ok", "embedded language model and rules")
-    if adapter_folder() is None:  # without it the language model's own weights would not help
-        return Finding("planner", "ok", "rules")
-    return Finding("planner", "optional", "rules", INSTALL)
+    if folder() is None:
+        return Finding("planner", "optional", "rules", "install ace-agent again: its parser is missing")
+    return Finding("planner", "ok", "rules and the parser")
 
 
 def storage(workspace: Path) -> Finding:

@@ -1,4 +1,4 @@
-"""`ace train-planner`: the planner's adapter, resumable."""
+"""`ace train-planner`: the planner's parser, resumable."""
 
 from __future__ import annotations
 
@@ -13,38 +13,31 @@ from ace_agent.cli.ui.console import notices
 @click.command("train-planner")
 @click.option(
     "-o", "--output", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path),
-    default=Path("runs/planner"), show_default=True, help="Folder of the adapter, and of the run's state until then.",
+    default=Path("runs/planner"), show_default=True, help="Folder of the run's state, and then of the parser.",
+)  # fmt: skip
+@click.option(
+    "--authors", metavar="FOLDER", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("assets/planner"), show_default=True, help="Requests to learn from: its train_*.jsonl files.",
 )  # fmt: skip
 @click.option(
     "--hours",
     type=click.FloatRange(min=0.001),
-    default=4.0,
+    default=1.25,
     show_default=True,
     help="Hours of training, over all launches.",
 )
 @click.option(
-    "--rank", type=click.IntRange(1, 64), default=16, show_default=True, help="Rank of the adapter."
+    "--rate", type=click.FloatRange(min=0), default=5e-4, show_default=True, help="Highest learning rate."
 )
 @click.option(
-    "--rate", type=click.FloatRange(min=0), default=1e-3, show_default=True, help="Highest learning rate."
+    "--batch", type=click.IntRange(1, 256), default=32, show_default=True, help="Requests in a step."
 )
 @click.option(
-    "--batch", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests in a step."
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the order and the weights."
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Seed of the corpus and of the first weights.",
-)
-@click.option(
-    "--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True,
-    help="Type of the frozen weights; auto: bfloat16 where the CPU has AMX.",
-)  # fmt: skip
 @click.option(
     "--start", metavar="FOLDER", type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Adapter to begin from.  [default: a fresh one]",
+    help="Unfinished run whose weights this one begins with.  [default: MiniLM's]",
 )  # fmt: skip
 @click.option(
     "--threads", type=click.IntRange(1), default=None, help="CPU threads.  [default: torch's own number]"
@@ -57,37 +50,36 @@ from ace_agent.cli.ui.console import notices
 )
 def command(
     output: Path,
+    authors: Path,
     hours: float,
-    rank: int,
     rate: float,
     batch: int,
     seed: int,
-    dtype: str,
     start: Path | None,
     threads: int | None,
     steps: int | None,
 ) -> None:
-    """Train the planner's language model on the corpus.
+    """Train the planner's parser on requests that people wrote.
 
-    The same command continues a stopped run; Ctrl-C finishes the step and saves. Copy the finished adapter to
-    ace_agent/weights/planner, and score it with `ace plan --eval`.
+    The same command continues a stopped run; Ctrl-C finishes the step and saves. Copy the finished files to
+    ace_agent/weights/planner, and score them with `ace plan --eval`.
     """
-    from ace_agent.training.planner.adapter import AdapterOptions, AdapterProgress, train_adapter
+    from ace_agent.training.planner.parser.train import ParserOptions, ParserProgress, train_parser
 
     console = notices()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         row = bar.add_task("training", total=1.0)
 
-        def show(now: AdapterProgress) -> None:
+        def show(now: ParserProgress) -> None:
             text = f"{now.requests:,} requests, loss {now.loss:.3f}"
             bar.update(row, completed=now.fraction, description=text)
 
-        settings = AdapterOptions(hours=hours, rank=rank, rate=rate, batch=batch, seed=seed, dtype=dtype)
-        trainer, finished = train_adapter(
-            output, settings, start=start, threads=threads, most_steps=steps, progress=show
+        settings = ParserOptions(hours=hours, rate=rate, batch=batch, seed=seed)
+        trainer, finished = train_parser(
+            output, authors, settings, start=start, threads=threads, most_steps=steps, progress=show
         )
     if finished:
-        console.print(f"the adapter is in {output}")
+        console.print(f"the parser is in {output}")
     else:
         console.print(f"stopped after {trainer.step:,} steps; the same command continues")

@@ -1,1 +1,1 @@
-"""Planners that ask a language model: the embedded one, or any chat model."""
+"""Any chat model as a planner."""

@@ -60,3 +60,19 @@ def in_english(text: str) -> str:
         lambda m: m[1] or m[3],
         line,
     )
+
+
+def word_by_word(text: str) -> str:
+    """A text with every word of the table in English, the others as they are."""
+    words = list(_WORD.finditer(text))
+    out, at, end = "", 0, 0
+    while at < len(words):
+        out += text[end : words[at].start()]
+        for length in range(min(_LONGEST, len(words) - at), 0, -1):
+            row = _table().get(tuple(w[0].lower() for w in words[at : at + length]))
+            if row is not None:
+                break
+        out += row[0] if row is not None else words[at][0]
+        end = words[at + length - 1].end()
+        at += length
+    return out + text[end:]

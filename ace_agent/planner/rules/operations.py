@@ -251,3 +251,12 @@ _READERS: tuple[Callable[[str, tuple[int, int] | None], Operation | None], ...] 
     _watermark, _collage, _background, canvas, crop, frame, straighten, rotate, flip, upscale, resize,
     _blur, _filter, _adjust,
 )  # fmt: skip
+
+
+def read_as(task: str, text: str, size: tuple[int, int] | None = None) -> Operation | None:
+    """The operation `task` as some words give it; None if they do not. Raises PlanError as :func:`operation`."""
+    for reader in _READERS:
+        found = reader(text, size)
+        if found is not None and found.task == task:
+            return _limited(found, text) if task in _LOCAL else found
+    return None

@@ -31,7 +31,8 @@ class ParsedRequest:
     """
 
     def __init__(self, request: str, context: Context) -> None:
-        self.text = in_english(refusals.check_text(request))
+        self.asked = refusals.check_text(request)
+        self.text = in_english(self.asked)
         self.context = context
 
     @cached_property

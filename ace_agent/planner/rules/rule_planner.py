@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from ace_agent.errors import PlanError
 from ace_agent.plan import MAX_STEPS, Plan
-from ace_agent.plan.tasks import CATALOGUE
 from ace_agent.planner import instructions
 from ace_agent.planner.english.tables import wordset
 from ace_agent.planner.english.tokens import Token
@@ -53,11 +52,6 @@ class RuleProposal:
     def sure(self) -> bool:
         """Whether the rules are sure of every step's task."""
         return all(item.sure for item in self.steps)
-
-    @property
-    def exact(self) -> bool:
-        """Whether a step is an exact operation, which the embedded language model does not know."""
-        return any(CATALOGUE[item.task].family == "operations" for item in self.steps)
 
 
 class RulePlanner:

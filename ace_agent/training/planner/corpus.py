@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from ace_agent.evaluation.planner.authored import authored_step
 from ace_agent.plan.tasks import TASKS
 from ace_agent.planner.english.lexicon import tagged
 from ace_agent.planner.english.tables import rows
 from ace_agent.planner.interface import Context, KnownImage
-from ace_agent.planner.llm.plan_language import parse
 from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 from ace_agent.training.planner.paraphrase import VOICES, Speaker
 
@@ -158,6 +158,11 @@ def _step(task: str, images: tuple[str, ...], mask: str | None, words: str) -> P
     return ProposedStep(task=task, images=images, mask=mask, instruction=words)
 
 
+def _scripted(text: str) -> ProposedStep:
+    step = authored_step(text)
+    return _step(step.name, step.pictures, step.mask, step.words)
+
+
 def _split(wording: str) -> Split:
     place = int(hashlib.sha256(wording.encode()).hexdigest()[:8], 16) % 10
     return "test" if place == 0 else "check" if place == 1 else "train"
@@ -180,7 +185,7 @@ def wordings(split: Split) -> dict[str, tuple[Wording, ...]]:
 @cache
 def idioms(split: Split) -> tuple[tuple[str, str], ...]:
     """A split's requests that take several steps, each with its script; both have slots."""
-    pairs = (tuple(part.strip() for part in row.split("|")) for row in rows("idioms", HERE))
+    pairs = (tuple(part.strip() for part in row.split("|", 1)) for row in rows("idioms", HERE))
     return tuple((request, script) for request, script in pairs if _split(request) == split)
 
 
@@ -304,8 +309,8 @@ class _Maker:
         for mark, place in places.items():
             script = script.replace(mark, place)
         voice = self.pick(VOICES)
-        lines = "\n".join(part.strip() for part in script.split("//"))
-        return Example(tuple(captions), self.speaker.say(request, voice), parse(lines), voice)
+        steps = tuple(map(_scripted, script.split("//")))
+        return Example(tuple(captions), self.speaker.say(request, voice), ProposedPlan(steps=steps), voice)
 
     def _refusal(self, captions: list[str]) -> Example:
         if not captions and self.random.random() < 0.6:

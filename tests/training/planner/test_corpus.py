@@ -6,7 +6,6 @@ import random
 from itertools import islice
 
 from ace_agent.plan.tasks import TASKS
-from ace_agent.planner.llm.plan_language import parse, write
 from ace_agent.training.planner.corpus import VOICES, _Maker, examples, wordings
 
 
@@ -25,12 +24,10 @@ def test_the_same_seed_draws_the_same_requests() -> None:
     assert list(islice(examples("train", 1), 50)) != list(islice(examples("train", 2), 50))
 
 
-def test_every_task_and_voice_is_drawn_with_a_script_that_reads_back() -> None:
+def test_every_task_and_voice_is_drawn() -> None:
     drawn = list(islice(examples("train"), 4000))
     assert {line.task for e in drawn for line in e.script.steps} == set(TASKS)
     assert {e.voice for e in drawn} >= {*VOICES, "refusal", "undo"}
-    for example in drawn:
-        assert parse(write(example.script)) == example.script
 
 
 def test_references_of_scripts_exist() -> None:

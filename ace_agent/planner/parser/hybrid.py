@@ -1,0 +1,58 @@
+"""Rules and parser together: plain requests by the rules, all others by the parser."""
+
+from __future__ import annotations
+
+import threading
+
+from ace_agent.errors import ModelError, PlanError
+from ace_agent.plan import Plan
+from ace_agent.planner.interface import Act, Context, Question
+from ace_agent.planner.parser.planner import ParserPlanner, proposal_of
+from ace_agent.planner.resolver import resolve
+from ace_agent.planner.rules.parsed_request import ParsedRequest
+from ace_agent.planner.rules.rule_planner import RuleProposal, is_plain, plan_of, propose
+
+
+class HybridPlanner:
+    """Plans with the rules where a request is plain, else with the parser.
+
+    A plain instruction never waits for the parser. If it cannot be loaded, the rules plan alone, and a note says so
+    once.
+
+    Args:
+        parser: the parser's planner; None: the one that ships with the package.
+    """
+
+    name = "both"
+
+    def __init__(self, parser: ParserPlanner | None = None) -> None:
+        self._parser = parser or ParserPlanner()
+        self._warned = False
+
+    def preload(self) -> threading.Thread:
+        """Begins to load the parser in the background."""
+        return self._parser.preload()
+
+    def plan(self, request: str, context: Context) -> Plan:
+        """The plan of a request. Raises PlanError, Act, and Question if a phrase fits several pictures."""
+        parsed = ParsedRequest(request, context)
+        rules: RuleProposal | None = None
+        refusal: PlanError | None = None
+        try:
+            rules = propose(parsed)
+        except (Act, Question):
+            raise
+        except PlanError as error:
+            refusal = error
+        if rules is not None and (rules.goto or rules.sure) and is_plain(parsed):
+            return plan_of(rules)
+        try:
+            read = self._parser.read(parsed)
+        except ModelError as error:
+            if not self._warned:
+                self._warned = True
+                context.note(f"planning by rules alone: {error}")
+            if rules is None:
+                raise refusal or error from None
+            return plan_of(rules)
+        return resolve(proposal_of(read, parsed, rules), context)

@@ -1,0 +1,183 @@
+"""The plan parser as a planner: what it wrote, as a proposal whose words the rules complete."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal, cast
+
+from ace_agent.errors import ModelError, PlanError
+from ace_agent.plan import Plan
+from ace_agent.plan.operations import OPERATIONS
+from ace_agent.plan.tasks import CATALOGUE
+from ace_agent.planner.interface import Act, Context
+from ace_agent.planner.parser.encoding import Encoded, Seen
+from ace_agent.planner.parser.plan_tokens import WrittenStep
+from ace_agent.planner.parser.weights import PlanParser, Read
+from ace_agent.planner.proposal import ProposedPlan, ProposedStep
+from ace_agent.planner.resolver import resolve
+from ace_agent.planner.rules.parsed_request import ParsedRequest
+from ace_agent.planner.rules.rule_planner import RuleProposal, propose
+from ace_agent.planner.rules.said_options import said_operation
+from ace_agent.planner.rules.steps import ClauseStep
+
+_FILE = re.compile(r"[\w-]+\.(?:png|jpe?g|webp|tiff?)\b", re.IGNORECASE)
+
+
+class ParserPlanner:
+    """Plans with the parser alone; sizes, counts and options are read by rule.
+
+    Args:
+        parser: the parser; None: the one that ships with the package.
+    """
+
+    name = "parser"
+
+    def __init__(self, parser: PlanParser | None = None) -> None:
+        self.parser = parser or PlanParser()
+
+    def preload(self) -> threading.Thread:
+        """Begins to load in the background; the first request waits for it."""
+        thread = threading.Thread(target=self._try, name="planner", daemon=True)
+        thread.start()
+        return thread
+
+    def _try(self) -> None:
+        try:
+            self.parser.load()
+        except ModelError:
+            return  # raised again by the first request
+
+    def read(self, request: ParsedRequest) -> Read:
+        """What the parser writes for a request. Raises ModelError if it cannot be loaded."""
+        context = request.context
+        return self.parser.read(request.asked, seen(context), context.mask)
+
+    def plan(self, request: str, context: Context) -> Plan:
+        """The plan of a request.
+
+        Raises:
+            PlanError: one line that the person can act on.
+            Act: the request makes no new picture.
+            ModelError: the parser cannot be loaded.
+        """
+        parsed = ParsedRequest(request, context)
+        if parsed.off_topic is not None:
+            raise parsed.off_topic
+        try:
+            rules = propose(parsed)
+        except PlanError:
+            rules = None
+        return resolve(proposal_of(self.read(parsed), parsed, rules), context)
+
+
+def seen(context: Context) -> list[Seen]:
+    """The conversation's pictures as the parser sees them, those handed over last."""
+    known = [
+        Seen(
+            image.id,
+            "mask" if image.kind == "mask" else "made" if image.made else "photo",
+            image.text,
+            image.id == context.newest,
+            not image.on_path,
+        )
+        for image in context.images
+    ]
+    given = [Seen(image.id, "photo", image.text) for image in context.handed]
+    return [*known, *given]
+
+
+def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) -> ProposedPlan:
+    """What the parser wrote as a proposal.
+
+    Args:
+        read: what it wrote.
+        request: the request.
+        rules: what the rules propose: where they find the same task in the same place, their wording is kept.
+
+    Raises:
+        PlanError: it is a question or cannot be done.
+        Act: it makes no new picture.
+    """
+    names = {place: name for name, place in read.encoded.pictures.items()}
+    goto: str | None = None
+    steps: list[ProposedStep] = []
+    tasks = [step for step in read.steps if not step.is_act]
+    own = rules.steps if rules is not None and len(rules.steps) == len(tasks) else ()
+    for step in read.steps:
+        if step.is_act:
+            goto = _act(step, names, request, made=bool(tasks)) or goto
+            continue
+        at = len(steps)
+        built = _step(step, names, read.encoded, request, alone=len(tasks) == 1)
+        if own and own[at].task == step.name:
+            built = _with_rules(built, own[at])
+        steps.append(built)
+    counts = [step.count for step in tasks if step.count]
+    settings = request.settings
+    if counts and settings.variations == 1:
+        settings = replace(settings, variations=counts[-1])
+    return ProposedPlan(steps=tuple(steps), goto=goto, settings=settings)
+
+
+def _with_rules(built: ProposedStep, own: ClauseStep) -> ProposedStep:
+    """The parser's step with the mask and the options that the rules found.
+
+    Their wording is kept if they are sure of it and it is not the whole of a long clause.
+    """
+    theirs = own.step
+    short = len(theirs.instruction) <= 2 * len(built.instruction) + 16
+    keeps = (own.sure or own.task in OPERATIONS) and short and len(theirs.images) == len(built.images)
+    return built.model_copy(
+        update={
+            "instruction": theirs.instruction if keeps else built.instruction,
+            "options": theirs.options or built.options,
+            "mask": built.mask or theirs.mask,
+        }
+    )
+
+
+def _act(step: WrittenStep, names: Mapping[int, str], request: ParsedRequest, *, made: bool) -> str | None:
+    """The picture that an act goes back to."""
+    pictures = tuple(names[p] for p in step.pictures if isinstance(p, int))
+    if step.name == "goto":
+        return pictures[0] if pictures else None
+    if step.name == "undo":
+        path = request.context.path
+        back = step.count or 1
+        if len(path) <= back:
+            raise PlanError("there is nothing to undo", "this is the beginning of the conversation")
+        return path[-1 - back]
+    if made:
+        return None  # a question beside steps that can be carried out
+    if step.name == "refuse":
+        raise request.off_topic or PlanError(
+            "that cannot be done here", "ask for a picture, or for a change of one"
+        )
+    if step.name in ("answer", "ask"):
+        raise request.off_topic or PlanError(
+            "that asks for no picture and no change", "say what to draw or what to change"
+        )
+    file = _FILE.search(request.text)
+    name = cast('Literal["again", "redo", "save", "show"]', step.name)
+    raise Act(name, pictures, file[0] if file else "")
+
+
+def _step(
+    step: WrittenStep, names: Mapping[int, str], encoded: Encoded, request: ParsedRequest, *, alone: bool
+) -> ProposedStep:
+    said = {name: encoded.text(request.asked, *span) for name, span in step.spans.items()}
+    words = said.get("words", "") or (request.asked if alone else "")
+    images = tuple(p if isinstance(p, str) else names[p] for p in step.pictures)
+    operation = CATALOGUE[step.name].family == "operations"
+    clause = f"{words} {said.get('only', '')}".strip()
+    options = {}
+    if operation:
+        known = {image.id: image for image in request.context.images}.get(images[0]) if images else None
+        size = (known.width, known.height) if known is not None and known.width else None
+        said_text = request.asked if alone else clause
+        options = said_operation(step.name, said_text, size, pictures=len(images)).options
+    mask = names.get(step.mask) if isinstance(step.mask, int) else None
+    return ProposedStep(task=step.name, images=images, mask=mask, instruction=words[:300], options=options)
