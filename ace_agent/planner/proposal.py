@@ -1,7 +1,7 @@
 """What a planner proposes: tasks, pictures and words, before they are checked and completed.
 
-Every planner proposes in this one form: the rules and the parser build it, a chat model writes it as JSON (the docstrings
-and descriptions below are its tool's). `ace_agent.planner.resolver` makes a plan of it.
+Every planner proposes in this one form: the rules and the parser build it, a chat model writes it as JSON (the
+docstrings and descriptions below are its tool's). `ace_agent.planner.resolver` makes a plan of it.
 """
 
 from __future__ import annotations
