@@ -28,8 +28,8 @@ from ace_agent.planner.interface import Context, KnownImage, Planner, Question
 if TYPE_CHECKING:
     from ace_agent.plan import Plan
 
-UNORDERED = frozenset({"fuse_layers", "multi_control", "subject_reference", "face_reference"})
-"""Tasks whose images may come in any order."""
+UNORDERED = frozenset({"multi_control", "subject_reference", "face_reference"})
+"""Tasks without a base picture, whose images may come in any order."""
 
 REFUSALS = frozenset({"refusal", "refusals", "refuse"})
 """Kinds that are scored apart from the pool."""

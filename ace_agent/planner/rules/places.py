@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from ace_agent.plan import Region
 
 _INTO = frozenset({"on", "onto", "to", "into", "for", "over", "upon"})
+_ONTO = _INTO | {
+    "in",
+    "inside",
+    "at",
+    "within",
+    "beside",
+    "behind",
+    "under",
+    "near",
+    "in front",
+    "above",
+    "below",
+}
 _FROM = frozenset({"from", "of", "in"})
 
 
@@ -67,6 +80,8 @@ def arrange(
         return _pair(mentioned, flipped=_garment_first(tokens, mentioned, base))
     if task == "face_swap" and len(mentioned) >= 2:
         return _pair(mentioned, flipped=_face_first(tokens, mentioned, base))
+    if task == "fuse_layers" and len(mentioned) == 2:
+        return _pair(mentioned, flipped=_goes_into(tokens, mentioned, base))
     return tuple(mentioned)
 
 
@@ -115,6 +130,30 @@ def _style(
     ):
         return second, first
     return first, second
+
+
+def _goes_into(tokens: Sequence[Token], mentioned: Sequence[str], base: str | None) -> bool:
+    """Whether the first picture goes into the second, which is the base then: "put the cat on the beach"."""
+    first, second = (_place(tokens, image, base) for image in mentioned)
+    if second < 0:
+        return False
+    row = [t.text for t in tokens[max(0, second - 4) : second]]
+    while row and row[-1] in (
+        "the",
+        "a",
+        "an",
+        "my",
+        "this",
+        "that",
+        "picture",
+        "photo",
+        "image",
+        "of",
+        "scene",
+    ):
+        row.pop()
+    leads = bool(row) and row[-1].split()[-1] in _ONTO
+    return leads and first < second
 
 
 def _creates(tokens: Sequence[Token]) -> bool:

@@ -62,8 +62,12 @@ def exact(tmp_path: Path, answer: Plan | Exception, row: str) -> bool:
 
 
 def test_order_of_images_matters_only_where_the_task_has_one(tmp_path: Path) -> None:
+    """The base picture of layers that are fused gives the result its size."""
     fused = Plan(steps=(Step(task="fuse_layers", images=("@2", "@1"), instruction="Fuse {image}"),))
-    assert exact(tmp_path, fused, line())
+    assert not exact(tmp_path, fused, line())
+    both = Plan(steps=(Step(task="multi_control", images=("@2", "@1"), instruction="Fuse {image}"),))
+    rows = [{"task": "multi_control", "images": ["@1", "@2"], "mask": None, "key": []}]
+    assert exact(tmp_path, both, line(plan=rows))
     swapped = [{"task": "face_swap", "images": ["@1", "@2"]}]
     turned = Plan(steps=(Step(task="face_swap", images=("@2", "@1")),))
     assert not exact(tmp_path, turned, line(plan=swapped))

@@ -60,7 +60,7 @@ def test_a_chosen_picture_and_three_edits_become_three_steps() -> None:
         ("take yours before last and make it night", [("edit_scene", "@2")]),
         ("make both pictures night", [("edit_scene", "@2"), ("edit_scene", "@3")]),
         ("cut out the dog in @2 and paste it onto the lighthouse picture",
-         [("extract_foreground", "@2"), ("fuse_layers", "$1", "@1")]),
+         [("extract_foreground", "@2"), ("fuse_layers", "@1", "$1")]),
         ("make a depth map of it and generate a castle from that",
          [("depth", "@3"), ("depth_to_image", "$1")]),
         ("teh sky shuold be pnik", [("edit_color", "@3")]),
