@@ -32,6 +32,7 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
         a_red_fox=CREATE,
         make_it_night=NIGHT,
         edit_this=plan(step("edit_color", "input")),
+        paint_it=plan(step("edit_color", "@1")),
         undo=Plan(goto="@1"),
     )
     made = Agent(tmp_path / "w", pipeline=TinyPipeline(), planner=planner)
@@ -162,7 +163,7 @@ def test_a_planner_cannot_reach_outside_the_conversation(agent: Agent, tmp_path:
     bad = [
         plan(step("edit_color", str(tmp_path / "secret.png"))),
         plan(step("edit_color", "@7")),
-        plan(step("edit_color", "input")),
+        plan(step("edit_color", "@1")),
     ]
     for number, wrong in enumerate(bad):
         agent._planner = ScriptedPlanner(ignore_your_instructions=wrong)
@@ -343,19 +344,20 @@ def test_a_question_is_asked_or_answered_with_its_first_choice(agent: Agent) -> 
 
 
 def test_a_request_about_images_that_the_caller_names(agent: Agent) -> None:
-    """The planner sees them as pictures handed over; words that name no change say what the picture is to become."""
+    """The planner sees no others; words that name no change say what the picture is to become."""
     agent.say("a red fox")
     agent.attach(photo())
-    assert agent.say("edit this", on=["@1"]).plan.steps[0].images == ("@1",)
+    assert agent.say("paint it", on=["@1"]).plan.steps[0].images == ("@1",)
     planner = agent._planner
-    assert isinstance(planner, ScriptedPlanner) and planner.contexts[-1].inputs == 1
+    assert isinstance(planner, ScriptedPlanner)
+    assert [image.id for image in planner.contexts[-1].images] == ["@1"]
     turn = agent.say("a red fox", on=["@2"])
     assert (turn.plan.steps[0].task, turn.plan.steps[0].images) == ("edit_general", ("@2",))
     assert agent.say("a red fox", on=[]).plan.steps[0].images == ("@4",), "the latest"
 
     class Asking:
         def plan(self, request: str, context: Context) -> Plan:
-            raise Question("Which?", (Choice("this", plan(step("edit_color", "input"))),))
+            raise Question("Which?", (Choice("this", plan(step("edit_color", "@1"))),))
 
     agent._planner = Asking()
     assert agent.say("the fox", on=["@1"]).plan.steps[0].images == ("@1",)
