@@ -16,7 +16,7 @@ from ace_agent.evaluation.planner.authored import AuthoredStep, read_authored
 from ace_agent.evaluation.planner.request_files import load
 from ace_agent.evaluation.planner.scoring import Answer
 from ace_agent.plan.tasks import CATALOGUE
-from ace_agent.planner.parser.encoding import Encoded, Seen
+from ace_agent.planner.parser.encoding import Encoded, Seen, stem
 from ace_agent.planner.parser.plan_tokens import ACTS, MOST_STEPS, WrittenStep
 from ace_agent.planner.parser.planner import seen
 from ace_agent.training.planner.corpus import Example
@@ -27,10 +27,6 @@ _COUNTED = re.compile(
     re.I,
 )
 """Words whose meaning depends on which other pictures there are."""
-_STOP = frozenset(
-    "the a an of to in on at and or it its is be with for from as that this into by up out off over under "  # noqa: SIM905
-    "make put more less than so no not only my me i you".split()
-)
 
 
 @dataclass(frozen=True)
@@ -143,16 +139,6 @@ def aligned(text: str, encoded: Encoded, request: str) -> tuple[int, int] | None
     if not inside:
         return None
     return encoded.first + inside[0], encoded.first + inside[-1]
-
-
-def stem(word: str) -> str:
-    """A word without its ending, or nothing for one that says little."""
-    if word in _STOP:
-        return ""
-    for ending in ("ing", "ed", "es", "s", "er", "ly", "y", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
 
 
 # -- variety
