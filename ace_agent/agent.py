@@ -335,8 +335,10 @@ class Agent:
                     )
         parent = tip if plan.goto is None else self.memory.turn_of(plan.goto)
         if not plan.steps:
+            notes += inputs.unused(plan)
             self.goto(plan.goto or "@last")
-            return turn_of(self.store, self.store.turn(self.memory.tip or 0))
+            moved = turn_of(self.store, self.store.turn(self.memory.tip or 0))
+            return replace(moved, notes=[*moved.notes, *notes])
         known = self.memory.named_images(plan)
         if plan.goto is not None and "@last" in known:
             known["@last"] = self.memory.image_row(plan.goto)
@@ -347,7 +349,7 @@ class Agent:
             if progress is not None and self._pipeline is None:
                 progress(PlanProgress(1, len(plan.steps), 0.0, None, "loading the model"))
             _ = self.pipeline  # what cannot be loaded is refused before the turn is stored
-        notes += inputs.notices
+        notes += [*inputs.notices, *inputs.unused(plan)]
         new = inputs.new_images()
         with self.store.transaction(durable=bool(new)):
             talk = self.memory.row()

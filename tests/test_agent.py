@@ -544,3 +544,15 @@ def test_nothing_imports_torch_before_a_model_runs(tmp_path: Path) -> None:
         check=True,
         env={"ACE_WORKSPACE": str(tmp_path), "PYTHONPATH": ".:memory:kernels"},
     )
+
+
+def test_a_picture_that_no_step_takes_is_named(agent: Agent, tmp_path: Path) -> None:
+    """It was stored with the turn and never mentioned."""
+    photo().save(tmp_path / "beach.png")
+    turn = agent.say("edit this", [photo(), tmp_path / "beach.png", photo(seed=1)])
+    assert turn.notes[:2] == [
+        "beach.png was not used: no step of the plan takes it",
+        "picture 3 was not used: no step of the plan takes it",
+    ]
+    back = agent.say("undo", [tmp_path / "beach.png"])
+    assert "beach.png was not used: no step of the plan takes it" in back.notes

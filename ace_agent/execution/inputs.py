@@ -34,6 +34,15 @@ class Inputs:
         """How many of `input`, `input1` ... there are, the mask among them."""
         return sum(parse_reference(name).kind == "input" for name in self.pictures)
 
+    def unused(self, plan: Plan) -> list[str]:
+        """A line for each picture that came with the request and that no step takes."""
+        used = {reference.text for step in plan.steps for reference in step.references}
+        return [
+            f"{self.sources[name] or f'picture {number}'} was not used: no step of the plan takes it"
+            for number, name in enumerate(self.pictures, 1)
+            if name not in used
+        ]
+
     def add(self, name: str, source: Handed, kind: str = "image") -> None:
         if kind == "mask":
             self.pictures[name] = read_mask(_readable(source))
