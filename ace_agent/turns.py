@@ -15,6 +15,7 @@ from ace_agent.errors import PlanError
 from ace_agent.files import write_file
 from ace_agent.images.files import embed_recipe
 from ace_agent.plan import Plan
+from ace_agent.plan.wording import in_words
 from ace_memory import ImageRow, Store, TurnRow
 
 
@@ -58,6 +59,20 @@ class Picture:
             return None
         recipe = json.loads(self.store.step(self.row.step).recipe)
         return {**recipe, "variation": self.row.variation} if recipe and isinstance(recipe, dict) else None
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """The ids of the pictures and masks that it was made from, in order."""
+        if self.row.step is None:
+            return ()
+        return tuple(f"@{image.number}" for _, image in self.store.step_inputs(self.row.step))
+
+    @property
+    def words(self) -> str:
+        """What made it, in words that a person reads; an attached picture's caption or file name."""
+        if self.row.step is None:
+            return self.row.caption or self.row.source
+        return in_words(self.store.step(self.row.step).instruction, self.sources[1:])
 
     @property
     def image(self) -> Image.Image:

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from ace_agent.agent import Agent, PlanProgress, conversations, import_conversation, workspace_folder
+from ace_agent.cli.ui.json_records import picture_record
+from ace_agent.cli.ui.present import picture_line
 from ace_agent.engines.interface import PipelineOutput
 from ace_agent.errors import Cancelled, InputError, ModelError, PlanError, StoreRefused
 from ace_agent.images.files import read_recipe
@@ -556,3 +558,17 @@ def test_a_picture_that_no_step_takes_is_named(agent: Agent, tmp_path: Path) -> 
     ]
     back = agent.say("undo", [tmp_path / "beach.png"])
     assert "beach.png was not used: no step of the plan takes it" in back.notes
+
+
+def test_a_picture_names_what_it_was_made_from_in_words(agent: Agent) -> None:
+    agent.run(CREATE)
+    agent.attach(photo())
+    turn = agent.run(
+        plan({"task": "fuse_layers", "instruction": "Fuse {image} with {image1}.", "images": ["@1", "@2"]})
+    )
+    (picture,) = turn.images
+    assert picture.sources == ("@1", "@2")
+    assert picture.words == "fuse it with @2"
+    assert picture_line(picture).plain.endswith("  from @1, @2")
+    assert picture_record(picture)["from"] == ["@1", "@2"]
+    assert agent.show("@1").sources == ()

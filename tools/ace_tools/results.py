@@ -90,7 +90,8 @@ def origin(picture: Picture) -> str:
     """Where a picture comes from, in a few words on one line."""
     recipe = picture.recipe
     if recipe is not None:
-        return f"{one_line(str(recipe.get('task')))}: {quoted(str(recipe.get('instruction')))}"
+        sources = f", from {', '.join(picture.sources)}" if picture.sources else ""
+        return f"{one_line(str(recipe.get('task')))}: {quoted(picture.words)}{sources}"
     if picture.kind == "mask":
         return "a mask, white = the region to change"
     return f"handed over, {quoted(picture.source)}" if picture.source else "handed over"

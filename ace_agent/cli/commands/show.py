@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ace_agent.agent import Picture
 
 # The part of the recipe that people ask for; --json has all of it.
-FACTS = ("task", "instruction", "seed", "steps", "guidance", "model", "composite")
+FACTS = ("task", "seed", "steps", "guidance", "model", "composite")
 
 
 def facts_table(picture: Picture) -> Table:
@@ -23,7 +23,7 @@ def facts_table(picture: Picture) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    facts: dict[str, Any] = {"caption": picture.caption, "from": picture.source}
+    facts: dict[str, Any] = {"made": picture.words, "from": picture.source or ", ".join(picture.sources)}
     facts |= {name: (picture.recipe or {}).get(name) for name in FACTS}
     table = Table.grid(padding=(0, 2))
     table.add_row(

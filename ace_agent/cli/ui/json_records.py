@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def picture_record(picture: Picture, path: Path | None = None) -> dict[str, Any]:
-    """A picture: id, size, seed, recipe, and the file it was written to."""
+    """A picture: id, size, seed, recipe, what it was made from, and the file it was written to."""
     record: dict[str, Any] = {
         "id": picture.id,
         "kind": picture.kind,
@@ -19,6 +19,8 @@ def picture_record(picture: Picture, path: Path | None = None) -> dict[str, Any]
         "height": picture.size[1],
         "caption": picture.caption,
         "source": picture.source,
+        "words": picture.words,
+        "from": list(picture.sources),
         "seed": picture.recipe.get("seed") if picture.recipe else None,
         "recipe": picture.recipe,
     }

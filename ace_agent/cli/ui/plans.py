@@ -22,7 +22,9 @@ LONG = 30.0  # seconds; a longer plan is worth a question
 
 
 def plan_table(plan: Plan) -> Table:
-    """One row a step: number, task, images, instruction and settings."""
+    """One row a step: number, task, images, what it does in words, and settings."""
+    from ace_agent.plan.wording import in_words
+
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", style="dim")
     table.add_column(style="cyan", no_wrap=True)
@@ -31,7 +33,12 @@ def plan_table(plan: Plan) -> Table:
     if plan.goto is not None:
         table.add_row("", "goto", plan.goto, "go back to the turn that made this picture")
     for number, step in enumerate(plan.steps, 1):
-        table.add_row(f"${number}", step.task, " ".join(step.images), Text(step.instruction + details(step)))
+        table.add_row(
+            f"${number}",
+            step.task,
+            " ".join(step.images),
+            Text(in_words(step.instruction, step.images[1:]) + details(step)),
+        )
     return table
 
 

@@ -68,13 +68,15 @@ def not_forgotten(picture: Picture) -> Picture:
 
 
 def picture_line(picture: Picture, path: Path | None = None) -> Text:
-    """`@3  ./ace-3.png  128 x 128  seed 7`."""
+    """`@3  ./ace-3.png  128 x 128  seed 7  from @1`."""
     line = Text(picture.id, style="bold cyan")
     if path is not None:
         line.append("  ").append(display_path(path), style="default")
     facts = f"  {picture.size[0]} x {picture.size[1]}"
     if picture.recipe and picture.recipe.get("seed") is not None:
         facts += f"  seed {picture.recipe['seed']}"
+    if picture.sources:
+        facts += f"  from {', '.join(picture.sources)}"
     return line.append(facts, style="dim")
 
 

@@ -142,7 +142,7 @@ class Session:
         self.results.print(Text(line))
 
     def images(self) -> list[tuple[str, str]]:
-        """(id, caption) of every picture, latest first, for completion."""
+        """(id, words) of every picture, latest first, for completion."""
         pictures: list[Picture] = self.agent.pictures()
-        named = [(picture.id, picture.caption) for picture in reversed(pictures)]
+        named = [(picture.id, picture.words) for picture in reversed(pictures)]
         return [*named, ("@last", "the latest"), ("@first", "the first")] if named else []

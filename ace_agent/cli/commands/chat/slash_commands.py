@@ -126,7 +126,7 @@ def compare(session: Session, arguments: list[str]) -> None:
     if before is None:
         raise InputError(f"{after.id} was made from no other picture", hint="name two: /compare @1 @2")
     if can_show(session.results):
-        pair = [(f"{p.id} {p.caption}".strip(), not_forgotten(p).image) for p in (before, after)]
+        pair = [(f"{p.id} {p.words}".strip(), not_forgotten(p).image) for p in (before, after)]
         session.results.print(side_by_side(pair, session.results.width, rows_for(session.results)))
     session.results.print(Text.assemble(picture_line(before), "  |  ", picture_line(after)))
 
