@@ -295,8 +295,9 @@ class Agent:
         return self.memory.attach(source, kind)
 
     def draw_mask(self, region: Region, on: str = "@last") -> Picture:
-        """See `Conversation.draw_mask`."""
-        return self.memory.draw_mask(region, on)
+        """Store a region as a mask of a picture's size. Raises InputError for words that are not in the picture."""
+        found = None if region.words is None else self.engines.find_region(self.show(on).image, region).mask
+        return self.memory.draw_mask(region, on, found)
 
     def export(self, path: Path, *, force: bool = False) -> Path:
         """See `Conversation.export`."""
@@ -344,7 +345,7 @@ class Agent:
             known["@last"] = self.memory.image_row(plan.goto)
         pictures = {text: Picture(row, self.store).image for text, row in known.items()} | inputs.pictures
         self.engines.check(plan.steps, pictures)
-        check_known_masks(plan, pictures)
+        check_known_masks(plan, pictures, self.engines)
         if self.engines.needs_model(plan.steps):
             if progress is not None and self._pipeline is None:
                 progress(PlanProgress(1, len(plan.steps), 0.0, None, "loading the model"))

@@ -174,10 +174,10 @@ class Conversation:
         inputs.add("input", source, kind)
         return Picture(self.store.add_image(self.row().id, inputs.new_images()[0]), self.store)
 
-    def draw_mask(self, region: Region, on: str = "@last") -> Picture:
-        """Store a region in words as a mask of a picture's size."""
-        mask = draw_region(region, self.show(on).size)
-        words = json.dumps(region.model_dump(exclude_none=True))
+    def draw_mask(self, region: Region, on: str = "@last", found: Image.Image | None = None) -> Picture:
+        """Store a region as a mask of a picture's size; `found` is the mask of one that is given in words."""
+        mask = draw_region(region, self.show(on).size) if found is None else found
+        words = json.dumps(region.model_dump(exclude_defaults=True))
         new = NewImage(encode_png(mask), *mask.size, kind="mask", caption=words)
         return Picture(self.store.add_image(self.row().id, new), self.store)
 

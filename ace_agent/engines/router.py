@@ -5,6 +5,7 @@ ace-mini draws scenes; a photograph comes back from it as a smear. So with ace-m
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,14 @@ from ace_agent.engines.interface import Pipeline
 from ace_agent.engines.presets import MINI, PRESETS
 from ace_agent.errors import InputError, ModelError
 from ace_agent.images.photograph import looks_like_a_photograph
-from ace_agent.plan import Step
+from ace_agent.plan import Region, Step
 from ace_agent.plan.operations import options_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from ace_agent.engines.experts.expert import Expert
+    from ace_agent.engines.experts.regions import FoundRegion
 
 
 class Engines:
@@ -34,6 +36,7 @@ class Engines:
     def __init__(self, model: Callable[[], Pipeline], model_name: Callable[[], str]) -> None:
         self._model = model
         self._model_name = model_name
+        self._found: dict[tuple[bytes, str], FoundRegion] = {}
 
     def named(self, name: str) -> Pipeline:
         """The engine that a recipe or a plan names: an expert, else the model."""
@@ -67,6 +70,28 @@ class Engines:
             f"nothing in the package does this to a photograph: {step.row.description.lower().rstrip('.')}{why}",
             "ACE-0.6B can, once it is installed (ace models); --engine ace-mini tries, but it only knows drawings",
         )
+
+    def find_region(self, picture: Image.Image, region: Region) -> FoundRegion:
+        """The region of a picture that is given in words: things of photographs by the detector, of scenes by ace-mini.
+
+        Raises:
+            InputError: it is not there.
+        """
+        from ace_agent.engines.experts.regions import find_region
+
+        words = f"everything but {region.words}" if region.inverted else region.words or ""
+        key = hashlib.sha256(picture.tobytes()).digest(), words
+        if key not in self._found:  # it is looked for before the work, and again at its step
+            drawn = self._model_name() == MINI and not looks_like_a_photograph(picture)
+            things = self._thing_in_scene if drawn else None
+            self._found = {key: find_region(picture, words, things=things)}
+        return self._found[key]
+
+    def _thing_in_scene(self, picture: Image.Image, words: str) -> FoundRegion:
+        from ace_agent.engines.experts.regions import FoundRegion
+        from ace_agent.engines.mini.scene_regions import thing_in_scene
+
+        return FoundRegion(thing_in_scene(self._model(), picture, words), f"the {words}", 0.8)
 
     def decides_by_picture(self, step: Step) -> bool:
         """Whether it takes the pictures to tell which engine does a step: an edit that ace-mini does to scenes only."""

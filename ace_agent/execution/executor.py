@@ -105,7 +105,7 @@ class Executor:
         step = plan.steps[index]
         images = [self._resolve(turn, plan, text, done) for text in step.images]
         pictures = tuple(self.picture(row) for row in images)
-        mask_row, mask = self._mask(turn, plan, step, pictures, done)
+        mask_row, mask, taken_for = self._mask(turn, plan, step, pictures, done)
         engine = self.engines.choose(step, pictures)
         history = [] if step.history == "none" else self._history(turn, step, engine, before, earlier)
         call = TaskCall(
@@ -142,6 +142,8 @@ class Executor:
             NewImage(encode_png(image), *image.size, variation=number, caption=step.instruction)
             for number, image in enumerate(result.images, 1)
         ]
+        if taken_for and isinstance(step.mask, Region) and taken_for.split()[-1] not in str(step.mask.words):
+            result.notes.append(f"{step.mask.words!r} was taken for {taken_for}")
         rows = self.store.add_step(
             turn.id,
             index,
@@ -167,23 +169,26 @@ class Executor:
         step: Step,
         pictures: Sequence[Image.Image],
         done: dict[int, list[ImageRow]],
-    ) -> tuple[ImageRow | None, Image.Image | None]:
-        """The mask and its row; a region in words is drawn here and has no row yet."""
+    ) -> tuple[ImageRow | None, Image.Image | None, str]:
+        """The mask, its row, and what its words were taken for; a region is drawn or found here and has no row yet."""
         if isinstance(step.mask, str):
             row = self._resolve(turn, plan, step.mask, done)
             mask = self.picture(row).convert("L")
             if pictures:
                 check_mask(step.task, pictures[0], mask)
-            return row, mask
+            return row, mask, ""
         if step.task == "outpaint":
             side = step.mask.side if step.mask is not None else None
             try:
-                return None, expand_canvas(pictures[0], side, step.size, None)[1]
+                return None, expand_canvas(pictures[0], side, step.size, None)[1], ""
             except ValueError as error:
                 raise InputError(str(error)) from None
         if step.mask is None or not pictures:
-            return None, None
-        return None, draw_region(step.mask, pictures[0].size)
+            return None, None, ""
+        if step.mask.words is None:
+            return None, draw_region(step.mask, pictures[0].size), ""
+        found = self.engines.find_region(pictures[0], step.mask)
+        return None, found.mask, found.taken_for
 
     def _before(self, turn: TurnRow, plan: Plan) -> list[list[_StoredStep]]:
         """The steps of each earlier turn that the model may read, oldest turn first."""
@@ -273,15 +278,19 @@ def bind(
     return plan.model_copy(update={"steps": tuple(steps), "goto": None, "vars": {}})
 
 
-def check_known_masks(plan: Plan, pictures: dict[str, Image.Image]) -> None:
-    """Raise InputError, before any work, for a mask that does not fit a picture that exists already."""
+def check_known_masks(plan: Plan, pictures: dict[str, Image.Image], engines: Engines) -> None:
+    """Raise InputError, before any work, for a mask that does not fit a picture that is there, or is not in it."""
     for number, step in enumerate(plan.steps, 1):
-        if not isinstance(step.mask, str) or not step.images:
+        base = pictures.get(step.images[0]) if step.images else None
+        if base is None or step.mask is None:
             continue
-        base, mask = pictures.get(step.images[0]), pictures.get(step.mask)
-        if base is not None and mask is not None:
+        mask = pictures.get(step.mask) if isinstance(step.mask, str) else None
+        if mask is not None or isinstance(step.mask, Region):
             try:
-                check_mask(step.task, base, mask)
+                if mask is not None:
+                    check_mask(step.task, base, mask)
+                elif isinstance(step.mask, Region) and step.mask.words is not None:
+                    engines.find_region(base, step.mask)
             except InputError as error:
                 where = f"step {number}: " if len(plan.steps) > 1 else ""
                 raise InputError(where + error.message, error.hint) from None
@@ -330,4 +339,4 @@ def _digest(row: ImageRow) -> str:
 
 def _caption(mask: str | Region | None) -> str:
     """The caption of a mask that was drawn from a region."""
-    return json.dumps(mask.model_dump(exclude_none=True)) if isinstance(mask, Region) else ""
+    return json.dumps(mask.model_dump(exclude_defaults=True)) if isinstance(mask, Region) else ""

@@ -119,7 +119,7 @@ def with_alpha_of(image: Image.Image, base: Image.Image) -> Image.Image:
 
 
 def draw_region(region: Region, size: tuple[int, int]) -> Image.Image:
-    """A region in words as a mask L of `size`, 255 inside."""
+    """A box, an ellipse or a side as a mask L of `size`, 255 inside."""
     width, height = size
     box, ellipse = region.box, region.ellipse
     if region.side is not None:
@@ -140,7 +140,7 @@ def draw_region(region: Region, size: tuple[int, int]) -> Image.Image:
         pencil.rectangle((left, top, right - 1, bottom - 1), fill=255)
     else:
         pencil.ellipse((left, top, right - 1, bottom - 1), fill=255)
-    return mask
+    return ImageChops.invert(mask) if region.inverted else mask
 
 
 def clean_mask(mask: Image.Image) -> Image.Image:

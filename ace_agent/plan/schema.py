@@ -74,20 +74,30 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Box = tuple[Fraction, Fraction, Fraction, Fraction]
 
 
+SIDES = ("left", "right", "top", "bottom", "middle")
+
+
 class Region(_Strict):
-    """A mask in words, in fractions of the picture; exactly one of its fields is set."""
+    """A mask in words, in fractions of the picture; one of box, ellipse, side and words is set."""
 
     box: Box | None = Field(default=None, description="[x0, y0, x1, y1] of a rectangle")
     ellipse: Box | None = Field(default=None, description="[x0, y0, x1, y1] of the box around an ellipse")
     side: Literal["left", "right", "top", "bottom", "middle"] | None = Field(
         default=None, description="half the picture; middle: the central half of each axis"
     )
+    words: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="what is looked for in the picture: the car, the sky, the person on the left, the background",
+    )
+    inverted: bool = Field(default=False, description="everything but that")
 
     @model_validator(mode="after")
     def _one_shape(self) -> Region:
-        given = [shape for shape in (self.box, self.ellipse, self.side) if shape is not None]
+        given = [shape for shape in (self.box, self.ellipse, self.side, self.words) if shape is not None]
         if len(given) != 1:
-            raise ValueError(f"a region is one of box, ellipse and side, got {len(given)}")
+            raise ValueError(f"a region is one of box, ellipse, side and words, got {len(given)}")
         corners = self.box or self.ellipse
         if corners is not None and (corners[0] >= corners[2] or corners[1] >= corners[3]):
             raise ValueError("a region needs x0 < x1 and y0 < y1")

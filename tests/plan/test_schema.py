@@ -68,7 +68,10 @@ def test_json_round_trip_is_canonical() -> None:
         ({"steps": [edit("@1", instruction="a" * 10_000)]}, "at most 2000"),
         ({"steps": [edit("@1", mask={"box": [0, 0, 1, 2]})]}, "less than or equal to 1"),
         ({"steps": [edit("@1", mask={"box": [0.5, 0, 0.5, 1]})]}, "x0 < x1"),
-        ({"steps": [edit("@1", mask={"side": "left", "box": [0, 0, 1, 1]})]}, "one of box, ellipse and side"),
+        (
+            {"steps": [edit("@1", mask={"side": "left", "box": [0, 0, 1, 1]})]},
+            "one of box, ellipse, side and words",
+        ),
         ({"steps": [edit("@1")] * 10_000}, "at most 100 steps"),
         ({"steps": []}, "at least one step"),
         ({"goto": "$1", "steps": []}, "goto wants an image"),

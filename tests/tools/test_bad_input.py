@@ -65,7 +65,7 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("edit_image", {"instruction": "a pond", "task": "inpaint"}, 'inpaint needs a mask: give mask: {"box"'),
     ("edit_image", {"instruction": "x", "mask": {"box": [0.5, 0.5, 0.1, 0.1]}}, "x0 < x1"),
     ("edit_image", {"instruction": "x", "mask": {"box": [0.5]}}, "mask.box"),
-    ("edit_image", {"instruction": "x", "mask": {}}, "one of box, ellipse and side"),
+    ("edit_image", {"instruction": "x", "mask": {}}, "one of box, ellipse, side and words"),
     ("edit_image", {"instruction": "make it night", "mask": "@77"}, "no picture @77"),
     ("edit_image", {"instruction": LONG}, "characters"),
     ("edit_image", {"instruction": LONG, "task": "edit_scene"}, "at most 2000 characters"),

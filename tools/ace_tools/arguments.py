@@ -41,7 +41,7 @@ class CreateImage(ModelSettings):
 
 
 class Region(Arguments):
-    """A mask in words; one of the three. Fractions of the picture, from its top left corner."""
+    """A mask; one of the four. Fractions of the picture, from its top left corner."""
 
     box: list[float] | None = Field(default=None, min_length=4, max_length=4, description="[x0, y0, x1, y1]")
     ellipse: list[float] | None = Field(
@@ -50,6 +50,10 @@ class Region(Arguments):
     side: Literal["left", "right", "top", "bottom", "middle"] | None = Field(
         default=None, description="that half; for outpaint, where the picture grows"
     )
+    words: str | None = Field(
+        default=None, max_length=100, description="what is in the picture: the car, the sky, the background"
+    )
+    inverted: bool = Field(default=False, description="everything but that")
 
 
 class EditImage(ModelSettings):
@@ -64,7 +68,9 @@ class EditImage(ModelSettings):
         description="further pictures that the edit takes from, in order: {image1}, {image2} ...",
     )  # fmt: skip
     mask: str | Region | None = Field(
-        default=None, description="the region to change: a region in words, or a picture, white = to change"
+        default=None,
+        description="the region to change: words (the car, the left half, the sky), a region, or a picture (@4, a "
+        "file), white = to change",
     )
     task: str | None = Field(
         default=None, description=f"leave out to have it chosen; else one of: {', '.join(EDITS)}"

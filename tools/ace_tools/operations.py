@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from ace_agent.execution.executor import ProgressCallback
 from ace_agent.execution.inputs import clean_request, overridden
 from ace_agent.plan import Plan, parse_reference
 from ace_agent.plan import Region as PlanRegion
+from ace_agent.plan.schema import SIDES
 from ace_agent.plan.single_step import single_step_plan
 from ace_agent.plan.tasks import CATALOGUE
 from ace_tools.arguments import (
@@ -226,8 +228,11 @@ def _pictures(session: Session, named: Sequence[str]) -> tuple[list[Path], list[
 
 
 def _mask(session: Session, mask: str | Region | None) -> PlanRegion | str | Path | None:
+    if isinstance(mask, str) and not mask.startswith("@") and not re.search(r"[/\\]|\.\w{2,5}$", mask):
+        side = mask.lower().strip()
+        mask = Region.model_validate({"side": side} if side in SIDES else {"words": mask[:100]})
     if isinstance(mask, Region):
-        shape = mask.model_dump(exclude_none=True)
+        shape = mask.model_dump(exclude_defaults=True)
         plan = Plan.parse({"steps": [{"task": "inpaint", "images": ["@last"], "mask": shape}]})
         region = plan.steps[0].mask
         assert isinstance(region, PlanRegion)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -76,8 +76,19 @@ class FoundRegion:
     confidence: float
 
 
-def find_region(image: Image.Image, words: str, *, generous: bool = False) -> FoundRegion:
-    """The region of a photograph that the words mean; `generous` takes in more at the rim of a thing, for removing it.
+FindThings = Callable[[Image.Image, str], FoundRegion]
+
+
+def find_region(
+    image: Image.Image, words: str, *, generous: bool = False, things: FindThings | None = None
+) -> FoundRegion:
+    """The region of a picture that the words mean.
+
+    Args:
+        image: any picture.
+        words: a thing, a side, the subject, the background, the sky, everything but one of them.
+        generous: take in more at the rim of a thing, for removing it.
+        things: finds a thing by its name; default: the detector of things in photographs.
 
     Raises:
         InputError: it is not there, or the words say nothing that can be found; one line that names what was seen.
@@ -86,7 +97,7 @@ def find_region(image: Image.Image, words: str, *, generous: bool = False) -> Fo
     if not text:
         raise InputError("which region?", "say a thing, a side, the subject, the background or the sky")
     if found := _EXCEPT.match(text):
-        kept = find_region(image, found[1], generous=generous)
+        kept = find_region(image, found[1], generous=generous, things=things)
         return FoundRegion(ImageChops.invert(kept.mask), f"everything but {kept.taken_for}", kept.confidence)
     text = _FILLER.sub("", text)
     if side := _side(text):
@@ -100,7 +111,7 @@ def find_region(image: Image.Image, words: str, *, generous: bool = False) -> Fo
         return _sky(image)
     if re.fullmatch(r"(everything|whole picture|picture|image|photo|all)", text):
         return FoundRegion(Image.new("L", image.size, 255), "the whole picture", 1.0)
-    return _things(image, text, generous)
+    return things(image, text) if things is not None else _things(image, text, generous)
 
 
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}

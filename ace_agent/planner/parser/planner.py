@@ -6,10 +6,10 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from ace_agent.errors import ModelError, PlanError
-from ace_agent.plan import Plan
+from ace_agent.plan import Plan, Region
 from ace_agent.plan.operations import OPERATIONS
 from ace_agent.plan.tasks import CATALOGUE
 from ace_agent.planner.interface import Act, Context
@@ -19,6 +19,7 @@ from ace_agent.planner.parser.weights import PlanParser, Read
 from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules.parsed_request import ParsedRequest
+from ace_agent.planner.rules.reshaping import region_words
 from ace_agent.planner.rules.rule_planner import RuleProposal, propose
 from ace_agent.planner.rules.said_options import said_operation
 from ace_agent.planner.rules.steps import ClauseStep
@@ -165,6 +166,17 @@ def _act(step: WrittenStep, names: Mapping[int, str], request: ParsedRequest, *,
     raise Act(name, pictures, file[0] if file else "")
 
 
+def _region(task: str, said: Mapping[str, str]) -> Region | None:
+    """Where a step is limited to, by the words of the request; a local edit names its own thing."""
+    row = CATALOGUE[task]
+    if row.mask == "none" or task == "outpaint":
+        return None
+    if words := region_words(said.get("except", "")):
+        return Region(words=words[:100], inverted=True)
+    words = region_words(said.get("only", ""))
+    return Region(words=words[:100]) if words and not row.local else None
+
+
 def _step(
     step: WrittenStep, names: Mapping[int, str], encoded: Encoded, request: ParsedRequest, *, alone: bool
 ) -> ProposedStep:
@@ -173,11 +185,14 @@ def _step(
     images = tuple(p if isinstance(p, str) else names[p] for p in step.pictures)
     operation = CATALOGUE[step.name].family == "operations"
     clause = f"{words} {said.get('only', '')}".strip()
-    options = {}
+    options: dict[str, Any] = {}
+    limits: Region | None = None
     if operation:
         known = {image.id: image for image in request.context.images}.get(images[0]) if images else None
         size = (known.width, known.height) if known is not None and known.width else None
-        said_text = request.asked if alone else clause
-        options = said_operation(step.name, said_text, size, pictures=len(images)).options
-    mask = names.get(step.mask) if isinstance(step.mask, int) else None
+        found = said_operation(step.name, request.asked if alone else clause, size, pictures=len(images))
+        options, limits = found.options, found.region
+    mask: str | Region | None = names.get(step.mask) if isinstance(step.mask, int) else None
+    if mask is None and not request.context.mask:
+        mask = _region(step.name, said) or limits
     return ProposedStep(task=step.name, images=images, mask=mask, instruction=words[:300], options=options)

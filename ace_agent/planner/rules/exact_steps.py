@@ -69,7 +69,7 @@ def _step(
         task=found.task,
         images=images,
         instruction=instructions.instruction(found.task, tokens, order),
-        mask=found.region or (masks[-1] if masks else None),
+        mask=found.mask or (masks[-1] if masks else None),
         options=found.options,
     )
 

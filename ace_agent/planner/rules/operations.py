@@ -37,6 +37,7 @@ _BUT_KEEP = re.compile(r"\b(?:but|and|,) (?:leave|keep) (.+)")
 _ONLY = re.compile(
     r"\b(?:only|just|nothing but) (?=the|his|her|my|their|its)(.+)|\b(the [a-z ]{1,40}) only\b"
 )
+_FINDABLE = re.compile(r"\b(?:sky|clouds|background|foreground|subject)\b")
 _HALF = re.compile(
     r"\b(?:on|in|of|at|only|just|blur|pixelate|pixellate|darken|brighten|lighten|sharpen"
     r"|make) (?:only |just )?(?:the )?"
@@ -55,8 +56,17 @@ def operation(tokens: Sequence[Token], size: tuple[int, int] | None = None) -> O
         PlanError: the operation lacks what it needs, such as a crop that does not say what to keep.
     """
     found = named_operation(tokens, size)
-    # a plan cannot hold a region described in words yet, and applying it to the whole picture would be wrong
-    return None if found is None or found.limit else found
+    if found is None or not found.limit:
+        return found
+    # of other things, "make the stove darker" is a change that a model makes; only that cannot miss them
+    said = found.task not in ("adjust", "filter") or _FINDABLE.search(found.limit)
+    said = (
+        said
+        or _ONLY.search(text := amounts.words_of(tokens))
+        or _EXCEPT.search(text)
+        or _BUT_KEEP.search(text)
+    )
+    return found if said and found.mask is not None else None
 
 
 def named_operation(tokens: Sequence[Token], size: tuple[int, int] | None = None) -> Operation | None:

@@ -22,8 +22,7 @@ class Operation:
         task: catalogue id, of the family "operations".
         options: as the step holds them.
         region: the half or part of the picture that it is limited to.
-        limit: the object in the picture that it is limited to, in the user's words; with `inverted`, everything
-            but that object. Nothing resolves such words yet: :func:`operation` leaves these clauses to other tasks.
+        limit: the object in the picture that it is limited to, in the user's words.
         inverted: whether `limit` names what stays unchanged.
     """
 
@@ -32,6 +31,31 @@ class Operation:
     region: Region | None = None
     limit: str = ""
     inverted: bool = False
+
+    @property
+    def mask(self) -> Region | None:
+        """The part of the picture that it is limited to."""
+        from ace_agent.plan import Region
+
+        words = region_words(self.limit)
+        if self.region is not None or not words:
+            return self.region
+        return Region(words=words, inverted=self.inverted)
+
+
+_LEADS = re.compile(
+    r"^.*\b(?:crop|recrop|zoom|cut)\w*\b.*?\b(?:around|on|onto|to|so|only|just|in on|with only|until) +"
+)
+_AFTER = re.compile(
+    r" *(?:[,.;!?@]| (?:in|on|of|from) (?:it|this|that|@|picture)\b| (?:is|are|please|so|and|as) ).*$"
+)
+
+
+def region_words(text: str) -> str:
+    """What a limit names, without the words around it: "the dog" of "crop it tightly around the dog, please"."""
+    words = _AFTER.sub("", _LEADS.sub("", text.strip()))
+    words = " ".join(words.split()[:6]).strip(" \"'")
+    return words if words not in ("", "something", "it", "that", "this", "them") else ""
 
 
 _NOUNS = frozenset(

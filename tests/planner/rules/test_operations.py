@@ -221,7 +221,7 @@ def test_operations_among_other_steps(request_: str, steps: list[tuple[str, str]
         "make it black and white", "pixelate it", "make it night", "turn it into an oil painting",
         "turn it into a watercolour", "a pencil drawing of it", "add a mirror to the wall", "flip the pancake",
         "put a picture frame on the wall", "rotate the van", "turn his head to the left", "straighten his tie",
-        "make the stove darker", "brighten the goat", "blur the van", "make it brighter except the stove",
+        "make the stove darker", "brighten the goat",
         "sharpen this blurry photo", "change the background to a beach", "remove the background",
         "extend the canvas to the left", "don't blur the background", "add a brighter lamp",
         "paint a sepia fox", "remove the watermark", "make the goat bigger", "lower the quality",
@@ -245,6 +245,23 @@ def test_a_thing_that_limits_an_operation_is_named_for_a_region_by_words(
     found = named_operation(tokenize(request_))
     assert found is not None
     assert (found.limit, found.inverted) == (limit, inverted)
+
+
+@pytest.mark.parametrize(
+    ("request_", "task", "words", "inverted"),
+    [
+        ("blur the van", "blur_region", "the van", False),
+        ("make it brighter except the stove", "adjust", "the stove", True),
+        ("sepia except the sky", "filter", "the sky", True),
+        ("brighten only the dog", "adjust", "the dog", False),
+        ("darken the sky", "adjust", "the sky", False),
+        ("crop it around the dog", "crop", "the dog", False),
+    ],
+)
+def test_words_limit_an_operation_to_a_region(request_: str, task: str, words: str, inverted: bool) -> None:
+    (made,) = plan(request_, *CAPTIONS).steps
+    assert made.task == task
+    assert made.mask == Region(words=words, inverted=inverted)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
 from rich.table import Table
 from rich.text import Text
 
@@ -16,13 +14,14 @@ from ace_agent.cli.commands.history import history_table
 from ace_agent.cli.commands.show import facts_table
 from ace_agent.cli.ui.compare import side_by_side
 from ace_agent.cli.ui.halfblocks import can_show
-from ace_agent.cli.ui.masks import FORMS, SIDES, parse_mask
+from ace_agent.cli.ui.masks import FORMS, parse_mask
 from ace_agent.cli.ui.options import size_from
 from ace_agent.cli.ui.present import display_path, draw, not_forgotten, picture_line, print_notes, verdict
 from ace_agent.cli.ui.saving import Destination
 from ace_agent.cli.ui.terminal_images import rows_for
 from ace_agent.errors import InputError
-from ace_agent.plan import MAX_SEED, Plan, Region, Step
+from ace_agent.plan import MAX_SEED, Region
+from ace_agent.plan.schema import SIDES
 
 OFF = ("off", "none", "auto")
 
@@ -188,13 +187,13 @@ def planner(session: Session, arguments: list[str]) -> None:
 @slash(
     "mask",
     "WORDS|off",
-    f"Where the next request may change: {FORMS}; other words are segmented.",
+    f"Where the next request may change: {FORMS}.",
     lambda session: (*SIDES, "box", "ellipse", "off", *image_ids(session)),
 )
 def mask(session: Session, arguments: list[str]) -> None:
     text = " ".join(arguments)
     if not text:
-        raise InputError("a mask of what?", hint=f"a mask is {FORMS}; or name what to mask")
+        raise InputError("a mask of what?", hint=f"a mask is {FORMS}")
     if text in OFF:
         session.settings.mask = None
         session.print_line("no mask")
@@ -204,31 +203,11 @@ def mask(session: Session, arguments: list[str]) -> None:
         drawn = session.agent.draw_mask(found)
     elif found.startswith("@"):
         drawn = session.agent.show(found)
-    elif Path(found).exists():
-        drawn = session.agent.attach(Path(found), kind="mask")
     else:
-        drawn = session.agent.attach(segmented(session, found), kind="mask")
+        drawn = session.agent.attach(Path(found), kind="mask")
     session.settings.mask = drawn.id
     draw([drawn], session.results)
     session.results.print(picture_line(drawn).append("  masks the next request"))
-
-
-def segmented(session: Session, what: str) -> Image.Image:
-    """A mask (mode L), white where the model finds `what` in the latest picture.
-
-    The segmentation is a turn of its own, undone at once, so the conversation stays where it was.
-    """
-    step = Step(task="segment", instruction=f"Segment {what} in {{image}}.", images=("@last",))
-    turn = session.run(Plan(steps=(step,)), f"/mask {what}")
-    session.agent.undo()
-    print_notes(turn.notes, session.notices)
-    levels = np.asarray(turn.images[-1].image.convert("RGB"), dtype=np.int16)
-    corners = levels[[0, 0, -1, -1], [0, -1, 0, -1]]
-    background = np.median(corners, axis=0)
-    found = np.abs(levels - background).max(axis=-1) > 48
-    if not found.any():
-        raise InputError(f"no {what} was found in @last", hint="try /mask box 0.2 0.2 0.8 0.8")
-    return Image.fromarray(np.where(found, 255, 0).astype(np.uint8))
 
 
 @slash("attach", "FILE...", "Add pictures to the conversation; the next request edits the last of them.")

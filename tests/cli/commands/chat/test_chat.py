@@ -16,6 +16,7 @@ from ace_agent.agent import Agent
 from ace_agent.cli.commands.chat import slash_commands  # noqa: F401  (fills the registry)
 from ace_agent.cli.commands.chat.prompt import completer, read_lines
 from ace_agent.cli.commands.chat.session import Quit, Session
+from ace_agent.engines.experts.regions import FoundRegion
 from tests.cli.conftest import Ace
 from tests.tiny import TinyPipeline
 
@@ -165,17 +166,26 @@ def test_a_mask_in_words_serves_one_request(screen: Screen) -> None:
     assert "four numbers" in screen("/mask box 1 2 3")
 
 
-def test_a_mask_from_a_segmentation_leaves_the_conversation_where_it_was(screen: Screen) -> None:
+def test_a_mask_of_a_thing_is_looked_for_in_the_picture(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
     screen("a red car")
-    before = screen.session.agent.turns()[-1].id
-    text = screen("/mask the car")
-    assert screen.session.agent.turns()[-1].id == before
-    mask = screen.session.settings.mask
-    assert ("masks the next request" in text and mask is not None) or "no the car was found" in text
-    if mask is not None:
-        picture = screen.session.agent.show(mask)
-        assert picture.kind == "mask"
-        assert picture.size == (32, 32)
+    monkeypatch.setattr(
+        screen.session.agent.engines, "find_region",
+        lambda picture, region: FoundRegion(Image.new("L", picture.size, 255), region.words, 1.0),
+    )  # fmt: skip
+    assert "masks the next request" in screen("/mask the car")
+    picture = screen.session.agent.show(screen.session.settings.mask or "")
+    assert (picture.kind, picture.size, picture.caption) == ("mask", (32, 32), '{"words": "the car"}')
+
+
+def test_what_is_not_in_the_picture_is_no_mask(screen: Screen) -> None:
+    """A segmentation took nearly everything for anything."""
+    screen("a red car")
+    turns = len(screen.session.agent.turns())
+    assert "no giraffe was found" in screen("/mask the giraffe")
+    assert screen.session.settings.mask is None
+    assert len(screen.session.agent.turns()) == turns
 
 
 def test_compare_shows_both_in_60_columns(agent: Agent) -> None:
