@@ -10,6 +10,7 @@ our resolution of its answers, not by a model.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ class StandIn(BaseChatModel):
         right = next(
             r.answers[0]
             for r in self.requests
-            if asked.endswith(f"Request:\n{normalize(r.text)}") and all(c in asked for c in r.captions)
+            if asked.endswith(f"Request:\n{normalize(r.text)}")
+            and all(json.dumps(c, ensure_ascii=False) in asked for c in r.captions)
         )
         args: dict[str, Any] = {
             "steps": [

@@ -45,6 +45,11 @@ class ProposedStep(BaseModel):
         json_schema_extra={"maxItems": MAX_IMAGES},
     )
     mask: str | SkipJsonSchema[Region] | None = Field(default=None, description="id of the mask, or null")
+    region: str | None = Field(
+        default=None,
+        description="where alone it may change, in words: the sky, the left half, everything but the dog; or null",
+        json_schema_extra={"maxLength": 100},
+    )
     # With an {image} in it, it is the instruction itself; without, the resolver puts the task's wording around it.
     instruction: str = Field(
         description="what to do, in the person's own telling words, without ids of pictures",
@@ -68,6 +73,17 @@ class ProposedPlan(BaseModel):
     )
     goto: str | None = Field(default=None, description="@id to go back to, when nothing else is asked")
     refuse: str | None = Field(
-        default=None, description="why it cannot be done, in one line, when nothing of it is about pictures"
+        default=None,
+        description="why it cannot be done, or the answer to a question, in one line, when nothing is to be made",
     )
-    settings: SkipJsonSchema[RequestSettings] = RequestSettings()
+    ask: str | None = Field(
+        default=None, description="one short question, where two readings would make different pictures"
+    )
+    choices: tuple[str, ...] = Field(default_factory=tuple, description="answers to that question")
+    act: Literal["again", "redo", "save", "show"] | None = Field(
+        default=None,
+        description="when nothing else is asked: the last turn once more, forward again, save, show",
+    )
+    settings: RequestSettings = Field(
+        default=RequestSettings(), description="what the request says of size, seed and number of variations"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ace_agent.errors import PlanError
@@ -77,10 +78,26 @@ def complete(
         PlanError: there are too few pictures, or no mask, for its task.
     """
     images = _images(step, context, len(earlier), named)
+    if step.region and step.mask is None:
+        step = step.model_copy(update={"mask": region_of(step.region)})
     mask = _mask(step, context, earlier)
     words = step.instruction
     instruction = words if "{image" in words else phrase(step.task, words, len(images))
     return step.model_copy(update={"images": images, "mask": mask, "instruction": instruction})
+
+
+_BUT = re.compile(
+    r"^(?:everything|all|anything)(?: (?:but|except|apart from|other than))+ (?:for )?", re.IGNORECASE
+)
+_SIDE = re.compile(r"(?:the )?(left|right|top|bottom|middle)(?: (?:half|side|part))?", re.IGNORECASE)
+
+
+def region_of(words: str) -> Region:
+    """A region as somebody describes it: "the left half", "everything but the dog"."""
+    text = " ".join(words.split()).strip(" .,;")[:100]
+    if found := _SIDE.fullmatch(text):
+        return Region.model_validate({"side": found[1].lower()})
+    return Region(words=_BUT.sub("", text), inverted=bool(_BUT.match(text)))
 
 
 def _exists(reference: str, context: Context, earlier: int) -> bool:

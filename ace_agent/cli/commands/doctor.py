@@ -59,6 +59,7 @@ def examine(workspace: Path) -> Iterator[Finding]:
     yield from devices()
     yield from models()
     yield planner()
+    yield language_models()
     yield storage(workspace)
     yield terminal()
     for extra, package in EXTRAS.items():
@@ -106,6 +107,43 @@ def planner() -> Finding:
     if folder() is None:
         return Finding("planner", "optional", "rules", "install ace-agent again: its parser is missing")
     return Finding("planner", "ok", "rules and the parser")
+
+
+SERVERS = (
+    ("Ollama", "http://127.0.0.1:11434/api/tags", "ollama:{model}"),
+    (
+        "LM Studio",
+        "http://127.0.0.1:1234/v1/models",
+        "openai:{model} with OPENAI_BASE_URL=http://127.0.0.1:1234/v1",
+    ),
+    (
+        "llama.cpp",
+        "http://127.0.0.1:8080/v1/models",
+        "openai:{model} with OPENAI_BASE_URL=http://127.0.0.1:8080/v1",
+    ),
+)
+"""Local servers of language models: name, where each lists its models, and the planner's option for one."""
+
+
+def language_models() -> Finding:
+    """The local language model that could plan: the first server that answers, and how to use it."""
+    import json
+    from urllib.request import urlopen
+
+    for name, address, option in SERVERS:
+        try:
+            with urlopen(address, timeout=0.3) as answer:
+                data = json.load(answer)
+        except (OSError, ValueError):
+            continue
+        rows = data.get("models") or data.get("data") or [] if isinstance(data, dict) else []
+        models = [str(row.get("name") or row.get("id")) for row in rows if isinstance(row, dict)]
+        if models:
+            use = f"--planner {option.format(model=models[0])}"
+            return Finding("language model", "ok", f"{name} runs {', '.join(models[:3])}: {use}")
+    return Finding(
+        "language model", "optional", "no local server runs", "ollama serve, then --planner ollama:MODEL"
+    )
 
 
 def storage(workspace: Path) -> Finding:

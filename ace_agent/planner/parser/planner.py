@@ -19,6 +19,7 @@ from ace_agent.planner.parser.weights import PlanParser, Read
 from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules.parsed_request import ParsedRequest
+from ace_agent.planner.rules.places import outpaint_region
 from ace_agent.planner.rules.reshaping import region_words
 from ace_agent.planner.rules.rule_planner import RuleProposal, propose
 from ace_agent.planner.rules.said_options import said_operation
@@ -192,6 +193,10 @@ def _step(
         size = (known.width, known.height) if known is not None and known.width else None
         found = said_operation(step.name, request.asked if alone else clause, size, pictures=len(images))
         options, limits = found.options, found.region
+    if step.name == "outpaint" and step.mask is None:
+        return ProposedStep(
+            task=step.name, images=images, mask=outpaint_region(request.words), instruction=words[:300]
+        )
     mask: str | Region | None = names.get(step.mask) if isinstance(step.mask, int) else None
     if mask is None and not request.context.mask:
         mask = _region(step.name, said) or limits

@@ -17,10 +17,10 @@ FOUND_NOTHING = "the request names nothing to make or change"
 _WAY_OUT = "say what to draw or what to change, for example: make the sky pink"
 
 
-def check_text(request: str) -> str:
+def check_text(request: str, *, any_script: bool = False) -> str:
     """A request in normal form (:func:`ace_agent.planner.english.tokens.normalize`).
 
-    Raises PlanError if it is empty, longer than `MAX_REQUEST`, or has no words in Latin script.
+    Raises PlanError if it is empty, longer than `MAX_REQUEST`, or, unless `any_script`, has no words in Latin script.
     """
     if len(request) > MAX_REQUEST:
         raise PlanError(
@@ -34,8 +34,11 @@ def check_text(request: str) -> str:
     if not letters and not re.search(r"@\d", text):
         raise PlanError("there are no words in the request", _WAY_OUT)
     foreign = [c for c in letters if not unicodedata.name(c, "").startswith("LATIN")]
-    if letters and len(foreign) > len(letters) / 2:
-        raise PlanError("the request is in a script this planner cannot read", "say it in English")
+    if letters and len(foreign) > len(letters) / 2 and not any_script:
+        raise PlanError(
+            "the request is in a script that is not read here",
+            "say it in English, German, French, Spanish or Portuguese; --planner ollama:... reads others",
+        )
     return text
 
 
@@ -81,6 +84,11 @@ def off_topic(text: str) -> PlanError | None:
     if any(pattern.search(bare) for pattern in _off_topic()):
         return PlanError("only pictures can be made and edited here", _WAY_OUT)
     return None
+
+
+def unsupported_things() -> tuple[str, ...]:
+    """What cannot be made here, by name."""
+    return tuple(dict.fromkeys(what for what, _, _ in _unsupported()))
 
 
 def is_gibberish(text: str) -> bool:

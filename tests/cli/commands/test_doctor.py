@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
+import pytest
+
+from ace_agent.cli.commands import doctor
 from ace_agent.cli.commands.doctor import EXTRAS, storage
 from ace_agent.cli.commands.models import known_models
 from tests.cli.conftest import Ace
@@ -42,3 +47,23 @@ def test_a_workspace_that_cannot_be_written_is_broken() -> None:
     finding = storage(Path("/proc/nowhere"))
     assert finding.state == "broken"
     assert "--workspace" in finding.mend
+
+
+def test_a_local_language_model_is_named_with_the_option_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"models": [{"name": "qwen3:8b"}, {"name": "gemma3"}]}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/api/tags"
+        monkeypatch.setattr(doctor, "SERVERS", (("Ollama", address, "ollama:{model}"),))
+        finding = doctor.language_models()
+    assert (finding.state, finding.value) == ("ok", "Ollama runs qwen3:8b, gemma3: --planner ollama:qwen3:8b")
+    monkeypatch.setattr(doctor, "SERVERS", (("Ollama", "http://127.0.0.1:9/api/tags", "ollama:{model}"),))
+    assert doctor.language_models().state == "optional"
