@@ -33,7 +33,7 @@ from ace_agent.images.files import read_picture, read_recipe
 from ace_agent.images.photograph import looks_like_a_photograph
 from ace_agent.plan import Plan, Region, Step, check
 from ace_agent.planner.english.vocabulary import known_nouns
-from ace_agent.planner.interface import Context, KnownImage, Planner, Question, ignore_note
+from ace_agent.planner.interface import Act, Context, KnownImage, Planner, Question, ignore_note
 from ace_agent.planner.named_images import plan_on
 from ace_agent.process_owner import alive, owner_now, process_of
 from ace_agent.rerun import Rerun, make_again
@@ -125,13 +125,22 @@ class Agent:
         refuse or return another plan; `ask` chooses an answer to a question (default: the first); `note` gets at once
         each line of the turn's notes that concerns the plan.
 
-        Raises an AceError before any work where the request cannot be carried out. Ctrl-C leaves the conversation as
-        it was, with the turn marked stopped.
+        "Again" makes the last plan once more with new seeds. Raises an AceError before any work where the request
+        cannot be carried out, and Act where it asks to save or show a picture, or for an answer. Ctrl-C leaves the
+        conversation as it was, with the turn marked stopped.
         """
         request = clean_request(request)
         inputs = hand_over(images)
         notes: list[str] = []
-        plan = self._planned(request, inputs, mask is not None, ask, notes, progress, note, on)
+        try:
+            plan = self._planned(request, inputs, mask is not None, ask, notes, progress, note, on)
+        except Act as act:
+            if act.name == "redo":
+                self.redo()
+                return turn_of(self.store, self.store.turn(self.memory.tip or 0))
+            if act.name != "again":
+                raise
+            plan = self.memory.last_plan()
         plan = overridden(plan, seed, variations, steps, guidance, size, engine)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)

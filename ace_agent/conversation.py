@@ -82,6 +82,14 @@ class Conversation:
         """Two pictures side by side."""
         return side_by_side(self.show(left).image, self.show(right).image)
 
+    def last_plan(self) -> Plan:
+        """The plan of the turn that led to the tip, with its seeds left open. Raises InputError if there is none."""
+        for turn in reversed(self.turns(limit=10)):
+            if turn.plan.steps:
+                steps = tuple(step.model_copy(update={"seed": None}) for step in turn.plan.steps)
+                return turn.plan.model_copy(update={"steps": steps, "goto": None})
+        raise InputError("nothing was made yet that could be made again", "say what to draw")
+
     def search(self, text: str, limit: int = 20) -> list[Turn]:
         """Turns whose words begin with every word of `text`, the latest first."""
         if self._id is None:

@@ -19,7 +19,7 @@ from ace_agent.engines.interface import PipelineOutput
 from ace_agent.errors import Cancelled, InputError, ModelError, PlanError, StoreRefused
 from ace_agent.images.files import read_recipe
 from ace_agent.plan import Plan, Region
-from ace_agent.planner.interface import Choice, Context, Question
+from ace_agent.planner.interface import Act, Choice, Context, Question
 from ace_agent.planner.rules.rule_planner import RulePlanner
 from ace_memory.housekeeping import check
 from tests.tiny import ScriptedPlanner, TinyPipeline, photo, plan, step
@@ -572,3 +572,26 @@ def test_a_picture_names_what_it_was_made_from_in_words(agent: Agent) -> None:
     assert picture_line(picture).plain.endswith("  from @1, @2")
     assert picture_record(picture)["from"] == ["@1", "@2"]
     assert agent.show("@1").sources == ()
+
+
+def test_again_makes_the_last_plan_once_more_with_another_seed(agent: Agent) -> None:
+    class Rules:
+        def plan(self, request: str, context: Context) -> Plan:
+            raise Act("again" if request == "again" else "redo")
+
+    first = agent.run(CREATE)
+    agent._planner = Rules()
+    second = agent.say("again")
+    assert [s.task for s in second.plan.steps] == ["text_to_image"]
+    assert second.parent == first.id
+    seeds = [(turn.images[0].recipe or {})["seed"] for turn in (first, second)]
+    assert seeds[0] != seeds[1]
+    agent.undo()
+    assert agent.say("forward").id == second.id
+
+
+def test_again_needs_something_that_was_made(tmp_path: Path) -> None:
+    empty = Agent(tmp_path / "w", pipeline=TinyPipeline(), planner="rules")
+    with pytest.raises(InputError, match="nothing was made yet"):
+        empty.say("again")
+    empty.close()

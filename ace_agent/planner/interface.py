@@ -137,21 +137,25 @@ class Question(PlanError):
         self.choices = choices
 
 
+ActName = Literal["again", "redo", "save", "show", "talk"]
+
+
 class Act(PlanError):
     """The request asks for something that makes no new picture. As an error it says how to ask for it by command.
 
     Args:
-        name: `again`, the last turn once more with other seeds; `redo`; `save`; `show`.
+        name: `again`, the last turn once more with other seeds; `redo`; `save`; `show`; `talk`, which only wants an
+            answer.
         images: the pictures that it is about; empty: the newest.
         file: the file that `save` names, if any.
+        said: the answer of `talk`.
     """
 
-    def __init__(
-        self, name: Literal["again", "redo", "save", "show"], images: tuple[str, ...] = (), file: str = ""
-    ) -> None:
+    def __init__(self, name: ActName, images: tuple[str, ...] = (), file: str = "", said: str = "") -> None:
         message, way_out = _ACTS[name]
-        super().__init__(message, way_out.format(image=(*images, "@last")[0], file=file or "picture.png"))
-        self.name, self.images, self.file = name, images, file
+        picture = (*images, "@last")[0]
+        super().__init__(said or message, way_out.format(image=picture, file=file or "picture.png"))
+        self.name, self.images, self.file, self.said = name, images, file, said
 
 
 _ACTS = {
@@ -159,4 +163,8 @@ _ACTS = {
     "redo": ("this goes forward again", "ace redo"),
     "save": ("this saves a picture", "ace show {image} -o {file}"),
     "show": ("this shows a picture", "ace show {image}"),
+    "talk": (
+        "that asks for no picture",
+        "say what to draw or what to change, for example: make the sky pink",
+    ),
 }

@@ -25,7 +25,7 @@ from ace_agent.plan.schema import MAX_INSTRUCTION
 from ace_agent.planner import instructions
 from ace_agent.planner.english import tokens, vocabulary
 from ace_agent.planner.interface import Context, KnownImage
-from ace_agent.planner.rules import classifier, image_kinds, patterns, refusals
+from ace_agent.planner.rules import acts, classifier, image_kinds, patterns, refusals
 from ace_agent.planner.rules.rule_planner import RulePlanner
 
 UNITS = (
@@ -41,7 +41,7 @@ LONG = 16_000
 
 COMPILED_BY = {
     "instructions": {"_PICTURE_OF", "_lead"},
-    "plan_language": {"_LINE"},
+    "acts": {"_AGAIN", "_MENTION", "_answers"},
     "image_kinds": {"_patterns"},
     "patterns": {"compiled"},
     "refusals": {"_off_topic", "_small_talk", "_unsupported"},
@@ -93,6 +93,10 @@ def assembled() -> Iterator[tuple[str, re.Pattern[str]]]:
     yield "lead", instructions._lead()
     yield "step of an author", authored._STEP
     yield "small talk", refusals._small_talk()
+    yield "again", acts._AGAIN
+    yield "mention", acts._MENTION
+    for pattern, said in acts._answers():
+        yield said[:20], pattern
     yield "vocabulary", vocabulary._pattern(vocabulary.known_nouns("ace-mini") or frozenset())
     for pattern in refusals._off_topic():
         yield pattern.pattern[-50:], pattern

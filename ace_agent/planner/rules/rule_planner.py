@@ -15,6 +15,7 @@ from ace_agent.planner.interface import Choice, Context, Question
 from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules import refusals
+from ace_agent.planner.rules.acts import act_of
 from ace_agent.planner.rules.classifier import classify
 from ace_agent.planner.rules.clauses import Clause, split
 from ace_agent.planner.rules.image_index import ImageIndex
@@ -93,6 +94,9 @@ def plan_of(proposal: RuleProposal) -> Plan:
 
 def propose(request: ParsedRequest) -> RuleProposal:
     """The steps that the rules find in a request. Raises PlanError as :meth:`RulePlanner.plan` does."""
+    act = act_of(request)
+    if act is not None:
+        raise act
     if request.off_topic is not None:
         raise request.off_topic
     if not request.words:

@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ace_agent.cli.commands.chat.registry import find, split
+from ace_agent.cli.commands.request import mistyped
+from ace_agent.cli.ui.acts import carry_out
+from ace_agent.cli.ui.named_files import files_in
 from ace_agent.cli.ui.open_agent import open_agent
 from ace_agent.cli.ui.plans import Confirm, asker
 from ace_agent.cli.ui.present import Notes, present
@@ -17,7 +20,8 @@ from ace_agent.cli.ui.progress import progress_bar
 from ace_agent.cli.ui.saving import Destination
 from ace_agent.engines.presets import MINI
 from ace_agent.engines.runtime import Runtime
-from ace_agent.errors import AceError
+from ace_agent.errors import AceError, PlanError
+from ace_agent.planner.interface import Act
 
 if TYPE_CHECKING:
     from ace_agent.agent import Agent, Picture, Turn
@@ -68,7 +72,19 @@ class Session:
                 name, arguments = split(text)
                 find(name).run(self, arguments)
             elif text:
+                if near := mistyped(text):
+                    raise PlanError(f"there is no command {text!r}", f"did you mean: /{near}")
                 self.say(text)
+        except Act as act:
+            return self._act(act)
+        except AceError as error:
+            self.print_error(error)
+            return False
+        return True
+
+    def _act(self, act: Act) -> bool:
+        try:
+            carry_out(act, self.agent, self.results, Destination(self.output))
         except AceError as error:
             self.print_error(error)
             return False
@@ -81,6 +97,7 @@ class Session:
         with progress_bar(self.notices) as progress:
             turn = self.agent.say(
                 request,
+                files_in(request),
                 mask=settings.mask,
                 seed=settings.seed,
                 size=settings.size,
