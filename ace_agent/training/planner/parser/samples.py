@@ -144,6 +144,10 @@ def aligned(text: str, encoded: Encoded, request: str) -> tuple[int, int] | None
 # -- variety
 def varied(sample: Sample, chance: random.Random, others: Sequence[Sample]) -> Sample:
     """The same request with other numbers of pictures, more old pictures, slips of typing."""
+    if chance.random() < 0.4:
+        sample = _referred(sample, chance, others)
+    elif chance.random() < 0.5:
+        sample = _shuffled(sample, chance)
     request = sample.request
     counted = bool(_COUNTED.search(request))
     if not re.search(r"\d", request) and chance.random() < 0.6:
@@ -155,6 +159,136 @@ def varied(sample: Sample, chance: random.Random, others: Sequence[Sample]) -> S
     if chance.random() < 0.1:
         request = request.rstrip(".!?")
     return replace(sample, request=request)
+
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_PLACED = (
+    "in {m}, {r}", "{m}: {r}", "on {m} {r}", "take {m} and {r}", "{r}, in {m}", "{r} - {m} I mean", "for {m}, {r}",
+    "go back to {m} and {r}", "{r} ({m})", "{m}. {r}", "now {m}, {r}", "in {m} {r}", "{r} in {m}", "with {m}: {r}",
+    "use {m}. {r}", "not this one, {m}: {r}", "{r}. I'm talking about {m}", "same conversation, but {m}: {r}",
+)  # fmt: skip
+"""How a request and a mention of its picture come together."""
+_GOING = (
+    "back to {m}", "go back to {m}", "I liked {m} better", "{m} again please", "return to {m}",
+    "show {m} again, I want to go on with that", "let's continue from {m}", "no, {m} was better",
+    "take me back to {m}", "drop that, {m} it is",
+)  # fmt: skip
+
+
+def _referred(sample: Sample, chance: random.Random, others: Sequence[Sample]) -> Sample:
+    """A request on one picture, as one on a picture among others that it names: by id, order or content."""
+    known = [seen for seen in sample.pictures if seen.name[0] == "@"]
+    steps = sample.plans[0]
+    targets = {name for plan in sample.plans for step in plan for name in step.pictures if name[0] != "$"}
+    if (
+        len(targets) != 1
+        or len(known) != len(sample.pictures)
+        or any(step.mask for step in steps)
+        or steps[0].name in ACTS
+        or _COUNTED.search(sample.request)
+        or re.search(r"\d", sample.request)
+    ):
+        return sample
+    (target,) = targets
+    mine = next((seen for seen in known if seen.name == target), None)
+    if mine is None or mine.kind == "mask" or mine.name != next((s.name for s in known if s.current), ""):
+        return sample
+    pool = [
+        seen for _ in range(4) for seen in chance.choice(others).pictures
+        if seen.name[0] == "@" and seen.kind != "mask" and seen.description != mine.description
+    ]  # fmt: skip
+    row = [*chance.sample(pool, min(len(pool), chance.randint(1, 5)))]
+    at = chance.randint(0, len(row))
+    row.insert(at, mine)
+    shift = chance.choice((0, 0, 1, 4, 11))
+    tip = len(row) - 1 if chance.random() < 0.7 else chance.randrange(len(row))
+    named = [
+        replace(seen, name=f"@{n + 1 + shift}", current=n == tip, undone=False,
+                description=re.sub(r"@\d+", "the first", seen.description))
+        for n, seen in enumerate(row)
+    ]  # fmt: skip
+    said = _mention(named, at, tip, chance)
+    if said is None:
+        return sample
+    if chance.random() < 0.08:
+        request, plan = (
+            chance.choice(_GOING).format(m=said),
+            (AuthoredStep("goto", pictures=(named[at].name,)),),
+        )
+        return replace(sample, request=request, pictures=tuple(named), plans=(plan,))
+    first = sample.request[:1].lower() + sample.request[1:].rstrip(".!? ")
+    plans = tuple(
+        tuple(
+            replace(step, pictures=tuple(named[at].name if p == target else p for p in step.pictures))
+            for step in plan
+        )
+        for plan in sample.plans
+    )
+    request = chance.choice(_PLACED).format(m=said, r=first)
+    return replace(sample, request=request, pictures=tuple(named), plans=plans)
+
+
+def _mention(row: Sequence[Seen], at: int, tip: int, chance: random.Random) -> str | None:
+    """Words for one of several pictures; None where nothing tells it apart."""
+    number = row[at].name[1:]
+    ways = [f"@{number}", f"picture {number}", f"image {number}", f"number {number}", f"@{number}"]
+    if int(row[0].name[1:]) == 1 and at < len(_ORDINALS):
+        ways += [f"the {_ORDINALS[at]} one", f"the {_ORDINALS[at]} picture"]
+    if at == 0:
+        ways += ["the original", "the very first one", "the first picture", "the oldest one"]
+    if at == len(row) - 1:
+        ways += ["the last one", "the newest one", "the latest picture", "the most recent one"]
+    if at == tip:
+        ways += ["this one", "the current one", "the one I'm looking at"]
+    if at == tip - 1:
+        ways += ["the previous one", "the one before", "the one before this"]
+    own = [stem(w) for w in re.findall(r"[^\W\d_]{3,}", row[at].description.lower())]
+    rest = {
+        stem(w)
+        for n, seen in enumerate(row)
+        if n != at
+        for w in re.findall(r"[^\W\d_]{3,}", seen.description.lower())
+    }
+    words = [
+        w for w in re.findall(r"[^\W\d_]{3,}", row[at].description.lower()) if stem(w) and stem(w) not in rest
+    ]
+    for word in chance.sample(words, min(len(words), 4)) if own else ():
+        ways += [
+            f"the {word} picture",
+            f"the one with the {word}",
+            f"the {word} one",
+            f"the picture of the {word}",
+        ]
+    return chance.choice(ways)
+
+
+def _shuffled(sample: Sample, chance: random.Random) -> Sample:
+    """The pictures before the current one in another order, where the request counts on none."""
+    known = [seen for seen in sample.pictures if seen.name[0] == "@"]
+    if len(known) < 3 or _COUNTED.search(sample.request) or re.search(r"\d", sample.request):
+        return sample
+    if any("@" in seen.description for seen in known) or not known[-1].current:
+        return sample
+    if any(step.name in ("undo", "redo", "goto") for plan in sample.plans for step in plan):
+        return sample
+    order = chance.sample(range(len(known) - 1), len(known) - 1)
+    names = {known[old].name: known[new].name for new, old in enumerate(order)}
+    row = [replace(known[old], name=known[new].name) for new, old in enumerate(order)]
+    return replace(
+        sample,
+        pictures=(*row, known[-1], *(seen for seen in sample.pictures if seen.name[0] != "@")),
+        plans=tuple(
+            tuple(
+                replace(
+                    step,
+                    pictures=tuple(names.get(p, p) for p in step.pictures),
+                    mask=names.get(step.mask, step.mask) if step.mask else step.mask,
+                )
+                for step in plan
+            )
+            for plan in sample.plans
+        ),
+    )
 
 
 def _renumbered(sample: Sample, shift: int) -> Sample:
