@@ -113,6 +113,7 @@ class Conversation:
         recent = self.store.recent(self.tip, RECENT)
         on_path = {row.id for row in recent}
         last = self._last()
+        chosen = self.store.conversation(self._id).chosen
         numbers = self.store.numbers(self._id)
         told = _Descriptions(self.store)
         known = []
@@ -131,16 +132,19 @@ class Conversation:
                     step.task if step else "",
                     image.width,
                     image.height,
-                    image.turn is None or image.turn in on_path,
+                    image.turn is None or image.turn in on_path or image.id == chosen,
                     told.of(image),
                     step is not None,
                 )
             )
         mains = [self._main(row.id) for row in recent]
+        path = [f"@{row.number}" for row in mains if row is not None]
+        if chosen is not None and last is not None:
+            path = [*path[:-1], f"@{last.number}"]
         return Context(
             images=tuple(known),
             tip=None if last is None else f"@{last.number}",
-            path=tuple(f"@{row.number}" for row in mains if row is not None),
+            path=tuple(path),
             handed=handed,
             mask=mask,
             vocabulary=vocabulary,
@@ -156,8 +160,12 @@ class Conversation:
     def undo(self, n: int = 1) -> Picture | None:
         """Go back `n` turns; returns the picture of the turn reached, None before the first."""
         for _ in range(n):
-            if self._id is None or self.store.undo(self._id) is None:
+            undone = None if self._id is None else self.store.undo(self._id)
+            if self._id is None or undone is None:
                 raise InputError("there is nothing to undo", "this is the beginning of the conversation")
+            if undone.parent is None:  # before the first edit of a file there is the file
+                files = [row for row in self.store.turn_images(undone.id) if row.step is None]
+                self.store.choose(self._id, files[0].id if files else None)
         return self._moved()
 
     def redo(self, n: int = 1) -> Picture | None:
@@ -172,7 +180,10 @@ class Conversation:
     def goto(self, reference: str) -> Picture:
         """Move the tip to the turn that made or brought in a picture."""
         row = self.image_row(reference)
-        self.store.move_tip(row.conversation, self.turn_of(reference))
+        turn = self.turn_of(reference)
+        main = self._main(turn)
+        own = main is not None and main.id == row.id
+        self.store.move_tip(row.conversation, turn, chosen=None if own else row.id)
         self._moved()
         return Picture(row, self.store)
 
@@ -297,10 +308,12 @@ class Conversation:
 
     def _last(self) -> ImageRow | None:
         """What `@last` means: the tip's picture, or one attached after it."""
-        tip = self.tip
-        main = None if tip is None else self._main(tip)
         if self._id is None:
             return None
+        here = self.store.conversation(self._id)
+        main = None if here.tip is None else self._main(here.tip)
+        if here.chosen is not None:
+            main = self.store.image_by_id(here.chosen)
         loose = self.store.loose_image(self._id)
         if loose is not None and (main is None or loose.number > main.number):
             return loose
@@ -316,7 +329,10 @@ class Conversation:
 
     def _moved(self) -> Picture | None:
         self._seen_tip = self.tip
-        last = None if self._seen_tip is None else self._main(self._seen_tip)
+        chosen = self.row().chosen
+        if self._seen_tip is None and chosen is None:
+            return None
+        last = self._last() if chosen is not None else self._main(self._seen_tip or 0)
         return None if last is None else Picture(last, self.store)
 
 

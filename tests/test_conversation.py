@@ -130,3 +130,44 @@ def test_a_planner_sees_files_by_name_and_size(talk: Conversation, tmp_path: Pat
     handed = handed_pictures(hand_over([tmp_path / "beach.png", photo()]))
     assert [(image.id, image.description) for image in handed] == [("input", "beach.png"), ("input1", "")]
     assert (handed[0].width, handed[0].height) == photo().size
+
+
+def test_going_back_to_a_picture_in_the_middle_of_a_turn_makes_it_the_current_one(tmp_path: Path) -> None:
+    """The turn's last picture was taken for it, so that the next edit was of that one."""
+    agent = Agent(tmp_path / "w", pipeline=TinyPipeline())
+    agent.run(CREATE)
+    agent.run(
+        plan(
+            {"task": "add", "instruction": "Add a hat to {image}.", "images": ["@last"]},
+            {"task": "edit_scene", "instruction": "Make it night in {image}.", "images": ["$1"]},
+        )
+    )
+    assert agent.goto("@2").id == "@2"
+    assert agent.show().id == "@2"
+    assert (agent.context().tip, agent.context().path) == ("@2", ("@1", "@2"))
+    again = Agent(tmp_path / "w", pipeline=TinyPipeline())
+    assert again.show().id == "@2", "other processes see it too"
+    again.close()
+    made = agent.run(plan({"task": "depth", "instruction": "Depth of {image}.", "images": ["@last"]}))
+    assert made.images[0].sources == ("@2",)
+    assert agent.show().id == "@4"
+    agent.close()
+
+
+def test_undo_after_the_first_edit_of_a_file_shows_the_file(tmp_path: Path) -> None:
+    agent = Agent(tmp_path / "w", pipeline=TinyPipeline())
+    photo().save(tmp_path / "beach.png")
+    agent.run(
+        plan({"task": "add", "instruction": "Add a boat to {image}.", "images": ["input"]}),
+        [tmp_path / "beach.png"],
+    )
+    back = agent.undo()
+    assert back is not None
+    assert (back.id, back.source) == ("@1", "beach.png")
+    assert agent.show().id == "@1"
+    assert agent.context().newest == "@1"
+    with pytest.raises(InputError, match="nothing to undo"):
+        agent.undo()
+    assert agent.redo() is not None
+    assert agent.show().id == "@2"
+    agent.close()

@@ -9,7 +9,8 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class ConversationRow:
-    """`tip`: the current turn; `head`: the turn that redo leads to; times in Unix seconds."""
+    """`tip`: the current turn; `head`: the turn that redo leads to; `chosen`: the current picture where it is not the
+    tip's own; times in Unix seconds."""
 
     id: int
     name: str
@@ -18,6 +19,7 @@ class ConversationRow:
     head: int | None
     last_number: int
     used: float
+    chosen: int | None = None
 
 
 @dataclass(frozen=True)

@@ -97,4 +97,9 @@ MIGRATIONS: tuple[str, ...] = (
     DROP INDEX conversations_used;
     CREATE INDEX conversations_last_use ON conversations(last_use);
     """,
+    # 4: chosen is the picture that somebody went back to, where it is not the tip's own: one of its turn's other
+    # results, or the file that the first turn edited.
+    """
+    ALTER TABLE conversations ADD COLUMN chosen INTEGER REFERENCES images(id) ON DELETE SET NULL;
+    """,
 )

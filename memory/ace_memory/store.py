@@ -185,13 +185,21 @@ class Store(Connection):
                 tokens, note, turn,
             )  # fmt: skip
             self.execute(
-                "UPDATE conversations SET tip = ?, head = ? WHERE id = ?", turn, turn, row.conversation
+                "UPDATE conversations SET tip = ?, head = ?, chosen = NULL WHERE id = ?",
+                turn,
+                turn,
+                row.conversation,
             )
             self._use(row.conversation)
             return before
 
-    def move_tip(self, conversation: int, turn: int | None, *, keep_head: bool = False) -> None:
-        """Move the tip to a finished turn, or to before the first one. `keep_head` keeps the target of redo."""
+    def move_tip(
+        self, conversation: int, turn: int | None, *, keep_head: bool = False, chosen: int | None = None
+    ) -> None:
+        """Move the tip to a finished turn, or to before the first one.
+
+        `keep_head` keeps the target of redo; `chosen` is the current picture (its row) if not the turn's own.
+        """
         with self.transaction():
             if turn is not None:
                 row = self.turn(turn)
@@ -199,7 +207,9 @@ class Store(Connection):
                     raise self.error(
                         f"turn {turn} is not one to go to: it is {row.status}", "choose a finished one"
                     )
-            self.execute("UPDATE conversations SET tip = ? WHERE id = ?", turn, conversation)
+            self.execute(
+                "UPDATE conversations SET tip = ?, chosen = ? WHERE id = ?", turn, chosen, conversation
+            )
             self._use(conversation)
             if not keep_head:
                 self.execute("UPDATE conversations SET head = ? WHERE id = ?", turn, conversation)
@@ -213,6 +223,10 @@ class Store(Connection):
             turn = self.turn(row.tip)
             self.move_tip(conversation, turn.parent, keep_head=True)
             return turn
+
+    def choose(self, conversation: int, image: int | None) -> None:
+        """Make a picture the current one without moving the tip; None: the tip's own."""
+        self.execute("UPDATE conversations SET chosen = ? WHERE id = ?", image, conversation)
 
     def redo(self, conversation: int) -> TurnRow | None:
         """Move the tip one turn towards the head; returns the redone turn, or None if there is none."""

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from ace_agent.agent import Agent
 from ace_agent.evaluation.planner.authored import authored
 from ace_agent.evaluation.planner.request_files import load
 from ace_agent.evaluation.planner.scoring import Request, Row
+from ace_agent.planner.instructions import phrase
+from tests.tiny import TinyPipeline, photo, plan
 
 ASSETS = Path(__file__).parents[3] / "assets/planner"
 
@@ -55,11 +58,12 @@ def test_going_back_refusing_and_what_no_plan_can_say() -> None:
     assert scored("undo 5") is None
 
 
-TOLD = {
+TOLD: dict[str, Any] = {
     "id": "c",
     "turns": [
         {"say": "a snowman", "do": ["text_to_image: a snowman"]},
-        {"say": "a hat, and night", "do": ["add @1: a hat", "edit_scene $1: make it night"]},
+        {"say": "a hat", "do": ["add @1: a hat"]},
+        {"say": "night, sharper", "do": ["edit_scene @2: make it night"]},
         {"say": "without the night", "do": ["goto @2"]},
         {"say": "with this bird", "files": ["bird.jpg: a robin"], "do": ["fuse_layers @2 input: the bird"]},
         {"say": "undo", "do": ["undo"]},
@@ -77,7 +81,7 @@ def test_a_conversation_grows_by_its_right_plans() -> None:
         ("@4", "bird.jpg: a robin"),
         ("@5", "a snowman, then: add a hat, then: fuse it with bird.jpg: a robin: the bird"),
     ]
-    assert (last.tip, last.path) == ("@5", ("@1", "@3", "@2", "@5"))
+    assert (last.tip, last.path) == ("@5", ("@1", "@2", "@5"))
     back = turns[-1].scored
     assert back is not None
     assert back.answers[0].goto == "@2"
@@ -93,3 +97,34 @@ def test_every_file_of_an_author_can_be_scored(file: Path) -> None:
     requests = load(file)
     assert len(requests) > 0.9 * len(file.read_text("utf-8").splitlines())
     assert len({request.text for request in requests}) > 0.98 * len(requests)
+
+
+def test_a_conversation_looks_as_the_product_would_store_it(tmp_path: Path) -> None:
+    """Ids, descriptions and the way back are those of an agent that carries out the right plans."""
+    agent = Agent(tmp_path / "w", pipeline=TinyPipeline())
+    turns = authored(TOLD)
+    for turn, told in zip(turns, TOLD["turns"], strict=True):
+        stored = agent.context()
+        assert [(i.id, i.made) for i in turn.context.images] == [(i.id, i.made) for i in stored.images]
+        assert [i.text.replace("bird.jpg: a robin", "bird.png") for i in turn.context.images] == [
+            i.text for i in stored.images
+        ]
+        assert (turn.context.tip, turn.context.path[-1:]) == (stored.tip, stored.path[-1:])
+        steps = [one for one in turn.plans[0] if one.name not in ("goto", "undo")]
+        files = [tmp_path / "bird.png"] if "files" in told else []
+        for file in files:
+            photo().save(file)
+        if steps:
+            agent.run(
+                plan(
+                    *(
+                        {"task": s.name, "instruction": phrase(s.name, s.words, len(s.pictures)),
+                         "images": list(s.pictures)}
+                        for s in steps
+                    )
+                ),
+                files,
+            )  # fmt: skip
+        elif turn.plans[0][0].name == "goto":
+            agent.goto(turn.plans[0][0].pictures[0])
+    agent.close()
