@@ -144,7 +144,7 @@ class Agent:
         plan = overridden(plan, seed, variations, steps, guidance, size, engine)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
-        return self._carry_out(plan, inputs, request, notes, confirm, progress, files=False)
+        return self._carry_out(plan, inputs, request, notes, confirm, progress, files=False, note=note)
 
     def run(
         self,
@@ -324,6 +324,7 @@ class Agent:
         confirm: Confirm | None,
         progress: ProgressCallback | None,
         files: bool = True,
+        note: Callable[[str], None] | None = None,
     ) -> Turn:
         """Everything that can be refused is refused here, before the turn is stored; then the work."""
         tip = self.memory.tip
@@ -354,6 +355,10 @@ class Agent:
             known["@last"] = self.memory.image_row(plan.goto)
         pictures = {text: Picture(row, self.store).image for text, row in known.items()} | inputs.pictures
         self.engines.check(plan.steps, pictures)
+        for doubt in self.engines.doubts(plan.steps, pictures):
+            notes.append(doubt)
+            if note is not None:
+                note(doubt)
         check_known_masks(plan, pictures, self.engines)
         if self.engines.needs_model(plan.steps):
             if progress is not None and self._pipeline is None:

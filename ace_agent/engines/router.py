@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from ace_agent.engines.experts.regions import FoundRegion
 
 
+_OF_A_THING = frozenset(
+    {"remove", "replace", "edit_color", "edit_texture", "edit_motion", "extract_foreground"}
+)
+"""Tasks that change a thing which must be there."""
+
+
 class Engines:
     """The engines of one agent. The model is loaded when a step first needs it.
 
@@ -141,6 +147,19 @@ class Engines:
                 base = known[step.images[0]]
                 if looks_like_a_photograph(base):
                     self._for_photograph(step, (base,))
+
+    def doubts(self, steps: Sequence[Step], known: Mapping[str, Image.Image]) -> list[str]:
+        """A line for each step that is to change a thing not seen in its scene; ace-mini would take another."""
+        from ace_agent.engines.mini.scene_regions import unseen
+
+        lines = []
+        for step in steps:
+            base = known.get(step.images[0]) if step.images else None
+            if base is None or step.task not in _OF_A_THING or not self.decides_by_picture(step):
+                continue
+            if not looks_like_a_photograph(base) and (name := unseen(base, step.instruction)) is not None:
+                lines.append(f"no {name} is seen in {step.images[0]}: something else may change")
+        return lines
 
     def needs_model(self, steps: Sequence[Step]) -> bool:
         """Whether the model does any of the steps, whatever the pictures are."""

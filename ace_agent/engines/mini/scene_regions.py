@@ -27,6 +27,14 @@ def _drawings() -> DrawnStyles:
     return DrawnStyles(default_library())
 
 
+def unseen(image: Image.Image, instruction: str) -> str | None:
+    """The first thing that an instruction names, if its drawings are not seen in a scene; None if they are."""
+    from ace_agent.references.library import default_library
+
+    names = default_library().named(instruction)[:1]
+    return names[0] if names and _drawings().seen(image, names) is None else None
+
+
 def thing_in_scene(pipeline: Pipeline, image: Image.Image, words: str) -> Image.Image:
     """The region of a thing in a drawn scene, as a mask L of its size.
 

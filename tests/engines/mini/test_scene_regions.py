@@ -13,7 +13,7 @@ from ace_agent.engines.registry import load_pipeline
 from ace_agent.engines.router import Engines
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import InputError
-from ace_agent.plan import Region
+from ace_agent.plan import Region, Step
 
 SCENE = Path(__file__).parent / "dog_tree_beach.png"
 
@@ -55,3 +55,12 @@ def test_sides_and_the_sky_need_no_model(engines: Engines) -> None:
     half = engines.find_region(picture, Region(words="the left half")).mask
     assert inside(half, (0, 0, 64, 128)) == 1
     assert inside(engines.find_region(picture, Region(words="the sky")).mask, (0, 0, 128, 80)) > 0.9
+
+
+def test_a_thing_that_is_not_seen_is_said_before_it_is_changed(engines: Engines) -> None:
+    known = {"@1": Image.open(SCENE).convert("RGB")}
+    steps = [
+        Step(task="remove", instruction=f"Remove the {name} from {{image}}.", images=("@1",))
+        for name in ("dog", "cat", "sky")
+    ]
+    assert engines.doubts(steps, known) == ["no cat is seen in @1: something else may change"]
