@@ -116,12 +116,20 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
         built = _step(step, names, read.encoded, request, alone=len(tasks) == 1)
         if own and own[at].task == step.name:
             built = _with_rules(built, own[at])
-        steps.append(built)
+        if not steps or not _repeats(built, steps[-1], len(steps)):
+            steps.append(built)
     counts = [step.count for step in tasks if step.count]
     settings = request.settings
     if counts and settings.variations == 1:
         settings = replace(settings, variations=counts[-1])
     return ProposedPlan(steps=tuple(steps), goto=goto, settings=settings)
+
+
+def _repeats(step: ProposedStep, before: ProposedStep, earlier: int) -> bool:
+    """Whether a step only does to a result what made it: a crop of the crop."""
+    return (
+        step.task == before.task and step.images == (f"${earlier}",) and step.options == before.options != {}
+    )
 
 
 def _with_rules(built: ProposedStep, own: ClauseStep) -> ProposedStep:
