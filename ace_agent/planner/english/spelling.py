@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib import resources
@@ -133,3 +134,34 @@ def _one_slip(word: str) -> set[str]:
     found.update(a + c + b[1:] for a, b in cuts if b for c in letters)
     found.update(a + c + b for a, b in cuts for c in letters)
     return found
+
+
+_WORD = re.compile(r"\"[^\"]*\"|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_NOT_ENGLISH = frozenset(
+    "der die das den dem ein eine einen einem und ist nicht mit auf von zu im bitte mach mache nur noch mal doch als "  # noqa: SIM905
+    "le la les un une des du et est pas avec sur dans pour au aux mets fais ne que qui el los las una uno y es con por "
+    "para en de del al pon haz quita o os as um uma e não com em no na nos nas ao faz tira põe mais muito il".split()
+)
+
+
+def is_english(text: str) -> bool:
+    """Whether a text may be English: hardly any of its words is a function word of a neighbouring language."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    foreign = sum(word in _NOT_ENGLISH or not word.isascii() for word in words)
+    return foreign <= len(words) / 8
+
+
+def mended(text: str, lexicon: frozenset[str], near: Iterable[str] = ()) -> str:
+    """An English text without slips of typing; quotations, names and other languages as they are."""
+    if not is_english(text):
+        return text
+    close = frozenset(near)
+
+    def right(found: re.Match[str]) -> str:
+        word = found[0]
+        if word[0] == '"' or "'" in word or "’" in word or (word[0].isupper() and found.start() > 0):
+            return word
+        fixed = correct(word.lower(), lexicon, close)
+        return word if fixed == word.lower() else fixed
+
+    return _WORD.sub(right, text)

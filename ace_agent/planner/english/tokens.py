@@ -89,6 +89,7 @@ def tokenize(request: str, near: Iterable[str] = ()) -> list[Token]:
     text = _QUOTED.sub(keep, text)
     near = frozenset(near)
     lexicon = single_words()
+    mends = spelling.is_english(text)  # the slips of another language's words are not English ones
     words: list[Token] = []
     for found in _TOKEN.finditer(text):
         kind, value = found.lastgroup, found[0]
@@ -117,9 +118,9 @@ def tokenize(request: str, near: Iterable[str] = ()) -> list[Token]:
                 value += "-"
             expanded = slang().get(lower, lower)
             if expanded != lower:
-                words.extend(_word(part, part, lexicon, near) for part in expanded.split())
+                words.extend(_word(part, part, lexicon, near, mends) for part in expanded.split())
             else:
-                words.append(_word(lower, value, lexicon, near))
+                words.append(_word(lower, value, lexicon, near, mends))
     return _join(words)
 
 
@@ -129,9 +130,9 @@ def join_tokens(tokens: Iterable[Token]) -> str:
     return re.sub(r" ([,.;:!?)])", r"\1", line)
 
 
-def _word(lower: str, surface: str, lexicon: frozenset[str], near: frozenset[str]) -> Token:
+def _word(lower: str, surface: str, lexicon: frozenset[str], near: frozenset[str], mends: bool) -> Token:
     corrected = lower
-    if lower not in NUMBERS and lower not in ORDINALS and "'" not in lower:
+    if mends and lower not in NUMBERS and lower not in ORDINALS and "'" not in lower:
         squeezed = re.sub(r"(.)\1{2,}", r"\1\1", lower)
         if squeezed != lower and squeezed not in lexicon and squeezed not in spelling.frequency_ranks():
             squeezed = re.sub(r"(.)\1+", r"\1", squeezed)

@@ -1,4 +1,4 @@
-"""Rules and parser together: plain requests by the rules, all others by the parser."""
+"""Rules and parser together: short requests that the rules are sure of, and the parser for all others."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from ace_agent.planner.interface import Act, Context, Question
 from ace_agent.planner.parser.planner import ParserPlanner, proposal_of
 from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules.parsed_request import ParsedRequest
-from ace_agent.planner.rules.rule_planner import RuleProposal, is_plain, plan_of, propose
+from ace_agent.planner.rules.rule_planner import RuleProposal, plan_of, propose
+
+SHORT = 12
+"""Words of the longest request that the rules plan alone; chosen on the development sets."""
 
 
 class HybridPlanner:
-    """Plans with the rules where a request is plain, else with the parser.
+    """Plans with the rules where a request is short and they are sure of every step, else with the parser.
 
-    A plain instruction never waits for the parser. If it cannot be loaded, the rules plan alone, and a note says so
+    Such a request never waits for the parser. If it cannot be loaded, the rules plan alone, and a note says so
     once.
 
     Args:
@@ -44,7 +47,7 @@ class HybridPlanner:
             raise
         except PlanError as error:
             refusal = error
-        if rules is not None and (rules.goto or rules.sure) and is_plain(parsed):
+        if rules is not None and (rules.goto or rules.sure) and _is_short(parsed):
             return plan_of(rules)
         try:
             read = self._parser.read(parsed)
@@ -56,3 +59,7 @@ class HybridPlanner:
                 raise refusal or error from None
             return plan_of(rules)
         return resolve(proposal_of(read, parsed, rules), context)
+
+
+def _is_short(request: ParsedRequest) -> bool:
+    return len(request.asked.split()) <= SHORT and "?" not in request.asked

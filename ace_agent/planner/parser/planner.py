@@ -55,7 +55,7 @@ class ParserPlanner:
     def read(self, request: ParsedRequest) -> Read:
         """What the parser writes for a request. Raises ModelError if it cannot be loaded."""
         context = request.context
-        return self.parser.read(request.asked, seen(context), context.mask)
+        return self.parser.read(request.mended, seen(context), context.mask)
 
     def plan(self, request: str, context: Context) -> Plan:
         """The plan of a request.
@@ -133,11 +133,13 @@ def _repeats(step: ProposedStep, before: ProposedStep, earlier: int) -> bool:
 
 
 def _with_rules(built: ProposedStep, own: ClauseStep) -> ProposedStep:
-    """The parser's step with the mask and the options that the rules found.
+    """The parser's step with the mask and the options that the rules found, and the pictures that its clause names.
 
     Their wording is kept if they are sure of it and it is not the whole of a long clause.
     """
     theirs = own.step
+    if own.clause is not None and own.clause.named and len(theirs.images) == len(built.images):
+        built = built.model_copy(update={"images": theirs.images})
     short = len(theirs.instruction) <= 2 * len(built.instruction) + 16
     keeps = (own.sure or own.task in OPERATIONS) and short and len(theirs.images) == len(built.images)
     return built.model_copy(
@@ -189,8 +191,8 @@ def _region(task: str, said: Mapping[str, str]) -> Region | None:
 def _step(
     step: WrittenStep, names: Mapping[int, str], encoded: Encoded, request: ParsedRequest, *, alone: bool
 ) -> ProposedStep:
-    said = {name: encoded.text(request.asked, *span) for name, span in step.spans.items()}
-    words = said.get("words", "") or (request.asked if alone else "")
+    said = {name: encoded.text(request.mended, *span) for name, span in step.spans.items()}
+    words = said.get("words", "") or (request.mended if alone else "")
     images = tuple(p if isinstance(p, str) else names[p] for p in step.pictures)
     operation = CATALOGUE[step.name].family == "operations"
     clause = f"{words} {said.get('only', '')}".strip()
@@ -199,7 +201,7 @@ def _step(
     if operation:
         known = {image.id: image for image in request.context.images}.get(images[0]) if images else None
         size = (known.width, known.height) if known is not None and known.width else None
-        found = said_operation(step.name, request.asked if alone else clause, size, pictures=len(images))
+        found = said_operation(step.name, request.mended if alone else clause, size, pictures=len(images))
         options, limits = found.options, found.region
     if step.name == "outpaint" and step.mask is None:
         return ProposedStep(

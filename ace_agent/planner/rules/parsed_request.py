@@ -7,6 +7,8 @@ from copy import copy
 from functools import cached_property
 
 from ace_agent.errors import PlanError
+from ace_agent.planner.english.lexicon import single_words
+from ace_agent.planner.english.spelling import mended
 from ace_agent.planner.english.tokens import MAX_TOKENS, Token, tokenize
 from ace_agent.planner.interface import Context
 from ace_agent.planner.proposal import RequestSettings
@@ -39,6 +41,11 @@ class ParsedRequest:
     def images(self) -> ImageIndex:
         """The pictures that the request may mention."""
         return ImageIndex(self.context)
+
+    @cached_property
+    def mended(self) -> str:
+        """The request as it was written, without slips of typing."""
+        return mended(self.asked, single_words(), self.images.vocabulary)
 
     @cached_property
     def words(self) -> tuple[Token, ...]:

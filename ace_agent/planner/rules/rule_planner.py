@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +15,6 @@ from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules import refusals
 from ace_agent.planner.rules.acts import act_of
-from ace_agent.planner.rules.classifier import classify
 from ace_agent.planner.rules.clauses import Clause, split
 from ace_agent.planner.rules.image_index import ImageIndex
 from ace_agent.planner.rules.image_kinds import kinds_of
@@ -204,26 +202,6 @@ class _ClauseReader:
         self.goto = target if not self.steps else self.goto
         self.goes_back = True
         return True
-
-
-def is_plain(request: ParsedRequest) -> bool:
-    """Whether a request is one plain instruction on the newest picture, or one plain description.
-
-    Such a request goes to the rules, which answer in milliseconds; only others are worth the language model's second.
-    """
-    tokens = request.words
-    if any(t.has("ID", "ORD", "UNDO") for t in tokens) or re.search(
-        r"\b(one|before|after|previous|last|first|original|earlier|other|both|all|same|each|back|again|picture|image|photo)\b",
-        request.text.lower(),
-    ):
-        return False
-    clauses = split(tokens)
-    if len(clauses) != 1:
-        return False
-    found = classify(clauses[0].tokens, frozenset({"picture", "blank"}))  # whether there is a picture or not
-    if found.weight < 6 or not found.task:
-        return found.task == "text_to_image" and found.weight >= 3
-    return len(found.ranked) < 2 or found.ranked[0][1] - found.ranked[1][1] >= 0.3
 
 
 def _only_selects(tokens: Sequence[Token]) -> bool:

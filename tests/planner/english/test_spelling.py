@@ -34,3 +34,20 @@ def test_words_of_the_conversation_come_first() -> None:
 def test_distance_counts_swaps_as_one() -> None:
     assert spelling.distance("abcd", "acbd", 2) == 1
     assert spelling.distance("abc", "abcxyz", 2) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("remvoe the tree on teh left", "remove the tree on the left"),
+        ("chagne teh backgorund to a moutain", "change the background to a mountain"),
+        ('write "OPNE SUNDYA" on teh door', 'write "OPNE SUNDYA" on the door'),
+        ("take Dorothys hat off", "take Dorothys hat off"),
+        ("mach den Himmel dunkler", "mach den Himmel dunkler"),
+        ("quita la lampara por favor", "quita la lampara por favor"),
+        ("rends le ciel plus clair", "rends le ciel plus clair"),
+        ("tira o chapéu do menino", "tira o chapéu do menino"),
+    ],
+)
+def test_slips_are_mended_in_english_text_alone(text: str, right: str) -> None:
+    assert spelling.mended(text, single_words()) == right

@@ -181,7 +181,9 @@ def test_without_its_weights_the_rules_plan_alone_and_say_so_once(tokenizer: Tok
     planner = HybridPlanner(ParserPlanner(Told(tokenizer, error=ModelError("it is not here"))))
     context = Context(TALK.images, "@2", ("@1", "@2"), note=notes.append)
     for _ in range(2):
-        plan = planner.plan("take the first picture and add a boat, then make it night", context)
+        plan = planner.plan(
+            "take the first picture here and add a boat to it, and then make it night", context
+        )
         assert [s.task for s in plan.steps] == ["add", "edit_scene"]
     assert len(notes) == 1 and "rules alone" in notes[0]
 

@@ -13,8 +13,7 @@ from ace_agent.plan import Plan, Region, problems
 from ace_agent.planner.english.tables import rows
 from ace_agent.planner.english.vocabulary import known_nouns
 from ace_agent.planner.interface import Context, KnownImage, Question, handed_over
-from ace_agent.planner.rules.parsed_request import ParsedRequest
-from ace_agent.planner.rules.rule_planner import RulePlanner, is_plain
+from ace_agent.planner.rules.rule_planner import RulePlanner
 
 PICTURES = ("a lighthouse at dusk", "a dog on a beach", "a pencil sketch of the dog")
 
@@ -153,19 +152,6 @@ def test_off_topic_words_within_a_picture_are_not_refused(request_: str) -> None
 def test_an_edit_without_a_picture_is_refused() -> None:
     with pytest.raises(PlanError, match="no picture"):
         RulePlanner().plan("make it night", Context())
-
-
-@pytest.mark.parametrize(
-    ("request_", "plain"),
-    [
-        ("make the sky pink", True),
-        ("a red fox in the snow", True),
-        ("take the first one and add a hat", False),
-        ("make it night, then add a moon", False),
-    ],
-)
-def test_plain_requests_need_no_language_model(request_: str, plain: bool) -> None:
-    assert is_plain(ParsedRequest(request_, Context())) is plain
 
 
 def test_a_phrase_that_fits_two_pictures_is_a_question() -> None:
