@@ -139,7 +139,7 @@ def _one_slip(word: str) -> set[str]:
 _WORD = re.compile(r"\"[^\"]*\"|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _NOT_ENGLISH = frozenset(
     "der die das den dem ein eine einen einem und ist nicht mit auf von zu im bitte mach mache nur noch mal doch als "  # noqa: SIM905
-    "weg damit dass wie wo mein meine sein ihr ihre dann aber sehr mehr weniger etwas alles alle heller dunkler "  # noqa: SIM905
+    "weg damit dass wie wo mein meine sein ihr ihre dann aber sehr mehr weniger etwas alles alle heller dunkler "
     "le la les un une des du et est pas avec sur dans pour au aux mets fais ne que qui el los las una uno y es con por "
     "para en de del al pon haz quita o os as um uma e não com em no na nos nas ao faz tira põe mais muito il".split()
 )
