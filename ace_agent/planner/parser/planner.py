@@ -118,11 +118,25 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
             built = _with_rules(built, own[at])
         if not steps or not _repeats(built, steps[-1], len(steps)):
             steps.append(built)
+    steps = _with_handed(steps, request.context)
     counts = [step.count for step in tasks if step.count]
     settings = request.settings
     if counts and settings.variations == 1:
         settings = replace(settings, variations=counts[-1])
     return ProposedPlan(steps=tuple(steps), goto=goto, settings=settings)
+
+
+def _with_handed(steps: list[ProposedStep], context: Context) -> list[ProposedStep]:
+    """The steps, on the file handed over where none takes one and they work on the current picture instead."""
+    used = {image for step in steps for image in step.images}
+    if not context.handed or any(image.startswith("input") for image in used) or context.newest not in used:
+        return steps
+    return [
+        step.model_copy(
+            update={"images": tuple("input" if image == context.newest else image for image in step.images)}
+        )
+        for step in steps
+    ]
 
 
 def _repeats(step: ProposedStep, before: ProposedStep, earlier: int) -> bool:

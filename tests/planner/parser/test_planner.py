@@ -169,6 +169,15 @@ def test_files_handed_over(tokenizer: Tokenizer) -> None:
     assert plan.steps[0].images == ("input", "input1")
 
 
+def test_a_file_handed_over_is_worked_on_where_no_step_takes_it(tokenizer: Tokenizer) -> None:
+    context = Context(TALK.images, "@2", ("@1", "@2"), handed_over(1))
+    request = "fill in what I painted over, with more wall"
+    made = planned(tokenizer, request, step("add", tokenizer, request, context, "@2"), context=context)
+    assert made.steps[0].images == ("input",)
+    other = planned(tokenizer, request, step("add", tokenizer, request, context, "@1"), context=context)
+    assert other.steps[0].images == ("@1",), "it was looked up on purpose"
+
+
 def test_a_plain_request_never_asks_the_parser(tokenizer: Tokenizer) -> None:
     parser = Told(tokenizer)
     plan = HybridPlanner(ParserPlanner(parser)).plan("remove the hat", TALK)
