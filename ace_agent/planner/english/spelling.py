@@ -137,19 +137,24 @@ def _one_slip(word: str) -> set[str]:
 
 
 _WORD = re.compile(r"\"[^\"]*\"|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_ENGLISH = frozenset(
+    "the and of to with this that it is are be was make made put remove add please at my his her their our from not "  # noqa: SIM905
+    "but you can could want would like turn change one without an for take give me some more into out off what all "
+    "only just behind next left right there them they".split()
+)
 _NOT_ENGLISH = frozenset(
     "der die das den dem ein eine einen einem und ist nicht mit auf von zu im bitte mach mache nur noch mal doch als "  # noqa: SIM905
-    "weg damit dass wie wo mein meine sein ihr ihre dann aber sehr mehr weniger etwas alles alle heller dunkler "
+    "weg damit dass wie wo mein meine sein ihr ihre dann aber sehr mehr weniger etwas alles alle heller dunkler für "
     "le la les un une des du et est pas avec sur dans pour au aux mets fais ne que qui el los las una uno y es con por "
-    "para en de del al pon haz quita o os as um uma e não com em no na nos nas ao faz tira põe mais muito il".split()
+    "para en del al pon plus moins haz quita os um uma não com em na nos nas ao faz tira põe mais muito il".split()
 )
 
 
 def is_english(text: str) -> bool:
-    """Whether a text may be English: hardly any of its words is a function word of a neighbouring language."""
+    """Whether a text may be English: it has as many of its function words as of the neighbouring languages'."""
     words = re.findall(r"[^\W\d_]+", text.lower())
-    foreign = sum(word in _NOT_ENGLISH or not word.isascii() for word in words)
-    return foreign <= len(words) / 8
+    foreign = sum(word in _NOT_ENGLISH for word in words)
+    return not foreign or sum(word in _ENGLISH for word in words) >= foreign
 
 
 def mended(text: str, lexicon: frozenset[str], near: Iterable[str] = ()) -> str:

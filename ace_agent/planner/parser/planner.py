@@ -18,6 +18,7 @@ from ace_agent.planner.parser.plan_tokens import WrittenStep
 from ace_agent.planner.parser.weights import PlanParser, Read
 from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 from ace_agent.planner.resolver import resolve
+from ace_agent.planner.rules.foreign import word_by_word
 from ace_agent.planner.rules.parsed_request import ParsedRequest
 from ace_agent.planner.rules.places import outpaint_region
 from ace_agent.planner.rules.reshaping import region_words
@@ -205,8 +206,12 @@ def _region(task: str, said: Mapping[str, str]) -> Region | None:
 def _step(
     step: WrittenStep, names: Mapping[int, str], encoded: Encoded, request: ParsedRequest, *, alone: bool
 ) -> ProposedStep:
-    said = {name: encoded.text(request.mended, *span) for name, span in step.spans.items()}
-    words = said.get("words", "") or (request.mended if alone else "")
+    tongue = request.language
+    said = {
+        name: word_by_word(encoded.text(request.mended, *span), tongue) for name, span in step.spans.items()
+    }
+    whole = word_by_word(request.mended, tongue)
+    words = said.get("words", "") or (whole if alone else "")
     images = tuple(p if isinstance(p, str) else names[p] for p in step.pictures)
     operation = CATALOGUE[step.name].family == "operations"
     clause = f"{words} {said.get('only', '')}".strip()
@@ -215,7 +220,7 @@ def _step(
     if operation:
         known = {image.id: image for image in request.context.images}.get(images[0]) if images else None
         size = (known.width, known.height) if known is not None and known.width else None
-        found = said_operation(step.name, request.mended if alone else clause, size, pictures=len(images))
+        found = said_operation(step.name, whole if alone else clause, size, pictures=len(images))
         options, limits = found.options, found.region
     if step.name == "outpaint" and step.mask is None:
         return ProposedStep(

@@ -14,7 +14,7 @@ from ace_agent.planner.interface import Context
 from ace_agent.planner.proposal import RequestSettings
 from ace_agent.planner.rules import refusals
 from ace_agent.planner.rules.descriptions import find_mentions
-from ace_agent.planner.rules.foreign import in_english
+from ace_agent.planner.rules.foreign import in_english, language
 from ace_agent.planner.rules.image_index import ImageIndex
 from ace_agent.planner.rules.mentions import IT, OTHER, THEM
 from ace_agent.planner.rules.request_settings import extract_settings
@@ -41,6 +41,11 @@ class ParsedRequest:
     def images(self) -> ImageIndex:
         """The pictures that the request may mention."""
         return ImageIndex(self.context)
+
+    @cached_property
+    def language(self) -> str | None:
+        """The language of the request; None for English, and for one that is not read here."""
+        return language(self.asked)
 
     @cached_property
     def mended(self) -> str:
