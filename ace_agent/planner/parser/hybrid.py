@@ -6,10 +6,12 @@ import threading
 
 from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan import Plan
+from ace_agent.planner.english.spelling import is_english
 from ace_agent.planner.interface import Act, Context, Question
 from ace_agent.planner.parser.planner import ParserPlanner, proposal_of
 from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules.parsed_request import ParsedRequest
+from ace_agent.planner.rules.refusals import NO_SENSE
 from ace_agent.planner.rules.rule_planner import RuleProposal, plan_of, propose
 
 SHORT = 12
@@ -47,6 +49,8 @@ class HybridPlanner:
             raise
         except PlanError as error:
             refusal = error
+            if error.message == NO_SENSE and parsed.language is None and is_english(parsed.asked):
+                raise
         if rules is not None and (rules.goto or rules.sure) and _is_short(parsed):
             return plan_of(rules)
         try:

@@ -14,6 +14,8 @@ from ace_agent.planner.english.tokens import MAX_REQUEST, normalize
 from ace_agent.planner.rules import HERE
 
 FOUND_NOTHING = "the request names nothing to make or change"
+NO_SENSE = "the request makes no sense here, or is in a language that is not read here"
+_READ = "say it in English, German, French, Spanish or Portuguese; --planner ollama:... reads others"
 _WAY_OUT = "say what to draw or what to change, for example: make the sky pink"
 
 
@@ -37,7 +39,7 @@ def check_text(request: str, *, any_script: bool = False) -> str:
     if letters and len(foreign) > len(letters) / 2 and not any_script:
         raise PlanError(
             "the request is in a script that is not read here",
-            "say it in English, German, French, Spanish or Portuguese; --planner ollama:... reads others",
+            _READ,
         )
     return text
 
@@ -75,7 +77,7 @@ def off_topic(text: str) -> PlanError | None:
     """Why a request is for no picture, or for what cannot be made of one (a video, a print); None if it may be."""
     bare = re.sub(r'"[^"]*"', '""', text)
     if is_gibberish(bare) and not re.search(r"@\d|\"", bare):
-        return PlanError("the request makes no sense to this planner", _WAY_OUT)
+        return PlanError(NO_SENSE, _READ)
     if _small_talk().fullmatch(bare):
         return PlanError("that asks for no picture", _WAY_OUT)
     for what, way_out, pattern in _unsupported():
@@ -117,5 +119,5 @@ def _worded(word: str) -> bool:
 def nothing_found(text: str) -> PlanError:
     """The refusal of a request in which no task was found."""
     if is_gibberish(text):
-        return PlanError("the request makes no sense to this planner", _WAY_OUT)
+        return PlanError(NO_SENSE, _READ)
     return PlanError(FOUND_NOTHING, _WAY_OUT)
