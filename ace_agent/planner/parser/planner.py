@@ -183,7 +183,11 @@ def _act(step: WrittenStep, names: Mapping[int, str], request: ParsedRequest, *,
         raise request.off_topic or PlanError(
             "that cannot be done here", "ask for a picture, or for a change of one"
         )
-    if step.name in ("answer", "ask"):
+    if step.name == "ask":
+        raise request.off_topic or PlanError(
+            "it is not clear what is meant", "name the picture by its id, and the thing by a word"
+        )
+    if step.name == "answer":
         raise request.off_topic or PlanError(
             "that asks for no picture and no change", "say what to draw or what to change"
         )
