@@ -63,7 +63,9 @@ class HybridPlanner:
                 raise refusal or error from None
             return plan_of(rules)
         if rules is not None and rules.steps and [step.name for step in read.steps] == ["ask"]:
-            context.note("this may be meant in several ways; undo, and name the picture or the thing, if it is wrong")
+            context.note(
+                "this may be meant in several ways; undo, and name the picture or the thing, if it is wrong"
+            )
             return plan_of(rules)
         return resolve(proposal_of(read, parsed, rules), context)
 

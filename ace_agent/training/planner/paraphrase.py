@@ -62,28 +62,11 @@ class Speaker:
         if voice == "long":
             return self.random.choice(_PREAMBLES).format(request)
         if voice == "typo":
-            return self._slipped(request)
+            words = len(request.split(" "))
+            return slipped(request, self.random, self.random.randint(1, max(1, words // 4)))
         if voice == "foreign":
             return self._foreign(request)
         return re.sub(r"\b(the|a|an) ", "", request) if self.random.random() < 0.5 else request
-
-    def _slipped(self, request: str) -> str:
-        words = request.split(" ")
-        for _ in range(self.random.randint(1, max(1, len(words) // 4))):
-            at = self.random.randrange(len(words))
-            word = words[at]
-            if len(word) < 4 or not word.isalpha():
-                continue
-            place = self.random.randrange(1, len(word) - 1)
-            kind = self.random.random()
-            if kind < 0.4:
-                word = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
-            elif kind < 0.7:
-                word = word[:place] + word[place + 1 :]
-            else:
-                word = word[:place] + word[place] + word[place:]
-            words[at] = word
-        return " ".join(words)
 
     def _foreign(self, request: str) -> str:
         changes = (
@@ -94,3 +77,23 @@ class Speaker:
         for pattern, new in self.random.sample(changes, 3):
             request = re.sub(pattern, new, request)
         return request
+
+
+def slipped(request: str, stream: random.Random, count: int) -> str:
+    """A request with up to `count` slips of typing: letters swapped, left out or doubled."""
+    words = request.split(" ")
+    for _ in range(count):
+        at = stream.randrange(len(words))
+        word = words[at]
+        if len(word) < 4 or not word.isalpha():
+            continue
+        place = stream.randrange(1, len(word) - 1)
+        kind = stream.random()
+        if kind < 0.4:
+            word = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+        elif kind < 0.7:
+            word = word[:place] + word[place + 1 :]
+        else:
+            word = word[:place] + word[place] + word[place:]
+        words[at] = word
+    return " ".join(words)

@@ -20,6 +20,7 @@ from ace_agent.planner.parser.encoding import Encoded, Seen, stem
 from ace_agent.planner.parser.plan_tokens import ACTS, MOST_STEPS, WrittenStep
 from ace_agent.planner.parser.planner import seen
 from ace_agent.training.planner.corpus import Example
+from ace_agent.training.planner.paraphrase import slipped
 
 _COUNTED = re.compile(
     r"\b(?:\d+|first|second|third|fourth|fifth|last|latest|previous|before|original|start\w*|old\w*|new\w*|both|all|every\w*"
@@ -155,7 +156,7 @@ def varied(sample: Sample, chance: random.Random, others: Sequence[Sample]) -> S
     if not counted and chance.random() < 0.3:
         sample = _with_older(sample, chance, others)
     if chance.random() < 0.15:
-        request = _slipped(request, chance)
+        request = slipped(request, chance, max(1, len(request.split()) // 10))
     if chance.random() < 0.1:
         request = request.rstrip(".!?")
     return replace(sample, request=request)
@@ -330,22 +331,3 @@ def _with_older(sample: Sample, chance: random.Random, others: Sequence[Sample])
     if not older or re.search(r"\d", sample.request) or min(numbers) <= len(older):
         return sample
     return replace(moved, pictures=(*older, *moved.pictures))
-
-
-def _slipped(request: str, chance: random.Random) -> str:
-    words = request.split(" ")
-    for _ in range(max(1, len(words) // 10)):
-        at = chance.randrange(len(words))
-        word = words[at]
-        if len(word) < 4 or not word.isalpha():
-            continue
-        place = chance.randrange(1, len(word) - 1)
-        way = chance.random()
-        if way < 0.4:
-            word = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
-        elif way < 0.7:
-            word = word[:place] + word[place + 1 :]
-        else:
-            word = word[:place] + word[place] + word[place:]
-        words[at] = word
-    return " ".join(words)
