@@ -40,6 +40,12 @@ class Sample:
     plans: tuple[tuple[AuthoredStep, ...], ...]
 
 
+def samples_in(path: Path) -> list[Sample]:
+    """The requests of a file, in either form that `ace plan --eval` takes. Raises ValueError for an invalid row."""
+    text = path.read_text("utf-8")
+    return request_samples(path) if '"plan":' in text.partition("\n")[0] else authored_samples(path)
+
+
 def authored_samples(path: Path) -> list[Sample]:
     """The requests of an author, those of conversations included. Raises ValueError for an invalid row."""
     return [

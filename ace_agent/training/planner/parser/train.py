@@ -25,8 +25,8 @@ from ace_agent.training.planner.parser.minilm import encoder_folder
 from ace_agent.training.planner.parser.network import MOST_TOKENS, PlanParser
 from ace_agent.training.planner.parser.samples import (
     Sample,
-    authored_samples,
     corpus_sample,
+    samples_in,
     varied,
     written,
 )
@@ -281,7 +281,7 @@ def train_parser(
 def samples_of(authors: Path) -> list[Sample]:
     """All that a folder's authors wrote to learn from. Raises InputError if that is nothing."""
     files = sorted(authors.glob("train_*.jsonl"))
-    samples = [sample for file in files for sample in authored_samples(file)]
+    samples = [sample for file in files for sample in samples_in(file)]
     if not samples:
         raise InputError(f"{authors} holds no train_*.jsonl", "name the folder of the requests: --authors")
     return samples
