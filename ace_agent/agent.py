@@ -29,7 +29,7 @@ from ace_agent.execution.inputs import (
     with_mask,
 )
 from ace_agent.execution.timing import Timing
-from ace_agent.images.files import read_picture, read_recipe
+from ace_agent.images.files import is_lossy, read_picture, read_recipe
 from ace_agent.images.photograph import looks_like_a_photograph
 from ace_agent.plan import Plan, Region, Step, check
 from ace_agent.planner.english.vocabulary import known_nouns
@@ -223,7 +223,8 @@ class Agent:
             recipe, wanted = picture.recipe, picture.image
         elif not isinstance(recipe, dict):
             path = Path(recipe)
-            recipe, wanted = read_recipe(path), read_picture(path).image
+            recipe = read_recipe(path)
+            wanted = None if is_lossy(path) else read_picture(path).image  # else what is stored is compared
         made = recipe
         return make_again(
             made, lambda: wanted or self._made_by(made), self._stored, self.engines.named, progress

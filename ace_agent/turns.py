@@ -13,7 +13,7 @@ from PIL import Image
 
 from ace_agent.errors import PlanError
 from ace_agent.files import write_file
-from ace_agent.images.files import embed_recipe
+from ace_agent.images.files import embed_recipe, encode_as, format_of
 from ace_agent.plan import Plan
 from ace_agent.plan.wording import in_words
 from ace_memory import ImageRow, Store, TurnRow
@@ -86,8 +86,14 @@ class Picture:
         return embed_recipe(data, self.recipe) if metadata and self.recipe else data
 
     def save(self, path: Path, force: bool = False, metadata: bool = True) -> Path:
-        """Write the PNG whole; never over another file unless `force`."""
-        return write_file(Path(path), self.png(metadata), force=force)
+        """Write the picture whole, as the file's name says (`images.files.FORMATS`); never over another unless `force`.
+
+        Raises InputError for a format that is not written.
+        """
+        kind = format_of(Path(path))
+        recipe = self.recipe if metadata else None
+        data = self.png(metadata) if kind == "PNG" else encode_as(self.image, kind, recipe)
+        return write_file(Path(path), data, force=force)
 
 
 @dataclass(frozen=True)

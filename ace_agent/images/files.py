@@ -101,6 +101,48 @@ def encode_png(image: Image.Image, recipe: Mapping[str, Any] | None = None) -> b
     return data if recipe is None else embed_recipe(data, recipe)
 
 
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+"""What pictures are written as, by the end of the file's name."""
+LOSSY = frozenset({"JPEG", "WEBP"})
+_DESCRIPTION = 0x010E  # EXIF ImageDescription, which every one of these formats holds
+_MOST_EXIF = 60_000
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's name asks for. Raises InputError for one that is not written."""
+    found = FORMATS.get(path.suffix.lower())
+    if found is None:
+        raise InputError(
+            f"{path} does not end in {', '.join(FORMATS)}", "give a name that does, or an existing folder"
+        )
+    return found
+
+
+def encode_as(image: Image.Image, kind: str, recipe: Mapping[str, Any] | None = None) -> bytes:
+    """A picture as JPEG, WebP or TIFF, at a quality that shows no loss, with its recipe in the EXIF description.
+
+    JPEG knows no transparency: what is clear becomes white. A recipe too long for JPEG's EXIF is left out.
+    """
+    clean = image.copy()
+    clean.info.clear()
+    if kind == "JPEG" and clean.mode == "RGBA":
+        white = Image.new("RGB", clean.size, "white")
+        white.paste(clean, mask=clean.getchannel("A"))
+        clean = white
+    exif = Image.Exif()
+    text = "" if recipe is None else f"{RECIPE_KEY}:{json.dumps(recipe, separators=(',', ':'))}"
+    if text and len(text) < _MOST_EXIF:
+        exif[_DESCRIPTION] = text
+    options: dict[str, Any] = {
+        "JPEG": {"quality": 95, "subsampling": 0},
+        "WEBP": {"quality": 95, "method": 4},
+        "TIFF": {"compression": "tiff_deflate"},
+    }[kind]
+    stream = io.BytesIO()
+    clean.save(stream, kind, exif=exif, **options)
+    return stream.getvalue()
+
+
 def embed_recipe(png: bytes, recipe: Mapping[str, Any]) -> bytes:
     """Put a recipe into a PNG as an iTXt chunk before its end, without re-encoding the pixels."""
     if not png.startswith(_SIGNATURE) or not png.endswith(_END):
@@ -112,11 +154,9 @@ def embed_recipe(png: bytes, recipe: Mapping[str, Any]) -> bytes:
 
 
 def read_recipe(source: Path | bytes) -> dict[str, Any]:
-    """The recipe in a PNG. Raises InputError for a file without one, or one of another format version."""
+    """The recipe in a picture that ace wrote. Raises InputError for a file without one, or of another version."""
     name, data = _data(source)
-    if not data.startswith(_SIGNATURE):
-        raise InputError(f"{name} is not a PNG", "a recipe is only in the PNG that ace wrote")
-    found = _text_chunk(data)
+    found = _text_chunk(data) if data.startswith(_SIGNATURE) else _exif_recipe(data)
     if found is None:
         raise InputError(
             f"{name} holds no recipe", "it was written by another program, or with --no-metadata"
@@ -131,6 +171,22 @@ def read_recipe(source: Path | bytes) -> dict[str, Any]:
             f"{name} holds a recipe of format {version!r}", "upgrade with pip install -U ace-agent"
         )
     return recipe
+
+
+def _exif_recipe(data: bytes) -> bytes | None:
+    try:
+        with Image.open(io.BytesIO(data), formats=sorted(set(FORMATS.values()))) as image:
+            text = str(image.getexif().get(_DESCRIPTION, ""))
+    except (OSError, SyntaxError, ValueError, KeyError, struct.error):
+        return None
+    head = f"{RECIPE_KEY}:"
+    return text[len(head) :].encode() if text.startswith(head) else None
+
+
+def is_lossy(source: Path | bytes) -> bool:
+    """Whether a picture's pixels may differ from those that were written: it is a JPEG or a WebP."""
+    _, data = _data(source)
+    return data[:3] == b"\xff\xd8\xff" or data[8:12] == b"WEBP"
 
 
 def side_by_side(left: Image.Image, right: Image.Image, gap: int = 8) -> Image.Image:

@@ -11,14 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from ace_agent.errors import InputError
 from ace_agent.files import write_file
 from ace_agent.images.files import (
     MAX_PIXELS,
     embed_recipe,
+    encode_as,
     encode_png,
+    format_of,
+    is_lossy,
     read_mask,
     read_picture,
     read_recipe,
@@ -173,3 +176,26 @@ def test_a_pipe_and_a_device_are_no_pictures(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(InputError, match="not a regular file"):
             read_picture(path)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".webp", ".tif", ".tiff"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_other_formats_hold_the_picture_and_its_recipe(tmp_path: Path, suffix: str, mode: str) -> None:
+    recipe = {"format": 1, "task": "add", "instruction": "Füge {image} hinzu"}
+    picture = Image.linear_gradient("L").convert(mode)
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(encode_as(picture, format_of(path), recipe))
+    assert read_recipe(path) == recipe
+    again = read_picture(path).image
+    assert again.size == picture.size
+    difference = ImageChops.difference(again.convert("L"), picture.convert("L"))
+    assert max(difference.getextrema()[1:]) <= 4
+    assert is_lossy(path) == (suffix not in (".tif", ".tiff"))
+    bare = encode_as(picture, format_of(path))
+    with pytest.raises(InputError, match="holds no recipe"):
+        read_recipe(bare)
+
+
+def test_a_format_that_is_not_written_is_one_line() -> None:
+    with pytest.raises(InputError, match=r"x\.heic does not end in \.png, \.jpg"):
+        format_of(Path("x.heic"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ace_agent.errors import AceError, InputError
+from ace_agent.images.files import format_of
 
 if TYPE_CHECKING:
     from ace_agent.agent import Picture
@@ -33,13 +34,9 @@ class Destination:
         return self.output if self.is_folder else self.output.parent
 
     def check(self, count: int = 1) -> None:
-        """Raises InputError for a name that is not PNG, a file that exists, a folder that cannot be written."""
+        """Raises InputError for a format that is not written, a file that exists, a folder that cannot be written."""
         if self.output is not None and not self.is_folder:
-            if self.output.suffix.lower() != ".png":
-                raise InputError(
-                    f"{self.output} does not end in .png",
-                    hint="give a name that does, or an existing folder",
-                )
+            format_of(self.output)
             for path in self.paths([""] * count):
                 if path.exists() and not self.force:
                     raise InputError(f"{path} exists already", hint="choose another name, or --force")

@@ -14,7 +14,7 @@ from ace_agent.planner.interface import Context
 from ace_agent.planner.proposal import RequestSettings
 from ace_agent.planner.rules import refusals
 from ace_agent.planner.rules.descriptions import find_mentions
-from ace_agent.planner.rules.foreign import in_english, language
+from ace_agent.planner.rules.foreign import in_english, language, word_by_word
 from ace_agent.planner.rules.image_index import ImageIndex
 from ace_agent.planner.rules.mentions import IT, OTHER, THEM
 from ace_agent.planner.rules.request_settings import extract_settings
@@ -34,7 +34,8 @@ class ParsedRequest:
 
     def __init__(self, request: str, context: Context) -> None:
         self.asked = refusals.check_text(request)
-        self.text = in_english(self.asked)
+        english = in_english(self.asked)
+        self.text = word_by_word(self.asked) if english == self.asked else english
         self.context = context
 
     @cached_property

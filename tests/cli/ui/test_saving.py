@@ -44,7 +44,7 @@ def test_a_file_in_the_way_is_refused_unless_forced() -> None:
         Destination(Path("cat.png")).check(count=2)
 
 
-@pytest.mark.parametrize(("output", "reason"), [("cat.jpg", ".png"), ("no/such/cat.png", "no folder")])
+@pytest.mark.parametrize(("output", "reason"), [("cat.heic", ".png"), ("no/such/cat.png", "no folder")])
 def test_what_cannot_be_written_is_refused(output: str, reason: str) -> None:
     with pytest.raises(InputError) as refused:
         Destination(Path(output)).check()
