@@ -133,13 +133,13 @@ def encode_as(image: Image.Image, kind: str, recipe: Mapping[str, Any] | None = 
     text = "" if recipe is None else f"{RECIPE_KEY}:{json.dumps(recipe, separators=(',', ':'))}"
     if text and len(text) < _MOST_EXIF:
         exif[_DESCRIPTION] = text
-    options: dict[str, Any] = {
+    options: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": 95, "subsampling": 0},
         "WEBP": {"quality": 95, "method": 4},
         "TIFF": {"compression": "tiff_deflate"},
-    }[kind]
+    }
     stream = io.BytesIO()
-    clean.save(stream, kind, exif=exif, **options)
+    clean.save(stream, kind, exif=exif, **options[kind])
     return stream.getvalue()
 
 

@@ -189,7 +189,7 @@ def test_other_formats_hold_the_picture_and_its_recipe(tmp_path: Path, suffix: s
     again = read_picture(path).image
     assert again.size == picture.size
     difference = ImageChops.difference(again.convert("L"), picture.convert("L"))
-    assert max(difference.getextrema()[1:]) <= 4
+    assert int(np.asarray(difference).max()) <= 4
     assert is_lossy(path) == (suffix not in (".tif", ".tiff"))
     bare = encode_as(picture, format_of(path))
     with pytest.raises(InputError, match="holds no recipe"):
