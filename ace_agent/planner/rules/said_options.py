@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ace_agent.errors import PlanError
+from ace_agent.plan.operations import options_of
 from ace_agent.planner.english.tokens import tokenize
 from ace_agent.planner.rules.amounts import words_of
 from ace_agent.planner.rules.foreign import word_by_word
@@ -53,7 +54,11 @@ _FILTERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("warm", re.compile(r"\b(?:warm\w*|golden|cosy|cozy)\b")),
 )
 """Filters by words that name them once it is known that one is meant, the surest first."""
-_UNSAID: dict[str, dict[str, Any]] = {"rotate": {"degrees": 90}, "adjust": {"levels": True}}
+_UNSAID: dict[str, dict[str, Any]] = {
+    "rotate": {"degrees": 90},
+    "adjust": {"levels": True},
+    "canvas": {"margin": 0.1},
+}
 _NEEDED = {
     "crop": ("a crop needs to say what is kept", "say a square, 16:9, 800x600 or the left half"),
     "filter": ("no filter of that name is known", "say sepia, pencil, watercolour, vintage or comic"),
@@ -80,10 +85,11 @@ def said_operation(
     for cue in ("", *_CUES[task]):
         try:
             found = read_as(task, f"{cue} {words}".strip(), size)
-        except PlanError:
+            if found is not None:
+                options_of(task, found.options)
+                return found
+        except (PlanError, ValueError):  # what the words give is none of its options
             continue
-        if found is not None:
-            return found
     if task == "filter":
         for name, pattern in _FILTERS:
             if pattern.search(words):

@@ -72,6 +72,7 @@ def _graph(
         output_names=list(names[2:]),
         dynamic_shapes=tuple({dimension: torch.export.Dim.DYNAMIC} for dimension in lengths),
         dynamo=True,
+        verbose=False,
     )
     assert program is not None  # it is where dynamo exports
     onnx.save(_eight_bit(program.model_proto), str(file))
