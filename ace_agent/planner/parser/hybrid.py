@@ -51,7 +51,7 @@ class HybridPlanner:
             refusal = error
             if error.message == NO_SENSE and parsed.language is None and is_english(parsed.asked):
                 raise
-        if rules is not None and (rules.goto or rules.sure) and _is_short(parsed):
+        if rules is not None and _is_short(parsed) and (rules.goto or rules.sure or _describes(rules)):
             return plan_of(rules)
         try:
             read = self._parser.read(parsed)
@@ -63,11 +63,21 @@ class HybridPlanner:
                 raise refusal or error from None
             return plan_of(rules)
         if rules is not None and rules.steps and [step.name for step in read.steps] == ["ask"]:
-            context.note(
-                "this may be meant in several ways; undo, and name the picture or the thing, if it is wrong"
-            )
+            if not rules.ambiguous:
+                context.note(
+                    "this may be meant in several ways; if it is wrong, undo, and name the picture or the thing"
+                )
             return plan_of(rules)
         return resolve(proposal_of(read, parsed, rules), context)
+
+
+_BEGINNINGS = frozenset(("a", "an", "some", "two", "three", "draw", "paint", "sketch", "create", "generate"))
+
+
+def _describes(rules: RuleProposal) -> bool:
+    """Whether a request is nothing but the description of a new picture."""
+    first = rules.request.words[0].text
+    return [step.task for step in rules.steps] == ["text_to_image"] and first in _BEGINNINGS
 
 
 def _is_short(request: ParsedRequest) -> bool:

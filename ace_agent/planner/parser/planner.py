@@ -156,7 +156,11 @@ def _with_rules(built: ProposedStep, own: ClauseStep) -> ProposedStep:
     if own.clause is not None and own.clause.named and len(theirs.images) == len(built.images):
         built = built.model_copy(update={"images": theirs.images})
     short = len(theirs.instruction) <= 2 * len(built.instruction) + 16
-    keeps = (own.sure or own.task in OPERATIONS) and short and len(theirs.images) == len(built.images)
+    keeps = (
+        (own.sure or own.task in OPERATIONS or own.task == "text_to_image")
+        and short
+        and len(theirs.images) == len(built.images)
+    )
     return built.model_copy(
         update={
             "instruction": theirs.instruction if keeps else built.instruction,
