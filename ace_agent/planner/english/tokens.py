@@ -72,12 +72,13 @@ def normalize(text: str) -> str:
     return re.sub(r" ?\n[ \n]*", "\n", text).strip()
 
 
-def tokenize(request: str, near: Iterable[str] = ()) -> list[Token]:
+def tokenize(request: str, near: Iterable[str] = (), *, mends: bool = True) -> list[Token]:
     """The tokens of a request: slang spelt out, slips corrected, phrases joined, quotations whole.
 
     Args:
         request: what the person wrote.
         near: words of the conversation's captions and instructions; slips are corrected to them first.
+        mends: whether slips are corrected at all.
     """
     text = normalize(request)
     quotes: list[str] = []
@@ -89,7 +90,7 @@ def tokenize(request: str, near: Iterable[str] = ()) -> list[Token]:
     text = _QUOTED.sub(keep, text)
     near = frozenset(near)
     lexicon = single_words()
-    mends = spelling.is_english(text)  # the slips of another language's words are not English ones
+    mends = mends and spelling.is_english(text)  # the slips of another language's words are not English ones
     words: list[Token] = []
     for found in _TOKEN.finditer(text):
         kind, value = found.lastgroup, found[0]

@@ -203,12 +203,12 @@ def _act(step: WrittenStep, names: Mapping[int, str], request: ParsedRequest, *,
 def _region(task: str, said: Mapping[str, str]) -> Region | None:
     """Where a step is limited to, by the words of the request; a local edit names its own thing."""
     row = CATALOGUE[task]
-    if row.mask == "none" or task == "outpaint":
+    if row.mask == "none" or row.local:
         return None
     if words := region_words(said.get("except", "")):
         return Region(words=words[:100], inverted=True)
     words = region_words(said.get("only", ""))
-    return Region(words=words[:100]) if words and not row.local else None
+    return Region(words=words[:100]) if words else None
 
 
 def _step(

@@ -56,7 +56,7 @@ class ParsedRequest:
     @cached_property
     def words(self) -> tuple[Token, ...]:
         """All tokens of the request, slips corrected."""
-        words = tuple(tokenize(self.text, self.images.vocabulary))
+        words = tuple(tokenize(self.text, self.images.vocabulary, mends=self.language is None))
         if len(words) > MAX_TOKENS:
             raise PlanError(
                 f"the request has more than {MAX_TOKENS} words and marks", "say it in a few sentences"
