@@ -131,7 +131,13 @@ ALLOWED = {
     # No command is imported by another's helpers, nor by the group, which loads each by name.
     "ace_agent.cli.commands": COMMANDS,
     "ace_agent.cli.ui": ROOTLESS
-    | {"ace_agent.agent", "ace_agent.engines.runtime", "ace_agent.plan", "ace_agent.cli.ui"},
+    | {
+        "ace_agent.agent",
+        "ace_agent.engines.runtime",
+        "ace_agent.images.files",
+        "ace_agent.plan",
+        "ace_agent.cli.ui",
+    },
     "ace_tools": AGENT - {"ace_memory", "ace_agent.conversation", "ace_agent.rerun"}
     | {"ace_agent", "ace_agent.agent", "ace_agent.files", "ace_agent.cli.ui.options", "ace_tools"},
 }
