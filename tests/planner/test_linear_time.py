@@ -25,7 +25,7 @@ from ace_agent.plan.schema import MAX_INSTRUCTION
 from ace_agent.planner import instructions
 from ace_agent.planner.english import tokens, vocabulary
 from ace_agent.planner.interface import Context, KnownImage
-from ace_agent.planner.rules import acts, classifier, image_kinds, patterns, refusals
+from ace_agent.planner.rules import acts, classifier, image_kinds, limits, patterns, refusals
 from ace_agent.planner.rules.rule_planner import RulePlanner
 
 UNITS = (
@@ -41,6 +41,7 @@ LONG = 16_000
 
 COMPILED_BY = {
     "instructions": {"_PICTURE_OF", "_lead"},
+    "limits": {"_LEFT"},
     "acts": {"_AGAIN", "_MENTION", "_answers"},
     "image_kinds": {"_patterns"},
     "patterns": {"compiled"},
@@ -94,6 +95,8 @@ def assembled() -> Iterator[tuple[str, re.Pattern[str]]]:
     yield "step of an author", authored._STEP
     yield "small talk", refusals._small_talk()
     yield "again", acts._AGAIN
+    for pattern in limits._LEFT:
+        yield pattern.pattern[:30], pattern
     yield "mention", acts._MENTION
     for pattern, said in acts._answers():
         yield said[:20], pattern

@@ -19,6 +19,7 @@ from ace_agent.planner.parser.weights import PlanParser, Read
 from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules.foreign import word_by_word
+from ace_agent.planner.rules.limits import with_limit
 from ace_agent.planner.rules.parsed_request import ParsedRequest
 from ace_agent.planner.rules.places import outpaint_region
 from ace_agent.planner.rules.reshaping import region_words
@@ -120,6 +121,8 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
         if not steps or not _repeats(built, steps[-1], len(steps)):
             steps.append(built)
     steps = _with_handed(steps, request.context)
+    if len(steps) == 1:
+        steps = [with_limit(steps[0], request.text)]
     counts = [step.count for step in tasks if step.count]
     settings = request.settings
     if counts and settings.variations == 1:

@@ -31,7 +31,7 @@ _DAMAGE = re.compile(
 
 _REFUSED = re.compile(r"(?:please )?(?:don't|do not|no|not|never|without|dont|instead of)\b")
 _EXCEPT = re.compile(
-    r"\b(?:except|but not|besides|excluding|apart from|other than|everything but|all but) (?:for )?(.+)"
+    r"(?:\b(?:except|but not|besides|excluding|apart from|other than|everything but|all but)|@ but) (?:for )?(.+)"
 )
 _BUT_KEEP = re.compile(r"\b(?:but|and|,) (?:leave|keep) (.+)")
 _ONLY = re.compile(

@@ -19,6 +19,7 @@ from ace_agent.planner.rules.clauses import Clause, split
 from ace_agent.planner.rules.image_index import ImageIndex
 from ace_agent.planner.rules.image_kinds import kinds_of
 from ace_agent.planner.rules.implicit_images import chosen_by_name
+from ace_agent.planner.rules.limits import with_limit
 from ace_agent.planner.rules.parsed_request import ParsedRequest
 from ace_agent.planner.rules.small_talk import without_small_talk
 from ace_agent.planner.rules.steps import ANALYSIS, SURE_WEIGHT, ClauseStep, clause_steps, first_named, merged
@@ -38,9 +39,10 @@ class RuleProposal:
     @property
     def plan(self) -> ProposedPlan:
         """The proposal for the resolver."""
-        return ProposedPlan(
-            steps=tuple(item.step for item in self.steps), goto=self.goto, settings=self.request.settings
-        )
+        steps = tuple(item.step for item in self.steps)
+        if len(steps) == 1:
+            steps = (with_limit(steps[0], self.request.text),)
+        return ProposedPlan(steps=steps, goto=self.goto, settings=self.request.settings)
 
     @property
     def ambiguous(self) -> dict[str, tuple[str, ...]]:
