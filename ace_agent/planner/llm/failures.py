@@ -7,7 +7,7 @@ import re
 from ace_agent.errors import PlanError
 
 _RULES = "plan with --planner rules"
-_SECRET = re.compile(r"[\w-]{20,}|https?://\S+|[{\[].*[}\]]|['\"]")
+_SECRET = re.compile(r"[\w-]{20,}|https?://\S+|['\"]")
 
 
 def provider_failure(name: str, error: Exception) -> PlanError:
@@ -33,7 +33,10 @@ def provider_failure(name: str, error: Exception) -> PlanError:
         return PlanError(
             f"{provider} cannot be reached", f"is it running, and is there a network? or {_RULES}"
         )
-    said = " ".join(_SECRET.sub(" ", (str(error).splitlines() or [""])[0]).split())[:100]
+    line = re.split(r"[{\[]", (str(error).splitlines() or [""])[0], maxsplit=1)[
+        0
+    ]  # what follows is a raw answer
+    said = " ".join(_SECRET.sub(" ", line).split())[:100]
     return PlanError(f"{name} does not answer ({type(error).__name__}{f': {said}' if said else ''})", _RULES)
 
 

@@ -27,7 +27,7 @@ from ace_agent.planner.rules.rule_planner import RuleProposal, propose
 from ace_agent.planner.rules.said_options import said_operation
 from ace_agent.planner.rules.steps import ClauseStep
 
-_FILE = re.compile(r"[\w-]+\.(?:png|jpe?g|webp|tiff?)\b", re.IGNORECASE)
+_FILE = re.compile(r"(?<![\w-])[\w-]{1,80}\.(?:png|jpe?g|webp|tiff?)\b", re.IGNORECASE)
 
 
 class ParserPlanner:

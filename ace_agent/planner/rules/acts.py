@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from ace_agent.planner.rules.parsed_request import ParsedRequest
 
 _POLITE = re.compile(
-    r"(?:\W*+(?:please|pls|plz|can|could|would|will|you|hey|ok|okay|now|just|and|then|so|yeah|yes|no|hmm|actually|i|want"
+    r"\A(?:\W*+(?:please|pls|plz|can|could|would|will|you|hey|ok|okay|now|just|and|then|so|yeah|yes|no|hmm|actually|i|want"
     r" to|to|let's|lets)\b\W*+)++",
     re.IGNORECASE,
 )
 _THANKS_AFTER = re.compile(
-    r"[\s,.!?]+(?:please|pls|thanks|thank you|thx|cheers|ta|mate)?[\s,.!?]*$", re.IGNORECASE
+    r"(?<![\s,.!?])[\s,.!?]++(?:please|pls|thanks|thank you|thx|cheers|ta|mate)?+[\s,.!?]*+$", re.IGNORECASE
 )
 _IT = r"(?:it|this|that|this one|that one|the same|the same thing|the (?:last )?(?:picture|image|photo|result|one))"
 _AGAIN = re.compile(
@@ -60,7 +60,7 @@ _WHICH = re.compile(
 @cache
 def _answers() -> tuple[tuple[re.Pattern[str], str], ...]:
     split = (row.split(" | ", 1) for row in rows("talk", HERE))
-    return tuple((re.compile(pattern, re.IGNORECASE), said) for pattern, said in split)
+    return tuple((re.compile(rf"\A(?:{pattern})", re.IGNORECASE), said) for pattern, said in split)
 
 
 def act_of(request: ParsedRequest) -> Act | None:

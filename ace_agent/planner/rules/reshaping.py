@@ -47,7 +47,7 @@ _LEADS = re.compile(
     r"^.*\b(?:crop|recrop|zoom|cut)\w*\b.*?\b(?:around|on|onto|to|so|only|just|in on|with only|until) +"
 )
 _AFTER = re.compile(
-    r" *(?:[,.;!?@]| (?:in|on|of|from) (?:it|this|that|@|picture)\b| (?:is|are|please|so|and|as) ).*$"
+    r"(?:[,.;!?@]| (?:in|on|of|from) (?:it|this|that|@|picture)\b| (?:is|are|please|so|and|as) ).*$"
 )
 
 
