@@ -110,16 +110,19 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
     steps: list[ProposedStep] = []
     tasks = [step for step in read.steps if not step.is_act]
     own = rules.steps if rules is not None and len(rules.steps) == len(tasks) else ()
+    moved: dict[str, str] = {}  # the results of steps, once a step that repeats another is left out
     for step in read.steps:
         if step.is_act:
             goto = _act(step, names, request, made=bool(tasks)) or goto
             continue
-        at = len(steps)
+        at = len(moved)
         built = _step(step, names, read.encoded, request, alone=len(tasks) == 1)
         if own and own[at].task == step.name:
             built = _with_rules(built, own[at])
+        built = built.model_copy(update={"images": tuple(moved.get(i, i) for i in built.images)})
         if not steps or not _repeats(built, steps[-1], len(steps)):
             steps.append(built)
+        moved[f"${at + 1}"] = f"${len(steps)}"
     steps = _with_handed(steps, request.context)
     if len(steps) == 1:
         steps = [with_limit(steps[0], request.text)]

@@ -171,6 +171,20 @@ def test_files_handed_over(tokenizer: Tokenizer) -> None:
     assert plan.steps[0].images == ("input", "input1")
 
 
+def test_a_step_that_repeats_the_one_before_is_left_out(tokenizer: Tokenizer) -> None:
+    request = "crop the cat to a square, and then a white frame around it, side by side with the first"
+    made = planned(
+        tokenizer, request,
+        step("crop", tokenizer, request, TALK, "@2", words="crop the cat to a square"),
+        step("crop", tokenizer, request, TALK, "$1", words="crop the cat to a square"),
+        step("frame", tokenizer, request, TALK, "$2", words="white frame"),
+        step("collage", tokenizer, request, TALK, "$3", "@1"),
+    )  # fmt: skip
+    assert [(s.task, s.images) for s in made.steps] == [
+        ("crop", ("@2",)), ("frame", ("$1",)), ("collage", ("$2", "@1")),
+    ]  # fmt: skip
+
+
 def test_a_file_handed_over_is_worked_on_where_no_step_takes_it(tokenizer: Tokenizer) -> None:
     context = Context(TALK.images, "@2", ("@1", "@2"), handed_over(1))
     request = "fill in what I painted over, with more wall"
