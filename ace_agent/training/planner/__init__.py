@@ -1,1 +1,1 @@
-"""Training the planner's language model."""
+"""Training the planner's parser."""
