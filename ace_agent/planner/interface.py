@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ace_agent.errors import PlanError
@@ -63,6 +64,7 @@ class Context:
             back to `path[-2]`.
         handed: the images that came with the request (`input`, `input1` ...), in order.
         mask: whether a mask came with it.
+        named: the pictures that the caller names, which the plan is to use, in order.
         vocabulary: the nouns that the image model knows; None if that is not known.
         note: takes one line for the user.
         progress: takes what a planner that must load first is doing, and how far it is, from 0 to 1.
@@ -73,6 +75,7 @@ class Context:
     path: tuple[str, ...] = ()
     handed: tuple[KnownImage, ...] = ()
     mask: bool = False
+    named: tuple[str, ...] = ()
     vocabulary: frozenset[str] | None = None
     note: Callable[[str], None] = field(default=ignore_note, compare=False)
     progress: Callable[[str, float], None] = field(default=ignore_progress, compare=False)
@@ -122,10 +125,14 @@ class Planner(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer to a question: its label, and the plan that it leads to."""
+    """One answer to a question: its label, and the plan that it leads to, or what makes it once it is chosen."""
 
     label: str
-    plan: Plan
+    made: Plan | Callable[[], Plan]
+
+    @cached_property
+    def plan(self) -> Plan:
+        return self.made() if callable(self.made) else self.made
 
 
 class Question(PlanError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from ace_agent.errors import PlanError
 from ace_agent.plan import Plan
@@ -12,31 +13,51 @@ from ace_agent.plan.single_step import single_step_plan
 from ace_agent.planner.interface import Choice, Context, Planner, Question
 from ace_agent.planner.rules.refusals import FOUND_NOTHING
 
+_IDS = re.compile(r"@\d+")
+
 
 def plan_on(planner: Planner, request: str, context: Context, images: Sequence[str]) -> Plan:
     """The plan of an edit of `images` (`@3`, `@last`, `input` ...), or of the latest picture if there are none.
 
     The planner sees no other pictures of the conversation than these and those whose ids the words give, so that
     words can add to them and never replace them. Words that name no change ("a red fox in the snow") would read as a
-    new picture; here they say what the picture is to become. Raises what the planner raises.
+    new picture; here they say what the picture is to become. A planner with `binds_named` is told which are named, and
+    its plan is taken as it is. Raises what the planner raises.
     """
+    if getattr(planner, "binds_named", False) and (bound := _bound(context, images, request)) is not None:
+        return planner.plan(request, bound)
     if not images:
         return _as_edit(planner.plan(request, context), request, ("@last",))
     if context.newest is not None:
         images = [context.newest if name == "@last" else name for name in images]
     if not set(images) <= {image.id for image in (*context.images, *context.handed)}:
         return single_step_plan("edit_general", request, images)  # refused with the names that do not exist
-    narrowed = _narrowed(context, images, re.findall(r"@\d+", request))
+    narrowed = _narrowed(context, images, _IDS.findall(request))
     try:
         plan = planner.plan(request, narrowed)
     except Question as question:
-        choices = tuple(Choice(choice.label, _in_order(choice.plan, images)) for choice in question.choices)
+        choices = tuple(
+            Choice(choice.label, partial(_chosen, choice, tuple(images))) for choice in question.choices
+        )
         raise Question(question.question, choices) from None
     except PlanError as error:
         if error.message != FOUND_NOTHING or len(images) < 2:
             raise
         return single_step_plan(_together(request), request, images)
     return _as_edit(_in_order(plan, images), request, images)
+
+
+def _bound(context: Context, images: Sequence[str], request: str) -> Context | None:
+    """The context with the named pictures, or the latest, as those to use; None where one of them is not there."""
+    latest = context.newest
+    named = tuple(latest or name if name == "@last" else name for name in images or ("@last",))
+    if not set(named) <= {image.id for image in (*context.images, *context.handed)}:
+        return None
+    return replace(_narrowed(context, named, _IDS.findall(request)) if images else context, named=named)
+
+
+def _chosen(choice: Choice, images: Sequence[str]) -> Plan:
+    return _in_order(choice.plan, images)
 
 
 def _narrowed(context: Context, images: Sequence[str], said: Sequence[str]) -> Context:

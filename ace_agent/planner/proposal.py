@@ -52,7 +52,7 @@ class ProposedStep(BaseModel):
     )
     # With an {image} in it, it is the instruction itself; without, the resolver puts the task's wording around it.
     instruction: str = Field(
-        description="what to do, in the person's own telling words, without ids of pictures",
+        description="what to do, in the person's own telling words in English, without ids of pictures",
         json_schema_extra={"maxLength": 300},
     )
     options: dict[str, Any] = Field(default_factory=dict, description="of an exact operation; else empty")
@@ -71,19 +71,31 @@ class ProposedPlan(BaseModel):
     steps: tuple[ProposedStep, ...] = Field(
         default_factory=tuple, max_length=MAX_STEPS, json_schema_extra={"maxItems": 20}
     )
-    goto: str | None = Field(default=None, description="@id to go back to, when nothing else is asked")
+    goto: str | None = Field(
+        default=None, description="@id of the picture to go back to, before the steps if there are any"
+    )
     refuse: str | None = Field(
         default=None,
-        description="why it cannot be done, or the answer to a question, in one line, when nothing is to be made",
+        description="what cannot be done and why, in one line; beside steps, what they leave out",
+    )
+    answer: str | None = Field(
+        default=None,
+        description="the answer to a question or to small talk, in one line, where no step is asked for",
     )
     ask: str | None = Field(
         default=None, description="one short question, where two readings would make different pictures"
     )
-    choices: tuple[str, ...] = Field(default_factory=tuple, description="answers to that question")
-    act: Literal["again", "redo", "save", "show"] | None = Field(
-        default=None,
-        description="when nothing else is asked: the last turn once more, forward again, save, show",
+    choices: tuple[str, ...] = Field(
+        default_factory=tuple, description="short answers to that question, the likeliest first"
     )
+    act: Literal["undo", "again", "redo", "save", "show"] | None = Field(
+        default=None,
+        description="one turn back, the last turn once more, forward again, save or show pictures",
+    )
+    pictures: tuple[str, ...] = Field(
+        default_factory=tuple, description="ids of what is to be saved or shown; empty: the current picture"
+    )
+    file: str | None = Field(default=None, description="the file name that a save asks for")
     settings: RequestSettings = Field(
         default=RequestSettings(), description="what the request says of size, seed and number of variations"
     )

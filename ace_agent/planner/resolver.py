@@ -133,12 +133,12 @@ def _mask(step: ProposedStep, context: Context, earlier: Sequence[ProposedStep])
     named = [image for image in step.images if image in masks]
     if named:
         return named[0]
-    if step.task != "inpaint":
+    if step.task != "inpaint" or context.mask:  # a mask that came with the request is put in by the agent
         return None
     segmented = [f"${number}" for number, before in enumerate(earlier, 1) if before.task == "segment"]
     found = segmented[-1:] or masks[-1:]
-    if not found and not context.mask:
+    if not found:
         raise PlanError(
             "there is no mask for that", "make one first: segment the part, or draw it with /mask"
         )
-    return found[0] if found else None
+    return found[0]

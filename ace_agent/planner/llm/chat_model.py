@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import queue
-import threading
-import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
-from ace_agent.errors import InputError, ModelError, PlanError
+from pydantic import ValidationError
+
+from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan import Plan
-from ace_agent.planner.interface import Act, Context, Question
-from ace_agent.planner.llm.answers import fault, read_answer, said
+from ace_agent.plan.schema import first_problem
+from ace_agent.planner.english.vocabulary import reword
+from ace_agent.planner.interface import Act, Choice, Context, Question
+from ace_agent.planner.llm.answers import read_answer, said, text_of
+from ace_agent.planner.llm.calls import Caller, Message
+from ace_agent.planner.llm.completion import fault
 from ace_agent.planner.llm.failures import provider_failure
 from ace_agent.planner.llm.prompt import state_message, system_prompt
 from ace_agent.planner.proposal import ProposedPlan
@@ -30,8 +35,7 @@ PACKAGES = {
 """Providers and the packages of their chat models."""
 TRIES = 3
 """An answer that is no plan is sent back at most twice."""
-TIMEOUT = 60.0
-"""Seconds for one answer; ACE_PLANNER_TIMEOUT changes them."""
+MAX_CHOICES = 5
 
 
 def chat_model(name: str) -> BaseChatModel:
@@ -65,13 +69,14 @@ class ChatPlanner:
 
     Args:
         model: a chat model, or its ``provider:model`` name.
-        timeout: seconds for one answer; None: ACE_PLANNER_TIMEOUT, else `TIMEOUT`.
+        timeout: seconds for one answer; None: ACE_PLANNER_TIMEOUT, else 60.
     """
+
+    binds_named = True
 
     def __init__(self, model: BaseChatModel | str, timeout: float | None = None) -> None:
         self.name = model if isinstance(model, str) else type(model).__name__
-        self._chat = chat_model(model) if isinstance(model, str) else model
-        self._timeout = timeout if timeout is not None else _timeout()
+        self._caller = Caller(chat_model(model) if isinstance(model, str) else model, self.name, timeout)
 
     def plan(self, request: str, context: Context) -> Plan:
         """The plan of a request.
@@ -80,109 +85,88 @@ class ChatPlanner:
 
         Raises:
             PlanError: the model refuses, answers three times with no plan, or cannot be reached.
-            Question: the model asks.
+            Question: the model asks; a choice's plan is made once it is taken.
             Act: the request makes no new picture.
         """
         text = check_text(request, any_script=True)
-        messages = [("system", system_prompt()), ("human", state_message(text, context))]
-        wrong = ""
+        messages = (("system", system_prompt()), ("human", state_message(text, context)))
+        return self._planned(messages, text, context)
+
+    def _planned(
+        self, messages: Sequence[Message], request: str, context: Context, answered: bool = False
+    ) -> Plan:
+        """The plan that the model gives to these messages; `answered`: it has asked already."""
         for _ in range(TRIES):
-            answer = self._answer(messages, context)
-            proposed, wrong = read_answer(answer, text)
-            if proposed is not None:
-                wrong = fault(proposed, context)
-                if not wrong:
+            answer = self._caller.ask(messages, context.progress)
+            proposed, wrong = read_answer(answer, request)
+            if proposed is not None and not (wrong := fault(proposed, context)):
+                if proposed.steps or proposed.goto is not None:
                     try:
-                        return self._resolved(proposed, context)
-                    except (Act, Question):
-                        raise
+                        return _carried_out(proposed, context)
                     except PlanError as error:
-                        if not proposed.steps and proposed.goto is None:
-                            raise  # it refused, or asked
                         wrong = str(error)
-            messages = [
-                *messages,
-                ("ai", said(answer) or "(nothing)"),
-                (
-                    "human",
-                    f"That is no plan that can run. {wrong}. Answer again, with the whole plan as JSON.",
-                ),
-            ]
-        raise PlanError(f"{self.name} made no plan: {wrong}"[:240], "try again, or plan with --planner rules")
-
-    def _resolved(self, proposed: ProposedPlan, context: Context) -> Plan:
-        if not proposed.steps and proposed.goto is None:
-            if proposed.ask:
-                raise _question(proposed)
-            if proposed.act is not None:
-                raise Act(proposed.act)
-            if proposed.refuse:
-                raise PlanError(_line(proposed.refuse), "say what to draw or what to change")
-        steps = tuple(
-            step.model_copy(update={"instruction": _line(step.instruction, 300)}) for step in proposed.steps
+                    except ValidationError as error:
+                        wrong = first_problem(error)
+                elif proposed.ask and proposed.choices and not answered:
+                    raise self._question(proposed, [*messages, ("ai", said(answer))], request, context)
+                elif proposed.act != "undo":
+                    raise _no_plan(proposed)
+                elif len(context.path) > 1:
+                    return Plan(goto=context.path[-2])
+                else:
+                    raise PlanError("there is nothing to undo")
+            reason = f"That is no plan that can run. {wrong}. Answer again, with the whole plan."
+            messages = [*messages, ("ai", said(answer) or "(nothing)"), ("human", reason)]
+        words = "" if proposed is not None else _line(text_of(answer), 120)
+        heard = f"; it said: {words}" if words and not words.startswith(("{", "[", "`")) else ""
+        raise PlanError(
+            f"{self.name} made no plan: {wrong[:200]}{heard}", "try again, or plan with --planner rules"
         )
-        tidied = proposed.model_copy(update={"steps": steps, "goto": None if steps else proposed.goto})
-        return resolve(tidied, context)
 
-    def _answer(self, messages: list[tuple[str, str]], context: Context) -> Any:
-        """The model's message. It is asked in a thread, so that the person sees time pass and can stop it."""
-        answers: queue.Queue[Any] = queue.Queue()
+    def _question(
+        self, proposed: ProposedPlan, messages: Sequence[Message], request: str, context: Context
+    ) -> Question:
+        """The model's question. The plan of a choice is asked for when it is taken."""
 
-        def ask() -> None:
-            try:
-                answers.put(self._invoke(messages))
-            except Exception as error:
-                answers.put(error)
+        def plan(choice: str) -> Plan:
+            reply = ("human", f"The answer to your question: {choice}. Plan the request with it.")
+            return self._planned([*messages, reply], request, context, answered=True)
 
-        threading.Thread(target=ask, name="planner", daemon=True).start()
-        began = time.monotonic()
-        while True:
-            try:
-                answer = answers.get(timeout=0.5)
-                break
-            except queue.Empty:
-                spent = time.monotonic() - began
-                if spent > self._timeout:
-                    raise PlanError(
-                        f"{self.name} did not answer in {self._timeout:.0f} s",
-                        "ACE_PLANNER_TIMEOUT gives it more seconds, --planner rules plans without it",
-                    ) from None
-                context.progress(f"asking {self.name}", min(0.99, spent / self._timeout))
-        if isinstance(answer, Exception):
-            raise provider_failure(self.name, answer) from answer
-        return answer
-
-    def _invoke(self, messages: list[tuple[str, str]]) -> Any:
-        try:
-            structured = self._chat.with_structured_output(ProposedPlan, include_raw=True)
-        except (NotImplementedError, ValueError, TypeError):  # a model without tools writes the JSON itself
-            import json
-
-            schema = json.dumps(ProposedPlan.model_json_schema(), ensure_ascii=False)
-            head = (
-                "system",
-                f"{messages[0][1]}\n\nAnswer with one JSON object of this schema alone:\n{schema}",
-            )
-            return self._chat.invoke([head, *messages[1:]])
-        return structured.invoke(messages)["raw"]  # type: ignore[index]
+        labels = [_line(choice, 80) for choice in proposed.choices[:MAX_CHOICES]]
+        return Question(
+            _line(proposed.ask or ""), tuple(Choice(label, partial(plan, label)) for label in labels)
+        )
 
 
-def _timeout() -> float:
-    text = os.environ.get("ACE_PLANNER_TIMEOUT", "")
-    try:
-        return max(1.0, float(text)) if text else TIMEOUT
-    except ValueError:
-        raise InputError(
-            f"ACE_PLANNER_TIMEOUT is no number of seconds: {text!r}", "for example 120"
-        ) from None
+def _carried_out(proposed: ProposedPlan, context: Context) -> Plan:
+    """The plan, in the model's words. What it leaves out, and nouns that the image model never saw, are noted."""
+    plan = resolve(proposed, replace(context, vocabulary=None))
+    for step in plan.steps:
+        reword(step.instruction, context.vocabulary, context.note)
+    if proposed.refuse:
+        context.note(f"left out: {_line(proposed.refuse)}")
+    if proposed.act is not None:
+        act = "undo" if proposed.act == "undo" else _act(proposed).hint
+        context.note(f"not done yet: {act}")
+    return plan
+
+
+def _act(proposed: ProposedPlan) -> Act:
+    assert proposed.act is not None and proposed.act != "undo"
+    return Act(proposed.act, proposed.pictures, proposed.file or "")
+
+
+def _no_plan(proposed: ProposedPlan) -> PlanError:
+    """What a model says instead of a plan."""
+    if proposed.ask:
+        way_out = " or ".join(_line(choice, 60) for choice in proposed.choices)
+        return PlanError(_line(proposed.ask), f"say {way_out}" if way_out else "ask again with more words")
+    if proposed.act is not None:
+        return _act(proposed)
+    if proposed.answer:
+        return Act("talk", said=_line(proposed.answer, 400))
+    return PlanError(_line(proposed.refuse or ""), "say what to draw or what to change")
 
 
 def _line(text: str, most: int = 200) -> str:
     return " ".join(text.split())[:most]
-
-
-def _question(proposed: ProposedPlan) -> PlanError:
-    """The model's question; its choices say what to ask for, since it made no plans of them."""
-    asked = _line(proposed.ask or "")
-    way_out = " or ".join(_line(choice, 60) for choice in proposed.choices)
-    return PlanError(asked, f"say {way_out}" if way_out else "answer by asking again with more words")
