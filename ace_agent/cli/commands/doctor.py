@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import click
@@ -59,7 +60,7 @@ def examine(workspace: Path) -> Iterator[Finding]:
     yield from devices()
     yield from models()
     yield planner()
-    yield language_models()
+    yield from language_models()
     yield storage(workspace)
     yield terminal()
     for extra, package in EXTRAS.items():
@@ -109,41 +110,47 @@ def planner() -> Finding:
     return Finding("planner", "ok", "rules and the parser")
 
 
+_AS_OPENAI = "OPENAI_BASE_URL=http://127.0.0.1:{port}/v1 OPENAI_API_KEY=none ace --planner 'openai:{{model}}'"
 SERVERS = (
-    ("Ollama", "http://127.0.0.1:11434/api/tags", "ollama:{model}"),
-    (
-        "LM Studio",
-        "http://127.0.0.1:1234/v1/models",
-        "openai:{model} with OPENAI_BASE_URL=http://127.0.0.1:1234/v1",
-    ),
-    (
-        "llama.cpp",
-        "http://127.0.0.1:8080/v1/models",
-        "openai:{model} with OPENAI_BASE_URL=http://127.0.0.1:8080/v1",
-    ),
+    ("Ollama", "http://127.0.0.1:11434/api/tags", "ace --planner 'ollama:{model}'"),
+    ("LM Studio", "http://127.0.0.1:1234/v1/models", _AS_OPENAI.format(port=1234)),
+    ("llama.cpp", "http://127.0.0.1:8080/v1/models", _AS_OPENAI.format(port=8080)),
 )
-"""Local servers of language models: name, where each lists its models, and the planner's option for one."""
+"""Local servers of language models: name, where each lists its models, and how one of them is made the planner."""
 
 
-def language_models() -> Finding:
-    """The local language model that could plan: the first server that answers, and how to use it."""
-    import json
-    from urllib.request import urlopen
-
-    for name, address, option in SERVERS:
-        try:
-            with urlopen(address, timeout=0.3) as answer:
-                data = json.load(answer)
-        except (OSError, ValueError):
+def language_models() -> Iterator[Finding]:
+    """The local servers of language models that run, and how each is used to plan."""
+    found = False
+    for name, address, use in SERVERS:
+        models = served_models(address)
+        if not models:
             continue
-        rows = data.get("models") or data.get("data") or [] if isinstance(data, dict) else []
-        models = [str(row.get("name") or row.get("id")) for row in rows if isinstance(row, dict)]
-        if models:
-            use = f"--planner {option.format(model=models[0])}"
-            return Finding("language model", "ok", f"{name} runs {', '.join(models[:3])}: {use}")
-    return Finding(
-        "language model", "optional", "no local server runs", "ollama serve, then --planner ollama:MODEL"
-    )
+        found = True
+        command = f"{use.format(model=models[0])} ..."
+        provider = "ollama" if "ollama:" in use else "openai"
+        missing = version(EXTRAS[provider]) is None
+        mend = f"pip install 'ace-agent[{provider}]', then {command}" if missing else command
+        state = "optional" if missing else "ok"
+        yield Finding("language model", state, f"{name} runs {', '.join(models[:3])}", mend)
+    if not found:
+        mend = "ollama serve, then --planner ollama:MODEL"
+        yield Finding("language model", "optional", "no local server runs", mend)
+
+
+def served_models(address: str) -> list[str]:
+    """The models that a local server lists, without those that only embed; empty where none answers."""
+    import json
+    from urllib.request import ProxyHandler, build_opener
+
+    try:
+        with build_opener(ProxyHandler({})).open(address, timeout=0.3) as answer:
+            data = json.load(answer)
+    except (OSError, ValueError, HTTPException):  # nothing there, or no server of models
+        return []
+    rows = (data.get("models") or data.get("data")) if isinstance(data, dict) else None
+    names = [row.get("name") or row.get("id") for row in rows or () if isinstance(row, dict)]
+    return [name for name in names if isinstance(name, str) and "embed" not in name.lower()]
 
 
 def storage(workspace: Path) -> Finding:

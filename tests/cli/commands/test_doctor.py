@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -49,21 +51,42 @@ def test_a_workspace_that_cannot_be_written_is_broken() -> None:
     assert "--workspace" in finding.mend
 
 
-def test_a_local_language_model_is_named_with_the_option_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def serving(body: bytes) -> Iterator[str]:
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b'{"models": [{"name": "qwen3:8b"}, {"name": "gemma3"}]}')
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         Thread(target=server.handle_request, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/api/tags"
-        monkeypatch.setattr(doctor, "SERVERS", (("Ollama", address, "ollama:{model}"),))
-        finding = doctor.language_models()
-    assert (finding.state, finding.value) == ("ok", "Ollama runs qwen3:8b, gemma3: --planner ollama:qwen3:8b")
-    monkeypatch.setattr(doctor, "SERVERS", (("Ollama", "http://127.0.0.1:9/api/tags", "ollama:{model}"),))
-    assert doctor.language_models().state == "optional"
+        yield f"http://127.0.0.1:{server.server_port}/"
+
+
+def test_local_language_models_are_named_with_the_command_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setattr(doctor, "version", lambda package: None if package == "langchain-openai" else "1")
+    ollama, studio = (use for name, _, use in doctor.SERVERS if name in ("Ollama", "LM Studio"))
+    tags = b'{"models": [{"name": "qwen3:8b"}, {"name": "gemma3"}]}'
+    listed = b'{"data": [{"id": "text-embedding-nomic"}, {"id": "qwen/qwen3-8b"}]}'
+    with serving(tags) as first, serving(listed) as second, serving(b"<html>") as third:
+        servers = (("Ollama", first, ollama), ("LM Studio", second, studio), ("llama.cpp", third, studio))
+        monkeypatch.setattr(doctor, "SERVERS", servers)
+        one, two = doctor.language_models()
+    assert (one.state, one.value) == ("ok", "Ollama runs qwen3:8b, gemma3")
+    assert one.mend == "ace --planner 'ollama:qwen3:8b' ..."
+    assert (two.state, two.value) == ("optional", "LM Studio runs qwen/qwen3-8b")
+    assert two.mend.startswith(
+        "pip install 'ace-agent[openai]', then OPENAI_BASE_URL=http://127.0.0.1:1234/v1 "
+    )
+    assert two.mend.endswith("OPENAI_API_KEY=none ace --planner 'openai:qwen/qwen3-8b' ...")
+
+
+def test_no_local_language_model_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "SERVERS", (("Ollama", "http://127.0.0.1:9/", "{model}"),))
+    (finding,) = doctor.language_models()
+    assert finding.state == "optional" and "ollama serve" in finding.mend
