@@ -141,6 +141,7 @@ class Agent:
             if act.name != "again":
                 raise
             plan = self.memory.last_plan()
+            variations = max(variations, act.count)
         plan = overridden(plan, seed, variations, steps, guidance, size, engine)
         if mask is not None:
             plan = with_mask(plan, mask, inputs)

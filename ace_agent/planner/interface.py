@@ -156,13 +156,16 @@ class Act(PlanError):
         images: the pictures that it is about; empty: the newest.
         file: the file that `save` names, if any.
         said: the answer of `talk`.
+        count: how many times `again` makes it.
     """
 
-    def __init__(self, name: ActName, images: tuple[str, ...] = (), file: str = "", said: str = "") -> None:
+    def __init__(
+        self, name: ActName, images: tuple[str, ...] = (), file: str = "", said: str = "", count: int = 1
+    ) -> None:
         message, way_out = _ACTS[name]
         picture = (*images, "@last")[0]
         super().__init__(said or message, way_out.format(image=picture, file=file or "picture.png"))
-        self.name, self.images, self.file, self.said = name, images, file, said
+        self.name, self.images, self.file, self.said, self.count = name, images, file, said, count
 
 
 _ACTS = {

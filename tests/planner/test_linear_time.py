@@ -25,7 +25,7 @@ from ace_agent.plan.schema import MAX_INSTRUCTION
 from ace_agent.planner import instructions
 from ace_agent.planner.english import tokens, vocabulary
 from ace_agent.planner.interface import Context, KnownImage
-from ace_agent.planner.rules import acts, classifier, image_kinds, limits, patterns, refusals
+from ace_agent.planner.rules import acts, classifier, follow_ups, image_kinds, limits, patterns, refusals
 from ace_agent.planner.rules.rule_planner import RulePlanner
 
 UNITS = (
@@ -43,6 +43,7 @@ COMPILED_BY = {
     "instructions": {"_PICTURE_OF", "_lead"},
     "limits": {"_LEFT"},
     "acts": {"_AGAIN", "_MENTION", "_answers"},
+    "follow_ups": {"_MORE", "_LESS", "_MEANT", "_BARE", "_SAME", "_LIKEWISE", "_INSTEAD"},
     "image_kinds": {"_patterns"},
     "patterns": {"compiled"},
     "refusals": {"_off_topic", "_small_talk", "_unsupported"},
@@ -98,6 +99,8 @@ def assembled() -> Iterator[tuple[str, re.Pattern[str]]]:
     for pattern in limits._LEFT:
         yield pattern.pattern[:30], pattern
     yield "mention", acts._MENTION
+    for name in COMPILED_BY["follow_ups"]:
+        yield name, getattr(follow_ups, name)
     for pattern, said in acts._answers():
         yield said[:20], pattern
     yield "vocabulary", vocabulary._pattern(vocabulary.known_nouns("ace-mini") or frozenset())

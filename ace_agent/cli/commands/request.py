@@ -116,8 +116,11 @@ def command(
     from ace_agent.cli.ui.progress import progress_bar
     from ace_agent.cli.ui.saving import Destination
     from ace_agent.planner.interface import Act
+    from ace_agent.planner.rules.acts import without_save
 
     refuse_unquoted_words(request, pictures)
+    request, file = without_save(request)
+    output = output or (Path(file) if file else None)
     files, on = split_pictures([*pictures, *files_in(request)])
     destination = Destination(output, force, metadata=not no_metadata)
     destination.check(variations)

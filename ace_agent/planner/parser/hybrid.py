@@ -11,7 +11,7 @@ from ace_agent.planner.interface import Act, Context, Question
 from ace_agent.planner.parser.planner import ParserPlanner, proposal_of
 from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules.parsed_request import ParsedRequest
-from ace_agent.planner.rules.refusals import NO_SENSE
+from ace_agent.planner.rules.refusals import NO_SENSE, UnreadLanguage
 from ace_agent.planner.rules.rule_planner import RuleProposal, plan_of, propose
 
 SHORT = 12
@@ -45,7 +45,7 @@ class HybridPlanner:
         refusal: PlanError | None = None
         try:
             rules = propose(parsed)
-        except (Act, Question):
+        except (Act, Question, UnreadLanguage):
             raise
         except PlanError as error:
             refusal = error

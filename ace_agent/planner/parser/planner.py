@@ -126,6 +126,8 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
     steps = _with_handed(steps, request.context)
     if len(steps) == 1:
         steps = [with_limit(steps[0], request.text)]
+    if not steps and goto is None:
+        raise _unclear(request)
     counts = [step.count for step in tasks if step.count]
     settings = request.settings
     if counts and settings.variations == 1:
@@ -190,13 +192,13 @@ def _act(step: WrittenStep, names: Mapping[int, str], request: ParsedRequest, *,
     if made:
         return None  # a question beside steps that can be carried out
     if step.name == "refuse":
+        if request.context.default is None:
+            raise _unclear(request)
         raise request.off_topic or PlanError(
             "that cannot be done here", "ask for a picture, or for a change of one"
         )
     if step.name == "ask":
-        raise request.off_topic or PlanError(
-            "it is not clear what is meant", "name the picture by its id, and the thing by a word"
-        )
+        raise _unclear(request)
     if step.name == "answer":
         raise request.off_topic or PlanError(
             "that asks for no picture and no change", "say what to draw or what to change"
@@ -204,6 +206,14 @@ def _act(step: WrittenStep, names: Mapping[int, str], request: ParsedRequest, *,
     file = _FILE.search(request.text)
     name = cast('Literal["again", "redo", "save", "show"]', step.name)
     raise Act(name, pictures, file[0] if file else "")
+
+
+def _unclear(request: ParsedRequest) -> PlanError:
+    if request.off_topic is not None:
+        return request.off_topic
+    if request.context.default is None:
+        return PlanError("there is no picture yet to change", "hand one over, or say what to draw")
+    return PlanError("it is not clear what is meant", "name the picture by its id, and the thing by a word")
 
 
 def _region(task: str, said: Mapping[str, str]) -> Region | None:

@@ -120,8 +120,8 @@ def amount(text: str, default: float = 0.3) -> float:
     given = percent(text)
     if given is not None:
         return min(given, 1.0)
-    if _LITTLE.search(text):
-        return default / 2
+    if little := _LITTLE.findall(text):
+        return default / 2 ** min(len(little), 2)  # "a bit ... very slightly"
     return min(default * 2, 1.0) if _MUCH.search(text) else default
 
 

@@ -28,8 +28,11 @@ from ace_agent.planner.rules.mentions import (
 from ace_agent.planner.rules.mentions_by_time import by_count, by_origin, by_pronoun, by_recency, by_time
 
 
-def _anchor(reader: MentionReader, at: int) -> tuple[int, str, bool] | None:
-    """What "before ..." counts from: its length in tokens, a picture, and whether an event made that picture."""
+def _anchor(reader: MentionReader, at: int, *, before: bool) -> tuple[int, str, bool] | None:
+    """What "before ..." counts from: its length in tokens, a picture, and whether an event made that picture.
+
+    What stays in the pictures after it came counts from where it came: "before the beard".
+    """
     text = reader.text(at)
     index = reader.index
     if text in ("last", "latest", "newest") or (
@@ -69,6 +72,8 @@ def _anchor(reader: MentionReader, at: int) -> tuple[int, str, bool] | None:
                 if made_it:
                     top = index.ties(phrase)
                     chosen = min(top, key=lambda i: [m.id for m in index.pictures].index(i))
+                elif before:
+                    chosen = index.origin(chosen, ranked)
                 best = (end - at, chosen, made_it)
     if best and best[2]:
         while end < len(reader.tokens) and reader.text(best[0] + at) in wordset("event-tails"):
@@ -136,7 +141,7 @@ def by_relation(reader: MentionReader, at: int) -> Mention | None:
         if step > 0:
             return None
         return Mention(at - start, (nth(reader, -1 - back, "earlier"),))
-    found = _anchor(reader, at)
+    found = _anchor(reader, at, before=step < 0)
     if found is None:
         return None
     length, anchor, event = found

@@ -115,6 +115,25 @@ def language(text: str) -> str | None:
     return best if scores[best] >= max(1, len(words) / 3) else None
 
 
+@cache
+def _others() -> dict[str, frozenset[str]]:
+    found = {}
+    for row in rows("other_languages", HERE):
+        name, _, words = row.partition(" = ")
+        found[name] = frozenset(words.replace(",", " ").split())
+    return found
+
+
+def other_language(text: str) -> str | None:
+    """The language of a text by name, if it is none of English and `LANGUAGES` and at least half its words tell so."""
+    words = [word for word in _WORD.findall(_QUOTED.sub(" ", text).lower()) if word[0].isalpha()]
+    scores = {name: sum(word in known for word in words) for name, known in _others().items()}
+    best = max(scores, key=scores.__getitem__)
+    ours = max(sum((_plain(w),) in table for w in words) for table in _glossary().values())
+    english = sum(word in frequency_ranks() or word in single_words() for word in words)
+    return best if scores[best] >= max(2, len(words) / 2, ours + 1, english + 1) else None
+
+
 def word_by_word(text: str, tongue: str | None = None) -> str:
     """A text of one of `LANGUAGES` with every word that is known in English, the others as they are.
 

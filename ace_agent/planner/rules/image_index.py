@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 
 from ace_agent.planner.english.lexicon import tagged
@@ -146,6 +146,12 @@ class ImageIndex:
                 scored.append((round(fit, 3), round(cover, 3), order, image.id))
         scored.sort(reverse=True)
         return [s[-1] for s in scored]
+
+    def origin(self, id_: str, ranked: Sequence[str]) -> str:
+        """The picture in which came what a phrase describes, of those that it fits: they hand it on one to the next."""
+        while (earlier := self.neighbour(id_, -1)) in ranked:
+            id_ = str(earlier)
+        return id_
 
     def pick(self, phrase: Iterable[str]) -> str | None:
         """The picture that a phrase means: the one answered, or the best fit. Several equal fits make it ambiguous."""

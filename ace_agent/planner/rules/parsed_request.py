@@ -14,7 +14,8 @@ from ace_agent.planner.interface import Context
 from ace_agent.planner.proposal import RequestSettings
 from ace_agent.planner.rules import refusals
 from ace_agent.planner.rules.descriptions import find_mentions
-from ace_agent.planner.rules.foreign import in_english, language, word_by_word
+from ace_agent.planner.rules.follow_ups import in_full
+from ace_agent.planner.rules.foreign import in_english, language, other_language, word_by_word
 from ace_agent.planner.rules.image_index import ImageIndex
 from ace_agent.planner.rules.mentions import IT, OTHER, THEM
 from ace_agent.planner.rules.request_settings import extract_settings
@@ -33,7 +34,7 @@ class ParsedRequest:
     """
 
     def __init__(self, request: str, context: Context) -> None:
-        self.asked = refusals.check_text(request)
+        self.asked = in_full(refusals.check_text(request), context)
         english = in_english(self.asked)
         self.text = word_by_word(self.asked) if english == self.asked else english
         self.context = context
@@ -100,4 +101,6 @@ class ParsedRequest:
     @cached_property
     def off_topic(self) -> PlanError | None:
         """Why the request, as it was written, is not one for pictures; None if it may be."""
+        if self.language is None and (other := other_language(self.asked)):
+            return refusals.UnreadLanguage(other)
         return refusals.off_topic(self.text)

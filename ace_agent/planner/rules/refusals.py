@@ -19,6 +19,13 @@ _READ = "say it in English, German, French, Spanish or Portuguese; --planner oll
 _WAY_OUT = "say what to draw or what to change, for example: make the sky pink"
 
 
+class UnreadLanguage(PlanError):
+    """The request is in a language that is read neither by rule nor by the parser."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"this seems to be {name}, which is not read here", _READ)
+
+
 def check_text(request: str, *, any_script: bool = False) -> str:
     """A request in normal form (:func:`ace_agent.planner.english.tokens.normalize`).
 

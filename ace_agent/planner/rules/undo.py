@@ -31,6 +31,9 @@ def undo_target(tokens: Sequence[Token], images: ImageIndex) -> str | None:
     named = [t for t in rest if t.has("IMG") and not t.has("PRON")]
     spare = [t for t in rest if not t.has("IMG", "PUNCT") and t.text not in _UNDO_FILL]
     weak = head in _WEAK_UNDO
+    texts = [t.text for t in rest]
+    if "before" in texts and not named and (ranked := images.ranked(texts[texts.index("before") + 1 :])):
+        return images.neighbour(images.origin(ranked[0], ranked), -1)  # "as it was before the hat"
     if named and len(named[0].images) > 1 and not weak:
         return _earlier(images, len(named[0].images))
     if named:

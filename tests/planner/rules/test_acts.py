@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ace_agent.planner.interface import Act, Context, KnownImage
-from ace_agent.planner.rules.acts import act_of
+from ace_agent.planner.rules.acts import act_of, without_save
 from ace_agent.planner.rules.parsed_request import ParsedRequest
 from ace_agent.planner.rules.rule_planner import RulePlanner
 
@@ -90,3 +90,33 @@ def test_a_planner_raises_it() -> None:
     with pytest.raises(Act) as found:
         RulePlanner().plan("save it as x.png", TALK)
     assert "ace show @last -o x.png" in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("request_", "count"),
+    [
+        ("2 more", 2),
+        ("three more like that", 3),
+        ("two other tries", 2),
+        ("another three", 1),
+        ("once more", 1),
+    ],
+)
+def test_how_often_it_is_made_once_more(request_: str, count: int) -> None:
+    found = act(request_)
+    assert (found.count if found is not None else 1) == count
+
+
+@pytest.mark.parametrize(
+    ("request_", "rest", "file"),
+    [
+        ("add a frame and save it as b.jpg", "add a frame", "b.jpg"),
+        ("a red fox, then save that as fox.png.", "a red fox", "fox.png"),
+        ("make it night. Call it night.webp", "make it night", "night.webp"),
+        ("save it as b.jpg", "save it as b.jpg", ""),  # nothing else is asked for
+        ("Good. Save it as b.jpg", "Good. Save it as b.jpg", ""),
+        ("put the hat of hat.jpg on it", "put the hat of hat.jpg on it", ""),
+    ],
+)
+def test_a_save_at_the_end_of_a_request(request_: str, rest: str, file: str) -> None:
+    assert without_save(request_) == (rest, file)

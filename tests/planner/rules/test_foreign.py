@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ace_agent.planner.rules.foreign import language, word_by_word
+from ace_agent.planner.interface import Context
+from ace_agent.planner.parser.hybrid import HybridPlanner
+from ace_agent.planner.rules.foreign import language, other_language, word_by_word
+from ace_agent.planner.rules.refusals import UnreadLanguage
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,27 @@ def test_words_abroad_in_english(text: str, tongue: str, english: str) -> None:
 def test_english_and_unknown_languages_are_left_alone(text: str) -> None:
     assert language(text) is None
     assert word_by_word(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("fai la macchina gialla", "Italian"),
+        ("maak de auto rood", "Dutch"),
+        ("gör bilen röd", "Swedish"),
+        ("zrób niebo czerwone", "Polish"),
+        ("arabayı kırmızı yap", "Turkish"),
+    ],
+)
+def test_another_language_is_refused_by_name(text: str, name: str) -> None:
+    with pytest.raises(UnreadLanguage, match=f"this seems to be {name}"):
+        HybridPlanner().plan(text, Context())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a red car in the desert", "put il Duce's portrait on the wall", "el gato en la mesa", "un chien sur la plage",
+     "mach das auto rot", "um gato na praia", "make it more like a van", "a Dutch house with het written on it"],
+)  # fmt: skip
+def test_what_is_read_here_is_no_other_language(text: str) -> None:
+    assert other_language(text) is None

@@ -22,6 +22,7 @@ from ace_agent.engines.presets import MINI
 from ace_agent.engines.runtime import Runtime
 from ace_agent.errors import AceError, PlanError
 from ace_agent.planner.interface import Act
+from ace_agent.planner.rules.acts import without_save
 
 if TYPE_CHECKING:
     from ace_agent.agent import Agent, Picture, Turn
@@ -74,7 +75,10 @@ class Session:
             elif text:
                 if near := mistyped(text):
                     raise PlanError(f"there is no command {text!r}", f"did you mean: /{near}")
-                self.say(text)
+                request, file = without_save(text)
+                self.say(request)
+                if file:
+                    raise Act("save", file=file)
         except Act as act:
             return self._act(act)
         except AceError as error:
