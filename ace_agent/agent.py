@@ -436,10 +436,13 @@ class Agent:
                 if note is not None:
                     note(line)
 
-        # Experts edit a photograph, and they know other words than ace-mini.
-        photographs = any(map(looks_like_a_photograph, inputs.pictures.values()))
-        vocabulary = None if photographs else known_nouns(self._model_name())
-        context = self.context(handed_pictures(inputs), mask, tell, vocabulary)
+        photographs = [name for name, image in inputs.pictures.items() if looks_like_a_photograph(image)]
+        inputs.seen = {name: self.engines.seen_in(inputs.pictures[name]) for name in photographs}
+        context = self.context(handed_pictures(inputs), mask, tell)
+        known = self.show(context.newest) if context.newest is not None else None
+        if not photographs and (known is None or not self.engines.is_photograph(known)):
+            # Experts edit a photograph, and they know other words than ace-mini.
+            context = replace(context, vocabulary=known_nouns(self._model_name()))
         if progress is not None:
             context = replace(
                 context, progress=lambda message, share: progress(PlanProgress(1, 1, share, None, message))

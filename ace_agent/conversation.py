@@ -337,9 +337,10 @@ class Conversation:
 
 
 def handed_pictures(inputs: Inputs) -> tuple[KnownImage, ...]:
-    """Pictures that come with a request as a planner sees them, described by the names of their files."""
+    """Pictures that come with a request as a planner sees them, described by the names of their files, and what is seen
+    in photographs."""
     return tuple(
-        KnownImage(name, width=image.width, height=image.height, description=inputs.sources[name])
+        KnownImage(name, width=image.width, height=image.height, description=inputs.described(name))
         for name, image in inputs.pictures.items()
         if inputs.kinds[name] != "mask"
     )

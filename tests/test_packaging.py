@@ -133,6 +133,7 @@ ALLOWED = {
     "ace_agent.cli.ui": ROOTLESS
     | {
         "ace_agent.agent",
+        "ace_agent.engines.experts.description",
         "ace_agent.engines.runtime",
         "ace_agent.images.files",
         "ace_agent.plan",

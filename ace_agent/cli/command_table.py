@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "data": Entry(
         "ace_agent.cli.commands.data:group", "Make training pairs from your own pictures.", optional=True
     ),
+    "describe": Entry("ace_agent.cli.commands.describe:command", "Say what is in a picture."),
     "doctor": Entry(
         "ace_agent.cli.commands.doctor:command",
         "Check what is installed, and say how to get what is missing.",

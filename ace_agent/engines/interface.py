@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ace_agent.engines.ace.condition_unit import MAX_IMAGES, ConditionUnit, ReferenceImage, latest_run
@@ -29,10 +29,12 @@ class PipelineOutput:
         images: one per variation, of the size asked for.
         regions: one per image, float32 [H, W] in 0..1, how much the model changed each pixel of the base image; None
             for a task without a base image.
+        notes: lines for the user: what words were taken for, what was left out.
     """
 
     images: list[Image.Image]
     regions: list[npt.NDArray[np.float32] | None]
+    notes: list[str] = field(default_factory=list)
 
 
 class Pipeline(ABC):

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ace_agent.engines.experts.expert import Expert
-    from ace_agent.engines.experts.regions import FoundRegion
+    from ace_agent.engines.experts.region import FoundRegion
+    from ace_agent.turns import Picture
 
 
 _OF_A_THING = frozenset(
@@ -43,6 +44,7 @@ class Engines:
         self._model = model
         self._model_name = model_name
         self._found: dict[tuple[bytes, str], FoundRegion] = {}
+        self._photographs: dict[str, bool] = {}
 
     def named(self, name: str) -> Pipeline:
         """The engine that a recipe or a plan names: an expert, else the model."""
@@ -59,7 +61,9 @@ class Engines:
             return self._model() if step.engine == self._model_name() else expert(step.engine)
         if step.row.family == "operations":
             return next(one for one in _experts(step.task))
-        if self.decides_by_picture(step) and images and looks_like_a_photograph(images[0]):
+        if self.decides_by_picture(step) and any(
+            map(looks_like_a_photograph, images[: self._looked_at(step)])
+        ):
             return self._for_photograph(step, tuple(images))
         return self._model()
 
@@ -93,20 +97,41 @@ class Engines:
             self._found = {key: find_region(picture, words, things=things)}
         return self._found[key]
 
+    def is_photograph(self, picture: Picture) -> bool:
+        """Whether a stored picture is a photograph. It is looked at once."""
+        digest = picture.row.sha256 or ""
+        if digest not in self._photographs:
+            self._photographs[digest] = bool(digest) and looks_like_a_photograph(picture.image)
+        return self._photographs[digest]
+
+    def seen_in(self, photograph: Image.Image) -> str:
+        """The things in a photograph, in a few words; empty if nothing is sure."""
+        from ace_agent.engines.experts.description import in_a_few_words
+
+        return in_a_few_words(photograph)
+
     def _thing_in_scene(self, picture: Image.Image, words: str) -> FoundRegion:
-        from ace_agent.engines.experts.regions import FoundRegion
+        from ace_agent.engines.experts.region import FoundRegion
         from ace_agent.engines.mini.scene_regions import thing_in_scene
 
         return FoundRegion(thing_in_scene(self._model(), picture, words), f"the {words}", 0.8)
 
     def decides_by_picture(self, step: Step) -> bool:
-        """Whether it takes the pictures to tell which engine does a step: an edit that ace-mini does to scenes only."""
+        """Whether it takes the pictures to tell which engine does a step: an edit that ace-mini does to scenes only, or
+        one that takes after a picture."""
         return (
             step.engine is None
             and step.row.family != "operations"
-            and step.row.has_base_with(len(step.images))
+            and (
+                step.row.has_base_with(len(step.images))
+                or (step.row.family == "reference" and bool(step.images))
+            )
             and self._model_name() == MINI
         )
+
+    def _looked_at(self, step: Step) -> int | None:
+        """How many of a step's pictures decide: the base, or all that a step takes after."""
+        return None if step.row.family == "reference" else 1
 
     def defaults(self, step: Step) -> tuple[int, float]:
         """Denoising steps and guidance when the plan does not say; the model is not loaded to know ace-mini's."""
@@ -143,10 +168,11 @@ class Engines:
                         f"{where}{one.name} does not do {step.task}",
                         f"it does {', '.join(sorted(one.tasks))}",
                     )
-            elif self.decides_by_picture(step) and step.images[0] in known:
-                base = known[step.images[0]]
-                if looks_like_a_photograph(base):
-                    self._for_photograph(step, (base,))
+            elif self.decides_by_picture(step):
+                seen = [known[name] for name in step.images[: self._looked_at(step)] if name in known]
+                photograph = next(filter(looks_like_a_photograph, seen), None)
+                if photograph is not None:
+                    self._for_photograph(step, tuple(known.get(name, photograph) for name in step.images))
 
     def doubts(self, steps: Sequence[Step], known: Mapping[str, Image.Image]) -> list[str]:
         """A line for each step that is to change a thing not seen in its scene; ace-mini would take another."""

@@ -22,11 +22,15 @@ MAX_INPUTS = 9
 
 @dataclass
 class Inputs:
-    """Pictures to be stored with the turn, by the reference that a plan has for each; `notices` for the user."""
+    """Pictures to be stored with the turn, by the reference that a plan has for each; `notices` for the user.
+
+    `seen` says what the specialists see in a photograph.
+    """
 
     pictures: dict[str, Image.Image] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -53,10 +57,20 @@ class Inputs:
         self.kinds[name] = kind
         self.sources[name] = "" if isinstance(source, Image.Image) else file_name(source)
 
+    def described(self, name: str) -> str:
+        """The name of a picture's file, and what is seen in it: "IMG_1.jpg: a dog, a bench"."""
+        return ": ".join(part for part in (self.sources[name], self.seen.get(name, "")) if part)
+
     def new_images(self) -> list[NewImage]:
         """In the order of `pictures`."""
         return [
-            NewImage(encode_png(image), *image.size, kind=self.kinds[name], source=self.sources[name])
+            NewImage(
+                encode_png(image),
+                *image.size,
+                kind=self.kinds[name],
+                source=self.sources[name],
+                caption=self.described(name) if name in self.seen else "",
+            )
             for name, image in self.pictures.items()
         ]
 

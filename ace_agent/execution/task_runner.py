@@ -109,7 +109,7 @@ def _run_expert(expert: Expert, call: TaskCall, on_fraction: OnFraction | None) 
         callback_on_step_end=report,
         options=dict(call.options),
     )
-    return TaskResult(output.images, "none" if mask is None else "mask")
+    return TaskResult(output.images, "none" if mask is None else "mask", output.notes)
 
 
 class _TaskRunner:

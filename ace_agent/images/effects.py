@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
+from ace_agent.images.smoothing import smoothed
 from ace_agent.images.tone import by_table, on_colors, with_vignette
 
 _RAMP = np.arange(256) / 255
@@ -72,11 +73,11 @@ def _ink(image: Image.Image, threshold: int, gain: float) -> Image.Image:
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """Areas of one tone with edges kept: medians at a size at which they reach far."""
+    """Areas of one tone with edges kept, worked out at a size at which they reach far."""
     scale = max(1, max(image.size) // 700)
     small = image.reduce(scale) if scale > 1 else image
-    for _ in range(3):
-        small = small.filter(ImageFilter.MedianFilter(5))
+    for _ in range(2):
+        small = smoothed(small, 5, 0.12)
     return small.resize(image.size, Image.Resampling.BICUBIC)
 
 
@@ -91,11 +92,19 @@ def _cartoon(image: Image.Image) -> Image.Image:
 
 
 def _oil(image: Image.Image) -> Image.Image:
-    """The most frequent tone of each neighbourhood, at a size at which strokes are seen."""
+    """The most frequent of 64 colours of each neighbourhood, at a size at which strokes are seen."""
     scale = max(1, max(image.size) // 900)
-    small = (image.reduce(scale) if scale > 1 else image).filter(ImageFilter.ModeFilter(9))
-    large = small.resize(image.size, Image.Resampling.LANCZOS)
-    return ImageEnhance.Color(large.filter(ImageFilter.UnsharpMask(3 * scale, 90, 2))).enhance(1.2)
+    small = smoothed(image.reduce(scale) if scale > 1 else image, 2, 0.08)
+    few = small.quantize(64, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    strokes = Image.frombytes("L", few.size, few.tobytes()).filter(ImageFilter.ModeFilter(7))
+    painted = Image.frombytes("P", few.size, strokes.tobytes())
+    painted.putpalette(few.getpalette() or [])
+    soft = (
+        painted.convert("RGB")
+        .filter(ImageFilter.GaussianBlur(0.8))
+        .resize(image.size, Image.Resampling.LANCZOS)
+    )
+    return ImageEnhance.Color(soft.filter(ImageFilter.UnsharpMask(3 * scale, 90, 2))).enhance(1.15)
 
 
 def _watercolor(image: Image.Image) -> Image.Image:

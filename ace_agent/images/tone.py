@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from ace_agent.images.smoothing import smoothed
+
 Table = npt.NDArray[np.float64]
 _RAMP = np.arange(256) / 255
 _BAND = 1 << 20
@@ -137,16 +139,7 @@ def with_vignette(image: Image.Image, strength: float) -> Image.Image:
 
 
 def without_noise(image: Image.Image, strength: float) -> Image.Image:
-    """Smooth flat areas and keep edges: non-local means where OpenCV is installed, else a median that gives way where
-    the picture has structure."""
-    try:
-        import cv2
-    except ImportError:
-        soft = image.filter(ImageFilter.MedianFilter(3 if strength < 0.5 else 5))
-        smooth = soft.filter(ImageFilter.GaussianBlur(strength * 1.5))
-        edges = image.convert("L").filter(ImageFilter.GaussianBlur(1.5)).filter(ImageFilter.FIND_EDGES)
-        keep = edges.point(lambda value: min(255, value * 8)).filter(ImageFilter.GaussianBlur(1))
-        return Image.composite(soft, smooth, keep)
-    pixels = np.asarray(image)[..., ::-1]
-    level = 3 + 9 * strength
-    return Image.fromarray(cv2.fastNlMeansDenoisingColored(pixels, None, level, level, 5, 15)[..., ::-1])
+    """Smooth flat areas and keep edges: the guided filter, colours over a wider neighbourhood than light."""
+    light = smoothed(image, 2, 0.02 + 0.06 * strength).convert("YCbCr").getchannel(0)
+    colors = smoothed(image, 5, 0.03 + 0.09 * strength).convert("YCbCr").split()[1:]
+    return Image.merge("YCbCr", (light, *colors)).convert("RGB")

@@ -238,8 +238,8 @@ class Lettering(_Colored):
 
     place: Place = "bottom"
     size: float = Field(default=0.1, gt=0, le=1, description="height of a line, of the picture's height")
-    color: str = "white"
-    outline: bool = True
+    color: str | None = Field(default=None, description="default: black or white, whichever is read better")
+    outline: bool | None = Field(default=None, description="default: where the background is not plain")
     font: Literal["sans", "bold", "serif", "hand"] = "bold"
 
 

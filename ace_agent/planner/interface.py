@@ -144,15 +144,15 @@ class Question(PlanError):
         self.choices = choices
 
 
-ActName = Literal["again", "redo", "save", "show", "talk"]
+ActName = Literal["again", "redo", "save", "show", "describe", "talk"]
 
 
 class Act(PlanError):
     """The request asks for something that makes no new picture. As an error it says how to ask for it by command.
 
     Args:
-        name: `again`, the last turn once more with other seeds; `redo`; `save`; `show`; `talk`, which only wants an
-            answer.
+        name: `again`, the last turn once more with other seeds; `redo`; `save`; `show`; `describe`, what a picture
+            shows; `talk`, which only wants an answer.
         images: the pictures that it is about; empty: the newest.
         file: the file that `save` names, if any.
         said: the answer of `talk`.
@@ -173,6 +173,7 @@ _ACTS = {
     "redo": ("this goes forward again", "ace redo"),
     "save": ("this saves a picture", "ace show {image} -o {file}"),
     "show": ("this shows a picture", "ace show {image}"),
+    "describe": ("this asks what a picture shows", "ace describe {image}"),
     "talk": (
         "that asks for no picture",
         "say what to draw or what to change, for example: make the sky pink",

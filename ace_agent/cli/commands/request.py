@@ -148,7 +148,7 @@ def command(
             )
     except Act as act:
         shown = Console(file=io.StringIO()) if as_json else results()
-        done = carry_out(act, agent, shown, destination)
+        done = carry_out(act, agent, shown, destination, files)
         if as_json:
             images = [picture_record(picture, path) for picture, path in done]
             print_json({"act": act.name, "said": act.said, "images": images})

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from ace_agent.engines.experts.networks import run
+from ace_agent.images import smoothing
 
 SIDE = 320
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
 _GUIDED = 900
 """Longer side in pixels at which edges are fitted to the picture's."""
-
-Plane = npt.NDArray[np.floating]
 
 
 def subject(image: Image.Image) -> Image.Image:
@@ -48,32 +46,9 @@ def fitted(image: Image.Image, matte: Image.Image) -> Image.Image:
     guide = np.asarray(image.convert("L").resize(size, Image.Resampling.BOX), np.float32) / 255
     coarse = np.asarray(matte.resize(size, Image.Resampling.BILINEAR), np.float32) / 255
     radius = max(2, max(size) // 90)
-    slope, offset = _linear(guide, coarse, radius, 1e-3)
+    slope, offset = smoothing.linear(guide, coarse, radius, 1e-3)
     fine = np.clip(slope * guide + offset, 0, 1)
     # Away from the rim the network is surer than the filter.
     fine = np.where(coarse > 0.97, 1, np.where(coarse < 0.03, 0, fine))
     fine = np.clip((fine - 0.1) / 0.8, 0, 1)
     return Image.fromarray((fine * 255).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
-
-
-def _linear(guide: Plane, target: Plane, radius: int, smooth: float) -> tuple[Plane, Plane]:
-    """Slope and offset by which the guide gives the target in each neighbourhood, averaged over neighbourhoods."""
-    mean_guide, mean_target = _box(guide, radius), _box(target, radius)
-    covariance = _box(guide * target, radius) - mean_guide * mean_target
-    slope = covariance / (_box(guide * guide, radius) - mean_guide**2 + smooth)
-    return _box(slope, radius), _box(mean_target - slope * mean_guide, radius)
-
-
-def _box(plane: Plane, radius: int) -> Plane:
-    """Mean over squares of `2 radius + 1` pixels, edges repeated."""
-    padded = np.pad(plane.astype(np.float64), radius + 1, mode="edge")
-    total = padded.cumsum(0).cumsum(1)
-    side = 2 * radius + 1
-    height, width = plane.shape
-    window = (
-        total[side : side + height, side : side + width]
-        - total[:height, side : side + width]
-        - total[side : side + height, :width]
-        + total[:height, :width]
-    )
-    return (window / side**2).astype(np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ace_agent.engines.interface import Pipeline, PipelineOutput, StepCallback, draw_seed
@@ -31,6 +31,7 @@ class ExpertCall:
         mask: L, of the base image's size, white = region to change; None: everywhere.
         options: the typed options of the task, None where it takes none.
         seed: decides what is drawn at random.
+        notes: takes lines for the user.
     """
 
     task: str
@@ -39,6 +40,7 @@ class ExpertCall:
     mask: Image.Image | None = None
     options: Options | None = None
     seed: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 class Expert(Pipeline):
@@ -112,13 +114,10 @@ class Expert(Pipeline):
             raise ModelError(f"{self.name} cannot do this: {refused}")
         output = PipelineOutput([], [])
         for number in range(num_images_per_prompt):
-            result, region = self.run(call if number == 0 else _reseeded(call, call.seed + number))
+            result, region = self.run(replace(call, seed=call.seed + number))
             output.images.append(result)
             output.regions.append(region)
             if callback_on_step_end is not None:
                 callback_on_step_end(self, number + 1, num_images_per_prompt, {})
+        output.notes.extend(dict.fromkeys(call.notes))
         return output
-
-
-def _reseeded(call: ExpertCall, seed: int) -> ExpertCall:
-    return ExpertCall(call.task, call.instruction, call.images, call.mask, call.options, seed)

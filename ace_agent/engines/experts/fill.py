@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from ace_agent.errors import ModelError
 from ace_agent.images.geometry import Box
@@ -13,8 +13,12 @@ WORKED = 330_000
 PATCH = 7
 
 
-def fill(image: Image.Image, mask: Image.Image, seed: int = 0) -> Image.Image:
+def fill(
+    image: Image.Image, mask: Image.Image, seed: int = 0, avoid: Image.Image | None = None
+) -> Image.Image:
     """An RGB picture with what an L mask shows painted anew from its surroundings; the rest as it was, to the bit.
+
+    Nothing is taken from where the L mask `avoid` is white: another person must not fill the place of one.
 
     The crop around the mask is filled at `WORKED` pixels at most and brought back to full size, with grain like that
     of the surroundings.
@@ -34,14 +38,22 @@ def fill(image: Image.Image, mask: Image.Image, seed: int = 0) -> Image.Image:
     # Resampling spread the hole's colours over its rim: the hole of the small picture is a little larger.
     small_hole = hole_crop.resize(size, Image.Resampling.BOX).point(lambda value: 255 if value > 8 else 0)
     small_hole = small_hole.filter(ImageFilter.MaxFilter(3))
-    painted = Image.fromarray(_patchmatch(np.asarray(small), np.asarray(small_hole), seed))
+    spared = None
+    if avoid is not None:
+        kept = (
+            avoid.crop(around)
+            .resize(size, Image.Resampling.BOX)
+            .point(lambda value: 255 if value > 60 else 0)
+        )
+        spared = np.asarray(ImageChops.subtract(kept, small_hole))
+        if (np.asarray(small_hole) == 0).sum() - (spared > 0).sum() < 0.2 * spared.size:
+            spared = None  # too little would be left to take from
+    painted = Image.fromarray(_patchmatch(np.asarray(small), np.asarray(small_hole), seed, spared))
     large = painted.resize(crop.size, Image.Resampling.BICUBIC)
     if scale < 1:
         large = _with_grain(large, crop, hole_crop, seed)
-    soft = hole_crop.filter(ImageFilter.BoxBlur(1))
-    inside = Image.fromarray(np.minimum(np.asarray(soft), np.asarray(hole_crop)))
     result = image.copy()
-    result.paste(Image.composite(large, crop, inside), around[:2])
+    result.paste(large, around[:2], hole_crop)  # softer edges would show what the hole held
     return result
 
 
@@ -57,7 +69,7 @@ def _surroundings(box: Box, size: tuple[int, int]) -> Box:
     )
 
 
-def _patchmatch(pixels: np.ndarray, hole: np.ndarray, seed: int) -> np.ndarray:
+def _patchmatch(pixels: np.ndarray, hole: np.ndarray, seed: int, spared: np.ndarray | None) -> np.ndarray:
     try:
         from patchmatch import patch_match
     except (ImportError, OSError):
@@ -70,7 +82,10 @@ def _patchmatch(pixels: np.ndarray, hole: np.ndarray, seed: int) -> np.ndarray:
         )
     patch_match.set_random_seed(seed % 2**31)
     patch = PATCH if min(pixels.shape[:2]) > 4 * PATCH else 3
-    return np.asarray(patch_match.inpaint(pixels.copy(), hole[..., None].copy(), patch_size=patch))
+    source = None if spared is None else spared[..., None].copy()
+    return np.asarray(
+        patch_match.inpaint(pixels.copy(), hole[..., None].copy(), global_mask=source, patch_size=patch)
+    )
 
 
 def _with_grain(large: Image.Image, crop: Image.Image, hole: Image.Image, seed: int) -> Image.Image:

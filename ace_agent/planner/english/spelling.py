@@ -162,10 +162,14 @@ def mended(text: str, lexicon: frozenset[str], near: Iterable[str] = ()) -> str:
     if not is_english(text):
         return text
     close = frozenset(near)
+    shouted = text.isupper()
 
     def right(found: re.Match[str]) -> str:
         word = found[0]
-        if word[0] == '"' or "'" in word or "’" in word or (word[0].isupper() and found.start() > 0):
+        named = word[0].isupper() and (
+            found.start() > 0 or (len(word) > 2 and word.isupper() and not shouted)
+        )
+        if word[0] == '"' or "'" in word or "’" in word or named:
             return word
         fixed = correct(word.lower(), lexicon, close)
         return word if fixed == word.lower() else fixed

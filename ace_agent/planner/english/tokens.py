@@ -90,6 +90,7 @@ def tokenize(request: str, near: Iterable[str] = (), *, mends: bool = True) -> l
     text = _QUOTED.sub(keep, text)
     near = frozenset(near)
     lexicon = single_words()
+    shouted = text.isupper()
     mends = mends and spelling.is_english(text)  # the slips of another language's words are not English ones
     words: list[Token] = []
     for found in _TOKEN.finditer(text):
@@ -121,7 +122,7 @@ def tokenize(request: str, near: Iterable[str] = (), *, mends: bool = True) -> l
             if expanded != lower:
                 words.extend(_word(part, part, lexicon, near, mends) for part in expanded.split())
             else:
-                words.append(_word(lower, value, lexicon, near, mends))
+                words.append(_word(lower, lower if shouted else value, lexicon, near, mends))
     return _join(words)
 
 
@@ -133,7 +134,8 @@ def join_tokens(tokens: Iterable[Token]) -> str:
 
 def _word(lower: str, surface: str, lexicon: frozenset[str], near: frozenset[str], mends: bool) -> Token:
     corrected = lower
-    if mends and lower not in NUMBERS and lower not in ORDINALS and "'" not in lower:
+    name = surface.isupper() and len(surface) > 2  # lettering or a name, unless all is in capitals
+    if mends and not name and lower not in NUMBERS and lower not in ORDINALS and "'" not in lower:
         squeezed = re.sub(r"(.)\1{2,}", r"\1\1", lower)
         if squeezed != lower and squeezed not in lexicon and squeezed not in spelling.frequency_ranks():
             squeezed = re.sub(r"(.)\1+", r"\1", squeezed)

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 from ace_agent.errors import ModelError, PlanError
 from ace_agent.plan import Plan, Region
+from ace_agent.plan.lettering_words import said_lettering
 from ace_agent.plan.operations import OPERATIONS
 from ace_agent.plan.tasks import CATALOGUE
 from ace_agent.planner.interface import Act, Context
@@ -21,7 +22,7 @@ from ace_agent.planner.resolver import resolve
 from ace_agent.planner.rules.foreign import word_by_word
 from ace_agent.planner.rules.limits import with_limit
 from ace_agent.planner.rules.parsed_request import ParsedRequest
-from ace_agent.planner.rules.places import outpaint_region
+from ace_agent.planner.rules.places import outpaint_region, widened
 from ace_agent.planner.rules.reshaping import region_words
 from ace_agent.planner.rules.rule_planner import RuleProposal, propose
 from ace_agent.planner.rules.said_options import said_operation
@@ -132,6 +133,7 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
     settings = request.settings
     if counts and settings.variations == 1:
         settings = replace(settings, variations=counts[-1])
+    settings = widened(steps, settings, request.text, request.context)
     return ProposedPlan(steps=tuple(steps), goto=goto, settings=settings)
 
 
@@ -246,6 +248,8 @@ def _step(
         size = (known.width, known.height) if known is not None and known.width else None
         found = said_operation(step.name, whole if alone else clause, size, pictures=len(images))
         options, limits = found.options, found.region
+    if step.name == "render_text" and alone:
+        options = said_lettering(whole.replace(words, " "))
     if step.name == "outpaint" and step.mask is None:
         return ProposedStep(
             task=step.name, images=images, mask=outpaint_region(request.words), instruction=words[:300]

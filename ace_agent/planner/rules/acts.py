@@ -48,9 +48,16 @@ _SAVE = re.compile(
 _SHOW = re.compile(
     r"(?:show|display|open|view|let me (?:see|look at)|see)\b(?: me)?(?P<what>.{0,60})", re.IGNORECASE
 )
+_DESCRIBE = re.compile(
+    r"(?:describe|what(?:'s| is| are| can you see| do you see)?(?: there| shown| visible)?(?: in| on| of)?"
+    r"|(?:tell me )?what(?: does)?|who(?:'s| is| are)(?: there)?(?: in| on))"
+    r"(?P<what> (?:this|that|the|my|it|@\d+)\b.{0,50}?)(?: shows?)?",
+    re.IGNORECASE,
+)
 _MENTION = re.compile(
-    rf"\s*(?:{_IT}|me|@\d+|@last|@first|(?:the )?(?:first|second|third|fourth|fifth|last|latest|newest|previous"
-    r"|original)(?: (?:one|picture|image|photo|version))?|(?:picture|image|photo|number) \d+"
+    rf"\s*(?:{_IT}|(?:this|that|my) (?:picture|photo|image)|me|@\d+|@last|@first"
+    r"|(?:the )?(?:first|second|third|fourth|fifth|last|latest|newest|previous|original)"
+    r"(?: (?:one|picture|image|photo|version))?|(?:picture|image|photo|number) \d+"
     r"|the .{1,40} (?:one|picture|photo|image)|what (?:you|we) (?:have|made)(?: so far)?|the result)?\s*",
     re.IGNORECASE,
 )
@@ -99,6 +106,8 @@ def act_of(request: ParsedRequest) -> Act | None:
         return Act("redo")
     if (found := _SAVE.fullmatch(bare)) and _MENTION.fullmatch(found["what"]):
         return Act("save", _pictures(request, found["what"]), found["file"] or "")
+    if (found := _DESCRIBE.fullmatch(bare.rstrip("? "))) and _MENTION.fullmatch(found["what"]):
+        return Act("describe", _pictures(request, found["what"]))
     if (found := _SHOW.fullmatch(bare)) and _MENTION.fullmatch(found["what"]):
         return Act("show", _pictures(request, found["what"]))
     return None

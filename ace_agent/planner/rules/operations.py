@@ -72,7 +72,7 @@ def operation(tokens: Sequence[Token], size: tuple[int, int] | None = None) -> O
 def named_operation(tokens: Sequence[Token], size: tuple[int, int] | None = None) -> Operation | None:
     """Like :func:`operation`, but includes those on an object in the picture, named in `limit`."""
     text = amounts.words_of(tokens)
-    if not text or text.split()[0] in _DRAWS or _REFUSED.match(text):
+    if not text or _REFUSED.match(text) or (text.split()[0] in _DRAWS and _background(text, size) is None):
         return None
     for reader in _READERS:
         found = reader(text, size)
@@ -184,7 +184,16 @@ def _watermark(text: str, size: tuple[int, int] | None) -> Operation | None:
     return Operation("watermark", {**options, **tinted(text)})
 
 
+_ON_A_COLOUR = re.compile(
+    r"\b(?:put|place|set|paste|lay|have|show) (?:@|it|him|her|them|that|this|the [\w-]+) (?:on|onto|against|over|before"
+    r"|in front of) (?P<color>(?:an? )?(?:(?:plain|solid|pure|clean|simple|flat|light|dark|pale) )*[\w-]+)$"
+)
+
+
 def _background(text: str, size: tuple[int, int] | None) -> Operation | None:
+    found = _ON_A_COLOUR.search(text)
+    if found is not None and (shade := amounts.color(found["color"])) and amounts.only_color(found["color"]):
+        return Operation("background", {"fill": "color", "color": shade})
     if not re.search(r"\bback ?(?:ground|drop)\b|\bbehind (?:@|me|him|her|them|it|us)\b", text):
         return None
     if re.search(r"\b(?:keep|extract|only the background|except|but|from|grayscale|layer|only)\b", text):
@@ -206,7 +215,7 @@ def _background(text: str, size: tuple[int, int] | None) -> Operation | None:
     rest = re.sub(
         r"\b(?:back ?(?:ground|drop)|behind|change|turn|replace|swap|set|with|into|for|put|give"
         r"|want|need|of|on|has|have|should|is|@|me|him|her|them|it|us|this|i|add|by|against"
-        r"|studio)\b",
+        r"|studio|a|an|the)\b",
         "",
         text,
     )

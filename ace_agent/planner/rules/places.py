@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from ace_agent.planner.english.tables import wordset
@@ -12,6 +14,8 @@ from ace_agent.planner.rules.mentions import IT, OTHER
 
 if TYPE_CHECKING:
     from ace_agent.plan import Region
+    from ace_agent.planner.interface import Context
+    from ace_agent.planner.proposal import ProposedStep, RequestSettings
 
 _INTO = frozenset({"on", "onto", "to", "into", "for", "over", "upon"})
 _ONTO = _INTO | {
@@ -242,3 +246,26 @@ def outpaint_region(tokens: Sequence[Token]) -> Region:
     }  # fmt: skip
     named = list(dict.fromkeys(sides[t.text] for t in tokens if t.text in sides))
     return Region(side=named[0] if len(named) == 1 else "middle")
+
+
+_RATIO = re.compile(r"(?<![\d:])(\d{1,2}) ?: ?(\d{1,2})(?![\d:])")
+
+
+def widened(
+    steps: Sequence[ProposedStep], settings: RequestSettings, request: str, context: Context
+) -> RequestSettings:
+    """The settings with the size to which the one step widens its picture for a ratio: "widen it to 16:9"."""
+    found = _RATIO.search(request)
+    if found is None or settings.size is not None or [step.task for step in steps] != ["outpaint"]:
+        return settings
+    known = {image.id: image for image in (*context.images, *context.handed)}
+    picture = known.get(steps[0].images[0]) if steps[0].images else None
+    if picture is None or not picture.width:
+        return settings
+    across = int(found[1]) / max(1, int(found[2]))
+    size = (
+        max(picture.width, round(picture.height * across)),
+        max(picture.height, round(picture.width / max(across, 0.01))),
+    )
+    grows = size != (picture.width, picture.height) and max(size) <= 4 * max(picture.width, picture.height)
+    return replace(settings, size=size) if grows else settings

@@ -21,6 +21,7 @@ from ace_agent.planner.rules.image_kinds import kinds_of
 from ace_agent.planner.rules.implicit_images import chosen_by_name
 from ace_agent.planner.rules.limits import with_limit
 from ace_agent.planner.rules.parsed_request import ParsedRequest
+from ace_agent.planner.rules.places import widened
 from ace_agent.planner.rules.small_talk import without_small_talk
 from ace_agent.planner.rules.steps import ANALYSIS, SURE_WEIGHT, ClauseStep, clause_steps, first_named, merged
 from ace_agent.planner.rules.undo import undo_target
@@ -42,7 +43,8 @@ class RuleProposal:
         steps = tuple(item.step for item in self.steps)
         if len(steps) == 1:
             steps = (with_limit(steps[0], self.request.text),)
-        return ProposedPlan(steps=steps, goto=self.goto, settings=self.request.settings)
+        settings = widened(steps, self.request.settings, self.request.text, self.request.context)
+        return ProposedPlan(steps=steps, goto=self.goto, settings=settings)
 
     @property
     def ambiguous(self) -> dict[str, tuple[str, ...]]:

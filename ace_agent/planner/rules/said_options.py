@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ace_agent.errors import PlanError
+from ace_agent.plan.filter_words import named_filter
 from ace_agent.plan.operations import options_of
 from ace_agent.planner.english.tokens import tokenize
 from ace_agent.planner.rules.amounts import words_of
@@ -31,29 +32,8 @@ _CUES = {
     "upscale": ("upscale it",),
 }
 """What is put before words that do not name the operation themselves."""
-_FILTERS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (
-        "black and white",
-        re.compile(
-            r"\b(?:black (?:and|&|n) white|b ?[&/]? ?w|mono(?:chrome)?|gr[ae]y(?:scale)?|noir|no colou?r)\b"
-        ),
-    ),
-    ("sepia", re.compile(r"\b(?:sepia|brownish|old brown)\b")),
-    ("invert", re.compile(r"\b(?:negative|inverted?|x ray)\b")),
-    ("posterize", re.compile(r"\b(?:poster(?:i[sz]ed?)?|screen ?print|pop art)\b")),
-    ("pencil", re.compile(r"\b(?:pencil|sketch\w*|charcoal|graphite|line drawing|drawing)\b")),
-    ("comic", re.compile(r"\b(?:comics?|halftone|manga)\b")),
-    ("cartoon", re.compile(r"\b(?:cartoon\w*|toon)\b")),
-    ("oil", re.compile(r"\b(?:oils?|canvas|painting|painted)\b")),
-    ("watercolor", re.compile(r"\b(?:water ?colou?rs?|aquarelle?|aquarell)\b")),
-    ("pixel art", re.compile(r"\b(?:pixel\w*|8 ?bit|retro game)\b")),
-    ("vintage", re.compile(r"\b(?:vintage|retro|film|analogue?|polaroid|faded|old|nostalgi\w*)\b")),
-    ("neon", re.compile(r"\b(?:neon|glow\w*|cyberpunk)\b")),
-    ("emboss", re.compile(r"\b(?:emboss\w*|relief)\b")),
-    ("cool", re.compile(r"\b(?:cool|cold|blue\w*)\b")),
-    ("warm", re.compile(r"\b(?:warm\w*|golden|cosy|cozy)\b")),
-)
-"""Filters by words that name them once it is known that one is meant, the surest first."""
+_LIKENED = re.compile(r" ?(?:, )?\b(?:like|as if|as though|so that|because|for)\b.*")
+"""What an adjustment is to look like, after what it is: "darker, like evening"."""
 _UNSAID: dict[str, dict[str, Any]] = {
     "rotate": {"degrees": 90},
     "adjust": {"levels": True},
@@ -82,6 +62,8 @@ def said_operation(
         PlanError: it needs an option that the words do not give.
     """
     words = words_of(tokenize(word_by_word(text)))
+    if task == "adjust" and (likened := _LIKENED.search(words)) is not None and likened.start():
+        words = words[: likened.start()]
     for cue in ("", *_CUES[task]):
         try:
             found = read_as(task, f"{cue} {words}".strip(), size)
@@ -90,10 +72,8 @@ def said_operation(
                 return found
         except (PlanError, ValueError):  # what the words give is none of its options
             continue
-    if task == "filter":
-        for name, pattern in _FILTERS:
-            if pattern.search(words):
-                return Operation(task, {"name": name})
+    if task == "filter" and (name := named_filter(words)) is not None:
+        return Operation(task, {"name": name})
     if task in _NEEDED and pictures == 1:
         raise PlanError(*_NEEDED[task])
     return Operation(task, dict(_UNSAID.get(task, {})))

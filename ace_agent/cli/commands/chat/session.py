@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,15 +81,15 @@ class Session:
                 if file:
                     raise Act("save", file=file)
         except Act as act:
-            return self._act(act)
+            return self._act(act, files_in(text))
         except AceError as error:
             self.print_error(error)
             return False
         return True
 
-    def _act(self, act: Act) -> bool:
+    def _act(self, act: Act, files: Sequence[Path]) -> bool:
         try:
-            carry_out(act, self.agent, self.results, Destination(self.output))
+            carry_out(act, self.agent, self.results, Destination(self.output), files)
         except AceError as error:
             self.print_error(error)
             return False
