@@ -168,6 +168,10 @@ class Engines:
                         f"{where}{one.name} does not do {step.task}",
                         f"it does {', '.join(sorted(one.tasks))}",
                     )
+            elif step.engine is not None and step.row.family == "operations":
+                raise InputError(
+                    f"{where}{step.engine} does not do {step.task}", f"{_experts(step.task)[0].name} does"
+                )
             elif self.decides_by_picture(step):
                 seen = [known[name] for name in step.images[: self._looked_at(step)] if name in known]
                 photograph = next(filter(looks_like_a_photograph, seen), None)

@@ -13,6 +13,8 @@ from ace_agent.engines.runtime import Runtime
 from ace_agent.evaluation.choices import BASELINES, PRESETS, REFERENCES
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from ace_agent.evaluation.answerers import Answerer
     from ace_agent.evaluation.benchmark import Outcome
     from ace_agent.evaluation.reader import Reader
@@ -40,6 +42,9 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--photos", type=_FOLDER, metavar="DIR", help="For ood: also analyse and edit these photographs."
 )
+@click.option("--photographs", type=_FOLDER, metavar="DIR",
+              help="Instead: requests on the photographs of DIR (docs/photographs), checked by pixels, as the product "
+              "does them, as ace-mini does, and left undone; --sheets DIR shows them.")  # fmt: skip
 @click.option("--references", type=click.Choice(REFERENCES), default="library", show_default=True,
               help="Source of the reference pictures of named objects.")  # fmt: skip
 @click.option("--no-history", is_flag=True, help="Hide the earlier turns from the model.")
@@ -74,6 +79,7 @@ def command(
     tasks: tuple[str, ...],
     wording: Path | None,
     photos: Path | None,
+    photographs: Path | None,
     references: str,
     no_history: bool,
     steps: int | None,
@@ -89,6 +95,9 @@ def command(
     runtime: Runtime,
 ) -> None:
     """Measure a model: a figure for each task and family, beside those of answers that need no model."""
+    if photographs is not None:
+        _photographs(photographs, as_json, sheets)
+        return
     from rich.progress import Progress
 
     from ace_agent.evaluation import benchmark, presets
@@ -141,6 +150,38 @@ def command(
         _add_to_history(outcome, history, training)
     if card is not None:
         _write_card(outcome, card, others, training, history)
+
+
+def _photographs(folder: Path, as_json: bool, sheets: Path | None) -> None:
+    """Judge the requests on photographs, and print who got which right."""
+    import tempfile
+
+    from rich.progress import Progress
+
+    from ace_agent.agent import Agent
+    from ace_agent.evaluation.photographs.report import as_records, sheet_of, table
+    from ace_agent.evaluation.photographs.run import ENGINES, rows, run
+
+    with (
+        tempfile.TemporaryDirectory() as workspace,
+        Progress(console=notices(), transient=True, disable=as_json) as bar,
+    ):
+
+        def ask(file: Path, request: str, engine: str) -> tuple[Image.Image, str]:
+            agent = Agent(Path(workspace), new=True)
+            turn = agent.say(request, [file], seed=0, engine=None if engine == "auto" else engine)
+            picture = agent.show(turn.images[-1].id)
+            return picture.image, str((picture.recipe or {}).get("model", ""))
+
+        asked = bar.add_task("asking", total=len(rows()) * len(ENGINES))
+        judged = run(folder, ask, progress=lambda _: bar.advance(asked))
+    if as_json:
+        print_json(as_records(judged))
+    else:
+        output().print(table(judged))
+    if sheets is not None:
+        sheets.mkdir(parents=True, exist_ok=True)
+        sheet_of(folder, judged).save(sheets / "photographs.webp", quality=88)
 
 
 def _answerer(

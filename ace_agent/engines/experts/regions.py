@@ -15,7 +15,7 @@ from ace_agent.errors import InputError
 from ace_agent.images import rank_filters
 
 _SIDES = ("left", "right", "top", "bottom", "middle")
-_SUBJECT = {"subject", "foreground", "object", "thing", "product", "figure", "main subject"}
+_SUBJECT = {"subject", "foreground", "object", "thing", "product", "figure", "main subject", "it"}
 _FILLER = re.compile(r"^(the|a|an|my|his|her|their|our|that|this|those|these|all|all the|both|every)\s+")
 _EXCEPT = re.compile(
     r"^(?:everything|all|anything|the rest|everywhere)"

@@ -17,7 +17,8 @@ from ace_agent.engines.experts.text_areas import text_mask
 from ace_agent.errors import InputError
 
 _SYNONYMS = {
-    "person": "people persons man men woman women boy girl child children kid kids baby guy lady human someone",
+    "person": "people persons man men woman women boy girl child children kid kids baby guy lady human someone"
+    " him her them me us he she they",
     "bicycle": "bike bicycles bikes",
     "motorcycle": "motorbike motorbikes moped scooter",
     "airplane": "plane aeroplane aircraft jet",

@@ -99,7 +99,7 @@ def rotate(text: str, size: tuple[int, int] | None) -> Operation | None:
     plain = re.search(r"\b(?:rotate[d]?|rotation)\b", text)
     angle = re.search(r"(?<![\w.])(-?\d{1,3}(?:\.\d+)?) ?(?:°|degrees?|deg)", text)
     quarter = re.search(
-        r"\b(?:quarter|90) (?:of )?(?:a )?turn|\bquarter (?:clockwise|anti|counter)|\bsideways\b"
+        r"\b(?:quarter|90) (?:of )?(?:a )?turn|\bquarter (?:clockwise|anti|counter|to the (?:left|right))|\bsideways\b"
         r"|\bon its side\b",
         text,
     )
@@ -358,6 +358,8 @@ def crop(text: str, size: tuple[int, int] | None) -> Operation | None:
         return None
     if verb and both:
         return Operation("crop", {"size": tuple(map(_side, both)), **placed})
+    if verb and shape in ("square", "1:1") and (count := amounts.pixels(text)):
+        return Operation("crop", {"size": (_side(count), _side(count)), **placed})
     shaped = re.search(
         r"^(?:(?:please|make|cut|trim|bring|turn|get|want|need|put|give|format|set) )*(?:@ |it "
         r"|this )?(?:to |into |in |as |a |an |me |perfect |nice )*(?:square"

@@ -70,7 +70,8 @@ def thing(text: str) -> str | None:
     for found in _THING.finditer(text):
         rest = text[found.end() :].split(maxsplit=2)
         if rest and rest[0][0].isalnum() and rest[0] not in _WHOLE and rest[0] not in _PLAIN:
-            return f"{found[0]}{rest[0]}"
+            owned = rest[1:2] if rest[0].endswith(("'s", "s'")) else []
+            return f"{found[0]}{' '.join([rest[0], *owned])}"
     return None
 
 
