@@ -13,8 +13,10 @@ from PIL import Image
 
 from ace_agent.errors import PlanError
 from ace_agent.files import write_file
+from ace_agent.images.camera import Camera, camera_in, with_camera
 from ace_agent.images.files import embed_recipe, encode_as, format_of
 from ace_agent.plan import Plan
+from ace_agent.plan.tasks import CATALOGUE
 from ace_agent.plan.wording import in_words
 from ace_memory import ImageRow, Store, TurnRow
 
@@ -83,7 +85,22 @@ class Picture:
     def png(self, metadata: bool = True) -> bytes:
         """The stored PNG, with its recipe inside unless `metadata` is False."""
         data = self.store.data(self.row)
+        if metadata and self.row.step is not None:
+            data = with_camera(data, self.camera)
         return embed_recipe(data, self.recipe) if metadata and self.recipe else data
+
+    @cached_property
+    def camera(self) -> Camera:
+        """What the camera wrote into the photograph that this was made from; nothing for a new picture."""
+        row = self.row
+        while row.step is not None:
+            step = self.store.step(row.step)
+            images = [image for role, image in self.store.step_inputs(row.step) if role == "image"]
+            task = CATALOGUE.get(step.task)
+            if task is None or not task.has_base_with(len(images)) or images[0].sha256 is None:
+                return Camera()
+            row = images[0]
+        return camera_in(self.store.data(row))
 
     def save(self, path: Path, force: bool = False, metadata: bool = True) -> Path:
         """Write the picture whole, as the file's name says (`images.files.FORMATS`); never over another unless `force`.
@@ -92,7 +109,11 @@ class Picture:
         """
         kind = format_of(Path(path))
         recipe = self.recipe if metadata else None
-        data = self.png(metadata) if kind == "PNG" else encode_as(self.image, kind, recipe)
+        data = (
+            self.png(metadata)
+            if kind == "PNG"
+            else encode_as(self.image, kind, recipe, self.camera if metadata else None)
+        )
         return write_file(Path(path), data, force=force)
 
 

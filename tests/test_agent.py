@@ -139,10 +139,19 @@ def test_masks_of_every_kind(agent: Agent, tmp_path: Path) -> None:
     assert not changed[:, 32:].any() and changed[:, :30].all()
 
 
+def test_a_mask_of_the_same_shape_in_another_size_is_enlarged(agent: Agent) -> None:
+    mask = Image.new("L", (32, 32))
+    mask.paste(255, (0, 0, 16, 32))
+    turn = agent.say("edit this", [photo(64, 64)], mask=mask)
+    changed = (pixels(turn.images[0].image) != pixels(photo(64, 64))).any(axis=2)
+    assert changed[:, :28].any()
+    assert not changed[:, 36:].any()
+
+
 def test_bad_masks_cost_nothing(agent: Agent, tmp_path: Path) -> None:
     image = photo(64, 64)
-    with pytest.raises(InputError, match=r"the mask is 32 x 32 but its picture 64 x 64"):
-        agent.say("edit this", [image], mask=Image.new("L", (32, 32), 255))
+    with pytest.raises(InputError, match=r"the mask is 32 x 20 but its picture 64 x 64"):
+        agent.say("edit this", [image], mask=Image.new("L", (32, 20), 255))
     with pytest.raises(InputError, match="all black"):
         agent.say("edit this", [image], mask=Image.new("L", (64, 64), 0))
     with pytest.raises(InputError, match="no picture for the mask"):

@@ -1,5 +1,6 @@
 """The benchmarks still run, and the roofline tables in the docs are what its script prints."""
 
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +27,42 @@ def run(*arguments: str) -> str:
 
 def test_the_roofline_in_the_docs_is_what_the_script_prints():
     assert run("benchmarks/roofline.py").strip() in (ROOT / "docs" / "kernels.md").read_text()
+
+
+def test_every_stage_of_the_gpu_day_runs_dry_and_is_resumed(tmp_path: Path):
+    printed = run("benchmarks/gpu_day.py", "--out", str(tmp_path), "--dry")
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert list(results) == ["facts", "correct", "tune", "bench", "step", "train"]
+    assert results["correct"] == {"faults": []}
+    assert not any("failed" in found for found in results.values())
+    assert (tmp_path / "table.md").read_text().strip() in printed
+    del results["bench"], results["facts"]["torch"]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    run("benchmarks/gpu_day.py", "--out", str(tmp_path), "--dry", "--resume")
+    again = json.loads((tmp_path / "results.json").read_text())
+    assert "bench" in again
+    assert "torch" not in again["facts"]  # was not asked for again
+
+
+@pytest.mark.parametrize("fault", ["offset", "nan", "drift"])
+def test_the_gpu_day_finds_a_wrong_kernel(monkeypatch: pytest.MonkeyPatch, fault: str):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import gpu_checks
+
+    right = gpu_checks.range_attention
+    calls = iter(range(10_000))
+
+    def wrong(*arguments, backend=None):
+        out = right(*arguments, backend=backend)
+        if backend == "reference":
+            return out
+        if fault == "drift":
+            return out + 1e-7 * next(calls)
+        return out + (0.1 if fault == "offset" else float("nan"))
+
+    assert gpu_checks.kernel_faults("cpu", quick=True) == []
+    monkeypatch.setattr(gpu_checks, "range_attention", wrong)
+    assert gpu_checks.kernel_faults("cpu", quick=True)
 
 
 @pytest.mark.slow

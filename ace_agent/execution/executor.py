@@ -18,7 +18,14 @@ from ace_agent.engines.router import Engines
 from ace_agent.errors import InputError, PlanError
 from ace_agent.execution.fidelity import draw_region, expand_canvas
 from ace_agent.execution.recipes import Hashes, recipe_of
-from ace_agent.execution.task_runner import TaskCall, TaskResult, check_mask, run_task, stored_unit
+from ace_agent.execution.task_runner import (
+    TaskCall,
+    TaskResult,
+    check_mask,
+    on_picture,
+    run_task,
+    stored_unit,
+)
 from ace_agent.execution.timing import Timing
 from ace_agent.images.files import encode_png
 from ace_agent.plan import Plan, Region, Step, parse_reference
@@ -175,6 +182,7 @@ class Executor:
             row = self._resolve(turn, plan, step.mask, done)
             mask = self.picture(row).convert("L")
             if pictures:
+                mask = on_picture(mask, pictures[0].size)
                 check_mask(step.task, pictures[0], mask)
             return row, mask, ""
         if step.task == "outpaint":
@@ -288,7 +296,7 @@ def check_known_masks(plan: Plan, pictures: dict[str, Image.Image], engines: Eng
         if mask is not None or isinstance(step.mask, Region):
             try:
                 if mask is not None:
-                    check_mask(step.task, base, mask)
+                    check_mask(step.task, base, on_picture(mask, base.size))
                 elif isinstance(step.mask, Region) and step.mask.words is not None:
                     engines.find_region(base, step.mask)
             except InputError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from ace_agent.errors import InputError, PlanError
+from ace_agent.images.camera import Camera, with_camera
 from ace_agent.images.files import encode_png, read_mask, read_picture
 from ace_agent.plan import MAX_SEED, Plan, Region, Step, allowed_file, parse_reference
 from ace_memory import NewImage
@@ -31,6 +32,7 @@ class Inputs:
     kinds: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
+    cameras: dict[str, Camera] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -53,6 +55,7 @@ class Inputs:
         else:
             read = read_picture(_readable(source))
             self.pictures[name] = read.image
+            self.cameras[name] = read.camera
             self.notices += [note for note in read.notices if note not in self.notices]
         self.kinds[name] = kind
         self.sources[name] = "" if isinstance(source, Image.Image) else file_name(source)
@@ -65,7 +68,7 @@ class Inputs:
         """In the order of `pictures`."""
         return [
             NewImage(
-                encode_png(image),
+                with_camera(encode_png(image), self.cameras.get(name, Camera())),
                 *image.size,
                 kind=self.kinds[name],
                 source=self.sources[name],

@@ -71,6 +71,12 @@ def stored_unit(
     return ConditionUnit(instruction, images, tuple(masks), task=task)
 
 
+def on_picture(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A mask of its picture's shape in another size, brought to the picture's; else as it is."""
+    alike = abs(mask.width * size[1] - mask.height * size[0]) <= 0.01 * mask.width * size[1]
+    return mask.resize(size, Image.Resampling.BILINEAR) if mask.size != size and alike else mask
+
+
 def check_mask(task: str, base: Image.Image, mask: Image.Image) -> None:
     """Raise InputError for a mask that does not lie on its picture, or allows no change."""
     if mask.size != base.size and task != "outpaint":

@@ -8,7 +8,7 @@ import json
 import struct
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ace_agent.errors import InputError
+from ace_agent.images.camera import Camera, camera_of
 
 MAX_PIXELS = 100_000_000
 """300 MB as RGB; today's largest cameras have 100 megapixels."""
@@ -30,10 +31,14 @@ Source = Path | str | bytes | Image.Image
 
 @dataclass(frozen=True)
 class Read:
-    """An upright picture, RGB or RGBA with 8 bits a channel; `notices` list the conversions that lost something."""
+    """An upright picture, RGB or RGBA with 8 bits a channel; `notices` list the conversions that lost something.
+
+    `camera` is what a photograph carries beside its pixels.
+    """
 
     image: Image.Image
     notices: tuple[str, ...] = ()
+    camera: Camera = field(default_factory=Camera)
 
 
 def read_picture(source: Source) -> Read:
@@ -47,6 +52,8 @@ def read_picture(source: Source) -> Read:
         _check_size(source, "the picture")
         return _normal(source, 8)
     name, data = _data(source)
+    if data[4:8] == b"ftyp":
+        _with_heif()
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; we have a limit of our own.
@@ -55,13 +62,15 @@ def read_picture(source: Source) -> Read:
                 _check_size(image, name)
                 frames = getattr(image, "n_frames", 1)
                 image.load()
-                read = _normal(image, _depth(data))
+                camera = camera_of(image)
+                read = replace(_normal(image, _depth(data)), camera=camera)
     except Image.DecompressionBombError:
         raise InputError(
             f"{name} has more than {MAX_PIXELS // 10**6} megapixels", "make it smaller first"
         ) from None
     except UnidentifiedImageError:
-        raise InputError(f"{name} is not a picture that can be read", "use PNG, JPEG, WebP or TIFF") from None
+        what, way_out = _unread(data)
+        raise InputError(f"{name} is {what}", way_out) from None
     except (
         OSError,
         SyntaxError,
@@ -75,19 +84,58 @@ def read_picture(source: Source) -> Read:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{name} is damaged or cut off ({reason})", "save or fetch it again") from None
     if frames > 1:
-        return Read(read.image, (*read.notices, f"{name} has {frames} frames; the first is used"))
+        return replace(read, notices=(*read.notices, f"{name} has {frames} frames; the first is used"))
     return read
 
 
+_HEIF = frozenset((b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis"))
+
+
+def _unread(data: bytes) -> tuple[str, str]:
+    """What bytes that Pillow does not read are, and the way out."""
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF:
+        return "a HEIC photograph, which needs one more package", "pip install pillow-heif"
+    if data[:5] == b"%PDF-":
+        return "a PDF", "save its page as PNG first"
+    if b"<svg" in data[:1000].lower():
+        return "an SVG drawing", "save it as PNG first"
+    if data[4:8] == b"ftyp" or data[:4] == b"\x1aE\xdf\xa3":
+        return "a video", "save a frame of it as PNG first"
+    return "not a picture that can be read", "use PNG, JPEG, WebP or TIFF"
+
+
+def _with_heif() -> None:
+    """HEIC is read where pillow-heif is installed."""
+    import importlib.util
+
+    if importlib.util.find_spec("pillow_heif") is not None:
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+
+
 def read_mask(source: Source) -> Image.Image:
-    """A mask as L, white = region to change. A transparent picture's mask is its alpha inverted (erase what
-    should change); any other's is its brightness."""
+    """A mask as L, white = region to change.
+
+    Of a transparent picture that is what was painted, if it is painted in one bright colour, else what was erased. Of
+    any other it is its brightness, of the strongest channel, brought to white: a red or a grey mask is a mask.
+    """
     image = read_picture(source).image
     if image.mode == "RGBA":
-        alpha = image.getchannel("A")
-        if alpha.getextrema() != (255, 255):
-            return ImageOps.invert(alpha)
-    return image.convert("L")
+        alpha = np.asarray(image.getchannel("A"))
+        if alpha.min() < 255:
+            painted = np.asarray(image.convert("RGB"))[alpha > 127]
+            bright = len(painted) and painted.min(0).max() > 127 and int(np.ptp(painted, axis=0).max()) < 40
+            return Image.fromarray(alpha if bright else 255 - alpha)
+    strongest = np.asarray(image.convert("RGB")).max(-1)
+    most = int(strongest.max())
+    if _LEAST_WHITE <= most < 255:
+        strongest = (strongest.astype(np.float32) * (255 / most) + 0.5).astype(np.uint8)
+    return Image.fromarray(strongest)
+
+
+_LEAST_WHITE = 16
+"""A mask whose brightest pixel is darker is black."""
 
 
 def encode_png(image: Image.Image, recipe: Mapping[str, Any] | None = None) -> bytes:
@@ -118,8 +166,11 @@ def format_of(path: Path) -> str:
     return found
 
 
-def encode_as(image: Image.Image, kind: str, recipe: Mapping[str, Any] | None = None) -> bytes:
-    """A picture as JPEG, WebP or TIFF, at a quality that shows no loss, with its recipe in the EXIF description.
+def encode_as(
+    image: Image.Image, kind: str, recipe: Mapping[str, Any] | None = None, camera: Camera | None = None
+) -> bytes:
+    """A picture as JPEG, WebP or TIFF, at a quality that shows no loss, with its recipe in the EXIF description, and
+    what the camera wrote.
 
     JPEG knows no transparency: what is clear becomes white. A recipe too long for JPEG's EXIF is left out.
     """
@@ -130,6 +181,11 @@ def encode_as(image: Image.Image, kind: str, recipe: Mapping[str, Any] | None = 
         white.paste(clean, mask=clean.getchannel("A"))
         clean = white
     exif = Image.Exif()
+    if camera is not None and camera.exif:
+        exif.load(camera.exif)
+        if kind == "TIFF":  # Pillow cannot write the inner blocks there
+            for block in (0x8769, 0x8825):
+                exif.pop(block, None)
     text = "" if recipe is None else f"{RECIPE_KEY}:{json.dumps(recipe, separators=(',', ':'))}"
     if text and len(text) < _MOST_EXIF:
         exif[_DESCRIPTION] = text
@@ -139,7 +195,10 @@ def encode_as(image: Image.Image, kind: str, recipe: Mapping[str, Any] | None = 
         "TIFF": {"compression": "tiff_deflate"},
     }
     stream = io.BytesIO()
-    clean.save(stream, kind, exif=exif, **options[kind])
+    carried = camera.options() if camera is not None else {}
+    if kind == "WEBP":
+        carried.pop("dpi", None)
+    clean.save(stream, kind, exif=exif, **options[kind], **carried)
     return stream.getvalue()
 
 

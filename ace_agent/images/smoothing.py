@@ -9,6 +9,22 @@ from PIL import Image
 Plane = npt.NDArray[np.floating]
 _BAND = 1 << 21
 """Pixels that are filtered at a time."""
+_SMALL = 4
+"""Radius up to which sums of neighbours are quicker than running totals."""
+
+
+def without_detail(image: Image.Image, radius: int, strength: float) -> Image.Image:
+    """A picture of one channel, L, without the detail whose contrast is below `strength` (0..1)."""
+    pixels = np.asarray(image)
+    rows = max(4 * radius, _BAND // image.width)
+    result = np.empty_like(pixels)
+    for top in range(0, image.height, rows):
+        above, below = max(0, top - 2 * radius), min(image.height, top + rows + 2 * radius)
+        band = pixels[above:below].astype(np.float32) / 255
+        slope, offset = linear(band, band, radius, strength**2)
+        kept = slice(top - above, min(top + rows, image.height) - above)
+        result[top : top + rows] = np.clip((slope * band + offset)[kept] * 255 + 0.5, 0, 255).astype(np.uint8)
+    return Image.fromarray(result)
 
 
 def smoothed(image: Image.Image, radius: int, strength: float) -> Image.Image:
@@ -42,14 +58,17 @@ def linear(guide: Plane, target: Plane, radius: int, smooth: float) -> tuple[Pla
 
 def _box(plane: Plane, radius: int) -> Plane:
     """Mean over squares of `2 radius + 1` pixels, edges repeated."""
-    padded = np.pad(plane.astype(np.float64), radius + 1, mode="edge")
-    total = padded.cumsum(0).cumsum(1)
+    padded = np.pad(plane, radius, mode="edge")
     side = 2 * radius + 1
     height, width = plane.shape
-    window = (
-        total[side : side + height, side : side + width]
-        - total[:height, side : side + width]
-        - total[side : side + height, :width]
-        + total[:height, :width]
-    )
+    if radius <= _SMALL:
+        rows = padded[:height].copy()
+        for step in range(1, side):
+            rows += padded[step : step + height]
+        mean = rows[:, :width].copy()
+        for step in range(1, side):
+            mean += rows[:, step : step + width]
+        return mean / np.float32(side**2)
+    total = np.pad(padded.astype(np.float64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    window = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
     return (window / side**2).astype(np.float32)

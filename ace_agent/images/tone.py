@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from ace_agent.images.smoothing import smoothed
+from ace_agent.images.smoothing import without_detail
 
 Table = npt.NDArray[np.float64]
 _RAMP = np.arange(256) / 255
@@ -140,6 +140,13 @@ def with_vignette(image: Image.Image, strength: float) -> Image.Image:
 
 def without_noise(image: Image.Image, strength: float) -> Image.Image:
     """Smooth flat areas and keep edges: the guided filter, colours over a wider neighbourhood than light."""
-    light = smoothed(image, 2, 0.02 + 0.06 * strength).convert("YCbCr").getchannel(0)
-    colors = smoothed(image, 5, 0.03 + 0.09 * strength).convert("YCbCr").split()[1:]
-    return Image.merge("YCbCr", (light, *colors)).convert("RGB")
+    light, *colors = image.convert("YCbCr").split()
+    light = without_detail(light, 2, 0.02 + 0.06 * strength)
+    half = (max(1, image.width // 2), max(1, image.height // 2))
+    coarse = [
+        without_detail(plane.resize(half, Image.Resampling.BOX), 3, 0.03 + 0.09 * strength).resize(
+            image.size, Image.Resampling.BILINEAR
+        )
+        for plane in colors
+    ]
+    return Image.merge("YCbCr", (light, *coarse)).convert("RGB")

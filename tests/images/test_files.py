@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageOps
 
 from ace_agent.errors import InputError
 from ace_agent.files import write_file
@@ -199,3 +199,19 @@ def test_other_formats_hold_the_picture_and_its_recipe(tmp_path: Path, suffix: s
 def test_a_format_that_is_not_written_is_one_line() -> None:
     with pytest.raises(InputError, match=r"x\.heic does not end in \.png, \.jpg"):
         format_of(Path("x.heic"))
+
+
+def test_masks_that_people_paint_are_understood(tmp_path: Path) -> None:
+    """White strokes on nothing, grey or red ones, and a hole in the picture: all mark the same square."""
+    square = Image.new("L", (40, 40))
+    square.paste(255, (10, 10, 20, 20))
+    strokes = Image.new("RGBA", square.size, (255, 255, 255, 0))
+    strokes.paste((255, 255, 255, 255), (10, 10, 20, 20))
+    erased = Image.effect_noise(square.size, 90).convert("RGBA")
+    erased.putalpha(ImageOps.invert(square))
+    black = Image.new("RGBA", square.size, (0, 0, 0, 255))
+    black.putalpha(ImageOps.invert(square))
+    red = Image.merge("RGB", (square, Image.new("L", square.size), Image.new("L", square.size)))
+    for mask in (square, strokes, erased, black, red, square.point(lambda value: value * 100 // 255)):
+        assert np.array_equal(np.asarray(read_mask(mask)) > 127, np.asarray(square) > 127), mask.mode
+    assert read_mask(Image.new("L", (40, 40), 5)).getextrema() == (5, 5)  # black, and said to be

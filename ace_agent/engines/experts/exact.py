@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 from PIL import Image, ImageFilter
 
 from ace_agent.engines.experts.expert import Expert, ExpertCall
+from ace_agent.engines.experts.networks import run
 from ace_agent.errors import InputError
 from ace_agent.images import effects, geometry, layout, tone
 from ace_agent.plan import operations as ops
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 LARGEST = 100_000_000
@@ -25,7 +26,8 @@ class ExactOperations(Expert):
     what it shows; a crop keeps what it shows."""
 
     name = "exact"
-    licence = "MIT-CMU (Pillow)"
+    licence = "MIT-CMU (Pillow), BSD-3-Clause (enlarging)"
+    megabytes = 1.3
     tasks = frozenset(ops.OPERATIONS) - {"background"}
 
     def run(self, call: ExpertCall) -> tuple[Image.Image, npt.NDArray[np.float32] | None]:
@@ -138,11 +140,46 @@ def _fitting(inner: tuple[int, int], outer: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(inner[0] * scale)), max(1, round(inner[1] * scale))
 
 
+_BY_NETWORK = 400_000
+"""Pixels up to which the network enlarges: it takes 12 s of one core for these."""
+_NETWORK_SHARE = 0.65
+"""The network draws clean edges and paints over fine texture, which plain enlarging keeps."""
+_TILE, _OVERLAP = 192, 12
+
+
 def _upscale(call: ExpertCall) -> Image.Image:
-    """Lanczos and a mask of unsharpness: no new detail, and no blur either."""
+    """Lanczos and sharpening; a picture of up to `_BY_NETWORK` pixels is mixed with what Real-ESRGAN makes of it."""
     image, factor = call.images[0], cast(ops.Upscale, call.options).factor
-    large = geometry.resize(image, _checked(image.width * factor, image.height * factor))
-    return tone.on_colors(large, lambda picture: picture.filter(ImageFilter.UnsharpMask(factor, 70, 2)))
+    size = _checked(image.width * factor, image.height * factor)
+    if image.width * image.height > _BY_NETWORK:
+        large = image.resize(size, Image.Resampling.BICUBIC)
+        return tone.on_colors(large, lambda picture: picture.filter(_SHARPER))
+    large = geometry.resize(image, size)
+    plain = tone.on_colors(large, lambda picture: picture.filter(ImageFilter.UnsharpMask(factor, 70, 2)))
+    drawn = _enlarged(image.convert("RGB")).resize(size, Image.Resampling.LANCZOS)
+    mixed = Image.blend(plain.convert("RGB"), drawn, _NETWORK_SHARE)
+    if image.mode == "RGBA":
+        mixed.putalpha(plain.getchannel("A"))
+    return mixed
+
+
+_SHARPER = ImageFilter.Kernel((3, 3), (-1, -2, -1, -2, 22, -2, -1, -2, -1), 10)
+
+
+def _enlarged(image: Image.Image) -> Image.Image:
+    """Four times the size, by Real-ESRGAN's compact network, a tile at a time."""
+    pixels = np.asarray(image, np.float32) / 255
+    large = Image.new("RGB", (image.width * 4, image.height * 4))
+    for top in range(0, image.height, _TILE):
+        for left in range(0, image.width, _TILE):
+            y, x = max(0, top - _OVERLAP), max(0, left - _OVERLAP)
+            part = pixels[y : top + _TILE + _OVERLAP, x : left + _TILE + _OVERLAP]
+            (made,) = run("realesr-x4", np.ascontiguousarray(part.transpose(2, 0, 1)[None]))
+            tile = Image.fromarray((made[0].clip(0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0))
+            right, bottom = min(_TILE, image.width - left), min(_TILE, image.height - top)
+            inner = ((left - x) * 4, (top - y) * 4, (left - x + right) * 4, (top - y + bottom) * 4)
+            large.paste(tile.crop(inner), (left * 4, top * 4))
+    return large
 
 
 def _rotate(call: ExpertCall) -> Image.Image:
