@@ -79,7 +79,7 @@ def _faults(
     gradients = torch.autograd.grad(out, (q, k, v), weight)
     exact = [x.detach().double().cpu().requires_grad_() for x in given]
     host = RangePlan.build(segments, rows, rows)
-    want = range_attention(*exact, host, backend="reference")
+    want = range_attention(exact[0], exact[1], exact[2], host, backend="reference")
     right = torch.autograd.grad(want, exact, weight.double().cpu())
     bound = BOUNDS[dtype]
     faults = []

@@ -28,14 +28,16 @@ _REMOVED = re.compile(
 )
 _CUT = re.compile(r"(?:cut|extract|isolate|separate)\s+(?:out\s+)?(?P<thing>.+?)(?:\s+out)?$", re.I)
 _RECOLORED = re.compile(
-    r"(?:make|turn|paint|colou?r|change|dye|recolou?r)\s+(?P<thing>.+?)\s+(?:to\s+|into\s+|in\s+)?\w+$", re.I
+    r"(?:(?:make|turn|paint|colou?r|change|dye|recolou?r)\s+(?P<thing>.+?)\s+(?:to\s+|into\s+|in\s+)?"
+    r"|(?P<named>.+?)\s+(?:to\s+be|to\s+become|should\s+be|must\s+be|in)\s+)(?:(?:light|dark|pale|bright|deep)\s+)?\w+$",
+    re.I,
 )
 
 
 def thing_in(instruction: str, pattern: re.Pattern[str]) -> str | None:
     """The words for the thing that an instruction speaks of: `the dog` of `Cut the dog out from {image}.`"""
     found = pattern.match(_IMAGE.sub("", instruction).strip(" ."))
-    return found["thing"] if found else None
+    return next((words for words in found.groups() if words), None) if found else None
 
 
 class PhotoEdits(Expert):
@@ -152,7 +154,8 @@ def _background(call: ExpertCall) -> Done:
     matte = call.mask.convert("L") if call.mask is not None else cutout.subject(image)
     if float(np.asarray(matte).mean()) < 1:
         raise InputError("no subject stands out in the picture", "draw a mask of what should stay")
-    if options.fill == "transparent":
+    other = options.fill == "image" or (len(call.images) > 1 and "fill" not in options.model_fields_set)
+    if options.fill == "transparent" and not other:
         cut = image.convert("RGBA")
         cut.putalpha(ImageChops.multiply(cut.getchannel("A"), matte))
         return cut, _changed(ImageChops.invert(matte))
@@ -166,7 +169,7 @@ def _background(call: ExpertCall) -> Done:
         behind = small.filter(ImageFilter.GaussianBlur(radius * scale)).resize(
             image.size, Image.Resampling.BICUBIC
         )
-    elif options.fill == "image" or len(call.images) > 1:
+    elif other:
         if len(call.images) < 2:
             raise InputError("which picture should the background be?", "hand over a second one")
         behind = ImageOps.fit(call.images[1].convert("RGB"), image.size, Image.Resampling.LANCZOS)

@@ -69,6 +69,10 @@ def _subject(image: Image.Image) -> FoundRegion:
     return FoundRegion(matte, "the subject", 0.8 if 0.02 < share < 0.8 else 0.4)
 
 
+_SKY_APART = 26
+"""Grey levels by which a patch of sky may differ from the sky's mean colour."""
+
+
 def _sky(image: Image.Image) -> FoundRegion:
     """What is bright or blue, smooth, and joined to the top edge."""
     scale = min(1.0, 400 / max(image.size))
@@ -89,6 +93,10 @@ def _sky(image: Image.Image) -> FoundRegion:
         if joined.getpixel((int(column), 0)) == 255:
             ImageDraw.floodfill(joined, (int(column), 0), 128)
     sky = np.asarray(joined) == 128
+    if sky.any():  # what a tower or a branch parts from it has its colour
+        alike = np.abs(pixels - pixels[sky].mean(0)).max(-1) < _SKY_APART
+        lowest = int(np.flatnonzero(sky.any(1))[-1])
+        sky[:lowest] |= (likely & alike)[:lowest]
     share = float(sky.mean())
     if share < 0.03:
         raise InputError("there is no sky to be seen", "draw a mask, or say the top half")

@@ -226,7 +226,9 @@ def _narrowed(things: Sequence[Detection], which: str) -> list[Detection]:
         ({"left", "leftmost"}, lambda one: middle(one)[0]),
         ({"right", "rightmost"}, lambda one: -middle(one)[0]),
         ({"top", "upper"}, lambda one: middle(one)[1]),
-        ({"bottom", "lower", "front"}, lambda one: -middle(one)[1]),
+        ({"bottom", "lower"}, lambda one: -middle(one)[1]),
+        ({"front", "foreground", "nearest", "closest"}, lambda one: -area(one)),
+        ({"back", "behind", "background", "farthest"}, area),
         ({"biggest", "largest", "big", "large", "main"}, lambda one: -area(one)),
         ({"smallest", "little", "small", "tiny"}, area),
     )

@@ -140,6 +140,10 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
 def _with_handed(steps: list[ProposedStep], context: Context) -> list[ProposedStep]:
     """The steps, on the file handed over where none takes one and they work on the current picture instead."""
     used = {image for step in steps for image in step.images}
+    spare = [image.id for image in context.handed if image.id not in used]
+    if len(spare) == 1 and len(steps) == 1 and steps[0].task == "background" and not steps[0].options:
+        images = (*(i if i.startswith("input") else "input" for i in steps[0].images), spare[0])
+        return [steps[0].model_copy(update={"images": images, "options": {"fill": "image"}})]
     if not context.handed or any(image.startswith("input") for image in used) or context.newest not in used:
         return steps
     return [
@@ -218,6 +222,15 @@ def _unclear(request: ParsedRequest) -> PlanError:
     return PlanError("it is not clear what is meant", "name the picture by its id, and the thing by a word")
 
 
+def _quoted(words: str, request: str) -> str:
+    """The words of a lettering with what stands in quotes in the request whole and in quotes."""
+    for quote in re.findall(r"[\"“„]([^\"“”„]{1,200})[\"”“]", request):
+        if set(re.findall(r"\w+", quote)) & set(re.findall(r"\w+", words)):
+            rest = " ".join(words.replace(quote, " ").replace('"', " ").split())
+            return f'"{quote}" {rest}'.strip()
+    return words
+
+
 def _region(task: str, said: Mapping[str, str]) -> Region | None:
     """Where a step is limited to, by the words of the request; a local edit names its own thing."""
     row = CATALOGUE[task]
@@ -248,8 +261,10 @@ def _step(
         size = (known.width, known.height) if known is not None and known.width else None
         found = said_operation(step.name, whole if alone else clause, size, pictures=len(images))
         options, limits = found.options, found.region
-    if step.name == "render_text" and alone:
-        options = said_lettering(whole.replace(words, " "))
+    if step.name == "render_text":
+        words = _quoted(words, request.mended)
+        if alone:
+            options = said_lettering(whole.replace(words, " "))
     if step.name == "outpaint" and step.mask is None:
         return ProposedStep(
             task=step.name, images=images, mask=outpaint_region(request.words), instruction=words[:300]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ace_agent.errors import PlanError
+from ace_agent.plan.filter_words import named_filter
 from ace_agent.plan.tasks import MAX_IMAGES
 from ace_agent.planner import instructions
 from ace_agent.planner.english.lexicon import NUMBERS
@@ -58,7 +59,23 @@ def exact_steps(
     if found.task == "watermark" and not found.options.get("text"):
         return [_step(found, (base, _logo(tokens, images, earlier, named, base)), tokens, masks)]
     targets = named if len(named) > 1 and each else [base]
+    before = _look_before(found, tokens)
+    if before is not None and len(targets) == 1:
+        first = _step(before, (targets[0],), tokens, masks)
+        return [first, _step(found, (f"${len(earlier) + 1}",), tokens, masks)]
     return [_step(found, (target,), tokens, masks) for target in targets]
+
+
+_LOOKS = frozenset(("black and white", "sepia", "pencil", "comic", "cartoon", "oil", "watercolor"))
+
+
+def _look_before(found: Operation, tokens: Sequence[Token]) -> Operation | None:
+    """The filter that a clause names beside its adjustment: "a black and white version with more contrast"."""
+    words = " ".join(token.text for token in tokens)
+    name = (
+        named_filter(words) if found.task == "adjust" and found.region is None and not found.limit else None
+    )
+    return Operation("filter", {"name": name}) if name in _LOOKS else None
 
 
 def _step(

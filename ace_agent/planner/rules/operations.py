@@ -213,7 +213,8 @@ def _background(text: str, size: tuple[int, int] | None) -> Operation | None:
     if shade is None:
         return None
     rest = re.sub(
-        r"\b(?:back ?(?:ground|drop)|behind|change|turn|replace|swap|set|with|into|for|put|give"
+        r"\b(?:(?<=the )\w+ (?=back ?(?:ground|drop))|back ?(?:ground|drop)|behind|change|turn|replace|swap|set|with"
+        r"|into|for|put|give"
         r"|want|need|of|on|has|have|should|is|@|me|him|her|them|it|us|this|i|add|by|against"
         r"|studio|a|an|the)\b",
         "",

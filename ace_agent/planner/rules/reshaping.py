@@ -376,7 +376,10 @@ def crop(text: str, size: tuple[int, int] | None) -> Operation | None:
             r"\b(?:table|box|window|room|head|eyes|glasses|mosaic|tiles?|field|building)\b", text
         )
     ):
-        return Operation("crop", {"aspect": shape, **placed})
+        kept = re.search(
+            r"\bkeep(?:ing)? ((?:(?:both|all|the|her|his|my|their) )+[\w' ]{2,30}?)(?: in| visible)?$", text
+        )
+        return Operation("crop", {"aspect": shape, **({} if kept else placed)}, limit=kept[1] if kept else "")
     if not verb or not _on_picture(text, "crop|recrop"):
         return None
     if re.search(r"\b(?:tighter|closer|tight|in a bit|a bit|slightly|little)\b", text) and not re.search(

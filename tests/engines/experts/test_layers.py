@@ -104,3 +104,14 @@ def test_faces_and_writing_are_regions() -> None:
     for words, message in (("the faces", "no face"), ("the text", "no text")):
         with pytest.raises(InputError, match=message):
             find_region(COFFEE, words)
+
+
+def test_sky_behind_a_tower_is_sky_on_both_sides() -> None:
+    scene = Image.new("RGB", (200, 160), (110, 160, 210))
+    scene.paste((90, 70, 40), (0, 120, 200, 160))
+    scene.paste((60, 40, 30), (120, 0, 140, 160))
+    scene.paste((60, 40, 30), (120, 0, 200, 12))  # a branch cuts the right side off from the top
+    mask = np.asarray(find_region(scene, "the sky").mask) > 127
+    assert mask[20:110, 10:110].mean() > 0.95
+    assert mask[25:110, 150:195].mean() > 0.9
+    assert mask[125:].mean() < 0.05

@@ -13,7 +13,7 @@ from ace_agent.planner.interface import Act, Context, KnownImage, handed_over
 from ace_agent.planner.parser.encoding import Seen, encode
 from ace_agent.planner.parser.hybrid import HybridPlanner
 from ace_agent.planner.parser.plan_tokens import WrittenStep
-from ace_agent.planner.parser.planner import ParserPlanner, seen
+from ace_agent.planner.parser.planner import ParserPlanner, _quoted, seen
 from ace_agent.planner.parser.weights import PlanParser, Read
 
 PHOTO = KnownImage("@1", "image", "IMG_1.jpg", 1, width=400, height=300)
@@ -211,3 +211,15 @@ def test_without_its_weights_the_rules_plan_alone_and_say_so_once(tokenizer: Tok
         )
         assert [s.task for s in plan.steps] == ["add", "edit_scene"]
     assert len(notes) == 1 and "rules alone" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "request_", "whole"),
+    [
+        ('A. Müller" bottom left', 'sign it "A. Müller" bottom left', '"A. Müller" bottom left'),
+        ("HELLO at the top", "write HELLO at the top", "HELLO at the top"),
+        ("WANTED", 'write “WANTED” and "no"', '"WANTED"'),
+    ],
+)
+def test_a_quoted_lettering_is_whole_and_in_quotes(words: str, request_: str, whole: str) -> None:
+    assert _quoted(words, request_) == whole

@@ -44,6 +44,7 @@ def only(request: str) -> tuple[str, tuple[str, ...], dict[str, Any]]:
     ("request_", "options"),
     [
         ("crop this to a square", {"aspect": "1:1"}),
+        ("crop it to a square of 200 pixels", {"size": (200, 200)}),
         ("please crop it to 3:2", {"aspect": "3:2"}),
         ("make it square", {"aspect": "1:1"}),
         ("crop to 640x480", {"size": (640, 480)}),
@@ -65,6 +66,7 @@ def test_crop(request_: str, options: dict[str, Any]) -> None:
         ("rotate the photo 30 degrees", 30),
         ("rotate it 90° counterclockwise", -90),
         ("turn it upside down", 180),
+        ("turn it a quarter to the right", 90),
         ("a quarter turn to the left", -90),
         ("spin it 180", 180),
         ("it has to be upside down", 180),
@@ -316,3 +318,39 @@ def test_plain_operations_in_other_languages(request_: str, task: str, options: 
 @pytest.mark.parametrize("request_", ["mach den Himmel heller", "rotate it", "a rota of cooks", "horizontal"])
 def test_a_request_with_other_words_is_not_translated(request_: str) -> None:
     assert in_english(request_) == request_
+
+
+@pytest.mark.parametrize(
+    ("request_", "options"),
+    [
+        ("put it on white", {"fill": "color", "color": "white"}),
+        ("put the goat on a plain light blue", {"fill": "color", "color": "lightblue"}),
+        ("replace the background with a light blue", {"fill": "color", "color": "lightblue"}),
+        ("replace the checkered background with green", {"fill": "color", "color": "green"}),
+    ],
+)
+def test_a_plain_background(request_: str, options: dict[str, Any]) -> None:
+    assert only(request_) == ("background", ("@3",), options)
+
+
+def test_a_look_and_an_adjustment_in_one_clause_are_two_steps() -> None:
+    made = plan("make a black and white version with more contrast", *CAPTIONS)
+    assert [(step.task, step.images) for step in made.steps] == [("filter", ("@3",)), ("adjust", ("$1",))]
+    assert made.steps[0].options == {"name": "black and white"}
+    assert made.steps[1].options["contrast"] > 0
+
+
+def test_a_possessive_names_the_part() -> None:
+    (step,) = plan("blur the man's face", *CAPTIONS).steps
+    assert isinstance(step.mask, Region)
+    assert step.mask.words == "the man's face"
+
+
+def test_words_in_capitals_stay_as_they_are_written() -> None:
+    assert [t.surface for t in tokenize("write GROOT below")][1] == "GROOT"
+    assert next(t.text for t in tokenize("MAKE IT BLAK AND WHITE")) == "make"
+
+
+def test_an_outpaint_to_a_ratio_has_its_size() -> None:
+    (step,) = plan("widen it to 16:9", *CAPTIONS).steps
+    assert (step.task, step.size) == ("outpaint", (2133, 1200))
