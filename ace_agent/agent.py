@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -143,6 +144,10 @@ class Agent:
             plan = self.memory.last_plan()
             variations = max(variations, act.count)
         plan = overridden(plan, seed, variations, steps, guidance, size, engine)
+        if plan.steps and all(map(self.engines.is_expert, plan.steps)):
+            given = {"seed": seed, "steps": steps, "guidance": guidance, "size": size}
+            if idle := [name for name, value in given.items() if value is not None]:
+                notes.append(f"{', '.join(idle)}: no use for exact operations")
         if mask is not None:
             plan = with_mask(plan, mask, inputs)
         return self._carry_out(plan, inputs, request, notes, confirm, progress, files=False, note=note)
@@ -187,13 +192,20 @@ class Agent:
         return plan
 
     def estimate(self, plan: Plan) -> float | None:
-        """Seconds that a plan will take, by what this machine measured; None before the first picture."""
+        """Seconds that a plan will take, loading included, by what this machine measured; None before the first."""
 
         def priced(step: Step) -> tuple[str, int]:
             steps = 1 if self.engines.is_expert(step) else step.steps or self._default_steps()
             return self.engines.name_of(step), steps * step.variations
 
-        return self.timing.plan_seconds(map(priced, plan.steps))
+        seconds = self.timing.plan_seconds(map(priced, plan.steps))
+        if (
+            seconds is not None
+            and self._pipeline is None
+            and not all(map(self.engines.is_expert, plan.steps))
+        ):
+            seconds += self.timing.load_seconds(self._model_name())
+        return seconds
 
     def resume(self, turn: int | None = None, *, progress: ProgressCallback | None = None) -> Turn:
         """Go on with a turn at its first step that is not done (default: the newest unfinished one)."""
@@ -461,7 +473,9 @@ class Agent:
     def pipeline(self) -> Pipeline:
         """The model, loaded now if it was not yet."""
         if self._pipeline is None:
+            began = time.perf_counter()
             self._pipeline = load_pipeline(self.model, self.runtime)
+            self.timing.record_load(self._pipeline.name, time.perf_counter() - began)
         return self._pipeline
 
     def _model_name(self) -> str:

@@ -604,3 +604,24 @@ def test_again_needs_something_that_was_made(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing was made yet"):
         empty.say("again")
     empty.close()
+
+
+def test_a_price_counts_loading_only_while_the_model_is_not_there(tmp_path: Path) -> None:
+    cold = Agent(tmp_path / "work", planner="rules")
+    plan = cold.propose("a red car")
+    cold.timing.record("ace-mini", 0.5, 1)
+    before = cold.estimate(plan)
+    cold.timing.record_load("ace-mini", 5.0)
+    assert before is not None
+    assert cold.estimate(plan) == pytest.approx(before + 5.0)
+    warm = Agent(tmp_path / "work", planner="rules", pipeline=TinyPipeline())
+    warm.timing.record(warm.pipeline.name, 0.5, 1)
+    warm.timing.record_load(warm.pipeline.name, 5.0)
+    assert (warm.estimate(plan) or 0) < 5.0
+
+
+def test_options_that_an_exact_operation_has_no_use_for_are_said(tmp_path: Path) -> None:
+    agent = Agent(tmp_path / "work", planner="rules", pipeline=TinyPipeline())
+    turn = agent.say("flip it", [photo(40, 30)], seed=3, guidance=2.0)
+    assert "seed, guidance: no use for exact operations" in turn.notes
+    assert not any("no use" in note for note in agent.say("a red car", seed=3).notes)

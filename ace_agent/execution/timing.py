@@ -47,3 +47,15 @@ class Timing:
                 return None
             total += unit * steps
         return total
+
+    def load_seconds(self, engine: str) -> float:
+        """What loading an engine took, the last times; 0 where it was never measured."""
+        return self._table.get(_load(engine), 0.0)
+
+    def record_load(self, engine: str, seconds: float) -> None:
+        """Loading an engine took `seconds`."""
+        self.record(_load(engine), seconds, 1)
+
+
+def _load(engine: str) -> str:
+    return f"load {engine}"

@@ -61,3 +61,12 @@ def test_a_damaged_file_costs_the_estimate_alone(tmp_path: Path, damage: bytes) 
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "timing.json")
     assert Timing(tmp_path / "timing.json").plan_seconds([("tiny", 1)]) is None
+
+
+def test_loading_is_priced_until_the_model_is_there(tmp_path: Path) -> None:
+    timing = Timing(tmp_path / "timing.json")
+    assert timing.load_seconds("ace-mini") == 0
+    timing.record_load("ace-mini", 2.0)
+    timing.record("ace-mini", 3.0, 3)
+    assert Timing(tmp_path / "timing.json").load_seconds("ace-mini") == 2.0
+    assert timing.plan_seconds([("ace-mini", 4)]) == 4.0
