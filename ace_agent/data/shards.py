@@ -342,7 +342,7 @@ def _turn(row: Mapping[str, Any], read: Any) -> TrainingTurn:
 
 
 def _pixels(data: bytes, mode: str) -> Pixels:
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=["PNG", "WEBP"]) as image:
         return np.asarray(image.convert(mode))
 
 

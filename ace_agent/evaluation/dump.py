@@ -119,7 +119,7 @@ def read_dump(folder: Path) -> Iterator[Record]:
 
 
 def _needed(folder: Path, name: str) -> Image.Image:
-    with Image.open(folder / name) as file:
+    with Image.open(folder / name, formats=["PNG"]) as file:
         return file.copy()
 
 

@@ -120,7 +120,7 @@ def check_preprocess(case: Case) -> Iterator[Row]:
         raise GoldenError(f"{case.path} needs the pictures of preprocess_inputs/ beside it")
     for i, spec in enumerate(case.json("specs")):
         mask = case.tensors.get(f"in_mask.{i}")
-        with Image.open(folder / f"{i}.png") as image:
+        with Image.open(folder / f"{i}.png", formats=["PNG"]) as image:
             prepared = prepare_image(
                 image,
                 None if mask is None else Image.fromarray(mask.numpy(), "L"),

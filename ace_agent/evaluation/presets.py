@@ -28,6 +28,7 @@ from ace_agent.evaluation.report import UNSEEN_GIVEN
 from ace_agent.evaluation.suites import DEFAULT_TASKS, Drawn, Suite, draw, draw_rows, sample_seed
 from ace_agent.images import filters, operators
 from ace_agent.images.compositing import changed_mask
+from ace_agent.images.files import readable_formats
 from ace_agent.images.types import Pixels
 from ace_agent.references import library
 from ace_agent.references.colors import TINTS
@@ -177,7 +178,7 @@ def photographs(folder: Path, sampler: SceneSampler, suite: Suite, size: int = 1
 def _photos(folder: Path, size: int) -> Iterator[Pixels]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         try:
-            with Image.open(path) as file:
+            with Image.open(path, formats=readable_formats()) as file:
                 yield np.asarray(ImageOps.fit(ImageOps.exif_transpose(file).convert("RGB"), (size, size)))
         except (OSError, ValueError):
             continue

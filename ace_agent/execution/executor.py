@@ -253,7 +253,7 @@ class Executor:
 
     def picture(self, row: ImageRow) -> Image.Image:
         """A stored picture, decoded."""
-        image = Image.open(io.BytesIO(self.store.data(row)))
+        image = Image.open(io.BytesIO(self.store.data(row)), formats=["PNG"])
         image.load()
         return image
 

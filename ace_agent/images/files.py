@@ -23,6 +23,9 @@ MAX_PIXELS = 100_000_000
 MAX_FILE = 500_000_000
 MIN_SIDE = 16
 RECIPE_KEY = "ace-recipe"
+_READ = (
+    "PNG", "JPEG", "MPO", "WEBP", "TIFF", "GIF", "BMP", "DIB", "PPM", "AVIF", "HEIF", "ICO", "TGA", "JPEG2000",
+)  # fmt: skip
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 
@@ -39,6 +42,13 @@ class Read:
     image: Image.Image
     notices: tuple[str, ...] = ()
     camera: Camera = field(default_factory=Camera)
+
+
+def readable_formats() -> tuple[str, ...]:
+    """The formats that files are read as, whatever their names end in. Pillow knows more, and hands PostScript to
+    Ghostscript, which runs what is in it."""
+    Image.init()
+    return tuple(name for name in _READ if name in Image.OPEN)
 
 
 def read_picture(source: Source) -> Read:
@@ -58,7 +68,7 @@ def read_picture(source: Source) -> Read:
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; we have a limit of our own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
+            with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
                 _check_size(image, name)
                 frames = getattr(image, "n_frames", 1)
                 image.load()
@@ -95,6 +105,8 @@ def _unread(data: bytes) -> tuple[str, str]:
     """What bytes that Pillow does not read are, and the way out."""
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF:
         return "a HEIC photograph, which needs one more package", "pip install pillow-heif"
+    if data[:4] in (b"%!PS", b"\xc5\xd0\xd3\xc6"):
+        return "a PostScript file", "save it as PNG first"
     if data[:5] == b"%PDF-":
         return "a PDF", "save its page as PNG first"
     if b"<svg" in data[:1000].lower():

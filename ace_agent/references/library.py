@@ -19,6 +19,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ace_agent.errors import InputError
+from ace_agent.images.files import readable_formats
 from ace_agent.images.types import Pixels
 from ace_agent.references import figures, lettering, people
 from ace_agent.references.colors import dressed
@@ -161,7 +162,7 @@ class ReferenceLibrary:
 
     def _make_frame(self, look: Description) -> Frame:
         if look.name in self._own:
-            with Image.open(self._own[look.name]) as opened:
+            with Image.open(self._own[look.name], formats=readable_formats()) as opened:
                 return frame(opened.convert("RGBA"), Description(look.name))
         if look.drawing not in self._pictures:
             look = replace(look, style=STYLES[0])

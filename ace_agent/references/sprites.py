@@ -73,7 +73,9 @@ class Sprites:
         """The sprite of ``name`` in ``style``, RGBA; not to be changed in place."""
         key = (name, style)
         if key not in self._decoded:
-            self._decoded[key] = Image.open(io.BytesIO(self._encoded[key])).convert("RGBA")
+            self._decoded[key] = Image.open(io.BytesIO(self._encoded[key]), formats=["PNG", "WEBP"]).convert(
+                "RGBA"
+            )
         return self._decoded[key]
 
     def body(self, name: str, style: str) -> colors.Floats:
@@ -201,7 +203,7 @@ def _draw(icons: dict[str, Any], icon: str) -> Image.Image | None:
         f'viewBox="{box}" width="{_RASTER}" height="{_RASTER}">{row["body"]}</svg>'
     )
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=_RASTER, height=_RASTER))
-    return fit(Image.open(io.BytesIO(png)).convert("RGBA"), SIZE)
+    return fit(Image.open(io.BytesIO(png), formats=["PNG"]).convert("RGBA"), SIZE)
 
 
 def fit(picture: Image.Image, size: int) -> Image.Image:

@@ -103,6 +103,7 @@ def test_damaged_exif_is_left_out(photograph: Path, tmp_path: Path) -> None:
         (b"%PDF-1.7" + bytes(40), "a PDF"),
         (b"<?xml version='1.0'?><svg xmlns='x'></svg>", "an SVG drawing"),
         (b"\0\0\0\x18ftypisom" + bytes(40), "a video"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n", "a PostScript file"),
         (b"hello, this is text", "not a picture"),
     ],
 )
@@ -110,4 +111,15 @@ def test_files_that_are_no_pictures_are_named(tmp_path: Path, data: bytes, what:
     file = tmp_path / "file.bin"
     file.write_bytes(data)
     with pytest.raises(InputError, match=what):
+        read_picture(file)
+
+
+def test_postscript_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its name says. Pillow would start Ghostscript, which can write files."""
+    monkeypatch.setattr(
+        "PIL.EpsImagePlugin.Ghostscript", lambda *_, **__: pytest.fail("Ghostscript was started")
+    )
+    file = tmp_path / "photo.png"
+    Image.new("RGB", (40, 40), "red").save(file, "EPS")
+    with pytest.raises(InputError, match="a PostScript file"):
         read_picture(file)

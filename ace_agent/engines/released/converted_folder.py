@@ -16,7 +16,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from ace_agent.engines.presets import MANIFEST
+from ace_agent.engines.presets import MANIFEST, partial_of
 from ace_agent.errors import InputError, ModelError
 from ace_agent.files import write_atomic
 
@@ -105,8 +105,14 @@ def _old(dest: Path) -> Path:
 
 def check_destination(dest: Path, overwrite: bool, preset: str | None) -> None:
     """Raises InputError if `dest` holds anything but a converted model, or one of another preset than `preset`."""
-    if not dest.exists() and _old(dest).is_dir():
-        _old(dest).rename(dest)  # a run was killed between its last two renames
+    old, partial = _old(dest), partial_of(dest)
+    if not dest.exists() and (old / MANIFEST).is_file():
+        old.rename(dest)  # a run was killed between its last two renames
+    for folder in (old, partial):
+        if folder.exists() and not _is_ours(folder):
+            raise InputError(
+                f"{folder} is in the way, and was not made here", "move it, or give another DEST"
+            )
     if not dest.exists():
         return
     if not (dest / MANIFEST).is_file():
@@ -114,6 +120,13 @@ def check_destination(dest: Path, overwrite: bool, preset: str | None) -> None:
             raise InputError(f"{dest} exists and is not a converted model", "give another DEST")
     elif preset is not None and not overwrite and _name_of(dest) != preset:
         raise another_model(dest)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is empty, or was begun or finished by a conversion."""
+    return folder.is_dir() and (
+        any((folder / name).is_file() for name in (PROGRESS, MANIFEST)) or not any(folder.iterdir())
+    )
 
 
 def another_model(dest: Path) -> InputError:
@@ -140,6 +153,8 @@ class Staging:
         elif folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / MANIFEST).is_file():  # from now on it says whose it is
+            self._note()
 
     def has(self, path: str) -> bool:
         file = self.folder / path
@@ -157,6 +172,9 @@ class Staging:
                 f"writing {file} stopped: {reason}", "free some space and run it again: it goes on there"
             ) from error
         self.done[piece.path] = {"sha256": sha256_of(file), "bytes": file.stat().st_size}
+        self._note()
+
+    def _note(self) -> None:
         write_atomic(self.folder / PROGRESS, json.dumps({"source": self.fingerprint, "files": self.done}))
 
     def finish(self, dest: Path) -> None:

@@ -145,6 +145,18 @@ def test_folders_that_are_not_ours_are_left_alone(checkpoint: Path, tmp_path: Pa
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 
 
+@pytest.mark.parametrize("name", ["mine.partial", "mine.old"])
+def test_a_folder_of_yours_beside_the_model_is_never_deleted(checkpoint: Path, tmp_path: Path, name: str):
+    yours = tmp_path / name
+    yours.mkdir()
+    (yours / "thesis.txt").write_text("years of work")
+    for force in (False, True):
+        with pytest.raises(InputError, match=f"{name} is in the way"):
+            convert(checkpoint, tmp_path / "mine", overwrite=force)
+    assert (yours / "thesis.txt").read_text() == "years of work"
+    assert not (tmp_path / "mine").exists()
+
+
 def test_too_little_disk_is_said_first(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     usage = type(shutil.disk_usage("/"))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 5, 5))
