@@ -21,6 +21,20 @@ MAX_STEM = 180
 """Bytes of a name that its temporary name repeats; a file name has room for 255."""
 
 
+def from_home(name: str | os.PathLike[str]) -> Path:
+    """A path with `~` spelt out.
+
+    Raises InputError for a person who is not here (`~nobody`), and for a name with a NUL in it.
+    """
+    text = os.fspath(name)
+    if "\0" in text:
+        raise InputError(f"{text!r} is no file name")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(f"there is no user for {text}", "write the folder out") from None
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
     """All bytes of a file. A pipe is not waited for, and a device is not read without end.
 

@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from ace_agent.errors import PlanError, StoreRefused
+from ace_agent.files import from_home
 from ace_agent.images.files import MAX_PIXELS
 from ace_agent.plan import Plan
 from ace_agent.plan.tasks import TASKS
@@ -34,9 +35,9 @@ class ConversationSummary:
 def workspace_folder(path: Path | None = None) -> Path:
     """The folder of conversations: the given one, `ACE_WORKSPACE`, or the user's data folder."""
     if path is not None:
-        return Path(path).expanduser()
+        return from_home(path)
     if named := os.environ.get("ACE_WORKSPACE"):
-        return Path(named).expanduser()
+        return from_home(named)
     import platformdirs
 
     return Path(platformdirs.user_data_dir("ace-agent", appauthor=False))

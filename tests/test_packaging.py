@@ -94,6 +94,7 @@ ALLOWED = {
     "ace_agent.workspace": {
         "ace_memory",
         "ace_agent.errors",
+        "ace_agent.files",
         "ace_agent.images",
         "ace_agent.plan",
         "ace_agent.turns",
@@ -135,6 +136,7 @@ ALLOWED = {
         "ace_agent.agent",
         "ace_agent.engines.experts.description",
         "ace_agent.engines.runtime",
+        "ace_agent.files",
         "ace_agent.images.files",
         "ace_agent.plan",
         "ace_agent.cli.ui",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from ace_agent.errors import InputError, PlanError
+from ace_agent.errors import InputError
+from ace_agent.files import from_home
 from ace_agent.images.camera import Camera, with_camera
 from ace_agent.images.files import encode_png, read_mask, read_picture
 from ace_agent.plan import MAX_SEED, Plan, Region, Step, allowed_file, parse_reference
@@ -181,7 +182,4 @@ def file_name(source: str | PathLike[str]) -> str:
 def _readable(source: Handed) -> Path | Image.Image:
     if isinstance(source, Image.Image):
         return source
-    text = str(source)
-    if "\0" in text:
-        raise PlanError(f"{text!r} is no file name")
-    return Path(text).expanduser()
+    return from_home(source)

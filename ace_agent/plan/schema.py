@@ -24,7 +24,7 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".t
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 INDICATOR = re.compile(r"\{image(\d*)\}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 ReferenceKind = Literal["image", "last", "first", "step", "name", "file", "input"]
 
@@ -95,6 +95,8 @@ class Region(_Strict):
 
     @model_validator(mode="after")
     def _one_shape(self) -> Region:
+        if self.words is not None and _CONTROL.search(self.words):
+            raise ValueError("a region's words hold no control characters")
         given = [shape for shape in (self.box, self.ellipse, self.side, self.words) if shape is not None]
         if len(given) != 1:
             raise ValueError(f"a region is one of box, ellipse, side and words, got {len(given)}")
@@ -173,7 +175,10 @@ class Step(_Strict):
 
     @model_validator(mode="after")
     def _known_options(self) -> Step:
-        if not VARIABLE.search(json.dumps(self.options, default=str)):
+        said = json.dumps(self.options, default=str, ensure_ascii=False)
+        if _CONTROL.search(said):
+            raise ValueError("options hold no control characters")
+        if not VARIABLE.search(said):
             options_of(self.task, self.options)
         return self
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from ace_agent.errors import PlanError
+from ace_agent.errors import InputError, PlanError
+from ace_agent.files import from_home
 from ace_agent.plan.schema import INDICATOR, VARIABLE, ImageRef, Plan, Problem, Region, Step, parse_reference
 
 
@@ -72,7 +73,12 @@ def allowed_file(text: str, folder: Path, allow: Iterable[Path] = ()) -> Path:
 
     Raises PlanError for one outside.
     """
-    path = (folder / Path(text).expanduser()).resolve()
+    try:
+        path = (folder / from_home(text)).resolve()
+    except InputError as error:
+        raise PlanError(error.message, error.hint) from None
+    except (OSError, RuntimeError) as error:  # a link that leads to itself
+        raise PlanError(f"{text} cannot be followed", str(error)) from None
     for root in (folder, *allow):
         if path.is_relative_to(root.resolve()):
             return path

@@ -19,6 +19,8 @@ from ace_agent.plan import Plan, Problem, allowed_file, form_problems, problems
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 12
+MAX_EVENTS = 5_000
+"""Parts of a plan's text; twenty steps with every field have 1,500."""
 
 
 class PlanFile:
@@ -133,6 +135,9 @@ def _parse(text: str) -> tuple[Plan | None, CommentedMap | None, list[Problem]]:
         message = getattr(error, "problem", None) or str(error).splitlines()[0]
         hint = 'write "@3" in quotes' if message.startswith("found character '@'") else ""
         return None, None, [Problem((), message, hint, line=None if mark is None else mark.line + 1)]
+    except (ValueError, IndexError, OverflowError, RecursionError) as error:  # of dates and numbers
+        reason = str(error).split(";")[0].split(":")[0][:80]
+        return None, None, [Problem((), f"a value cannot be read ({reason})", "put it in quotes, or mend it")]
     if not isinstance(document, CommentedMap):
         return None, None, [Problem((), "a plan is a mapping with version and steps", line=1)]
     try:
@@ -148,7 +153,9 @@ def _parse(text: str) -> tuple[Plan | None, CommentedMap | None, list[Problem]]:
 def _refused(text: str) -> Problem | None:
     """Anchors, aliases, tags and deep nesting: a plan never needs them, and bombs are made of them."""
     depth = 0
-    for event in _yaml().parse(text):
+    for number, event in enumerate(_yaml().parse(text)):
+        if number > MAX_EVENTS:
+            return Problem((), "a plan has fewer entries than this", line=event.start_mark.line + 1)
         line = event.start_mark.line + 1
         if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor is not None):
             return Problem((), "a plan holds no anchors and aliases (& and *)", line=line)

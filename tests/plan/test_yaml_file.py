@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,30 @@ def test_an_unreadable_file_is_refused_in_one_line(tmp_path: Path) -> None:
         load_plan(tmp_path / "binary.yaml")
     with pytest.raises(PlanError, match="cannot be read"):
         load_plan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("seed: " + "9" * 5000, "a value cannot be read"),
+        ("seed: 0x_", "a value cannot be read"),
+        ("name: 2024-02-31", "a value cannot be read"),
+        ('instruction: "\\ud800 car"', "no control characters"),
+        ('mask: {words: "\\ud800"}', "unicode string"),
+        ('images: ["a\\0b.png"]', "is no file name"),
+        ('images: ["~nosuchuser/x.png"]', "there is no user"),
+    ],
+)
+def test_whatever_a_value_is_the_answer_is_a_line(fields: str, message: str, tmp_path: Path) -> None:
+    text = 'steps:\n- task: grayscale\n  images: [input]\n  instruction: "grey {image}"\n'
+    name = fields.partition(":")[0]
+    rows = [row for row in text.splitlines() if f"{name}:" not in row]
+    found = check_text("\n".join([*rows, f"  {fields}"]), inputs=1, folder=tmp_path)
+    assert any(message in str(problem) for problem in found), found
+
+
+def test_a_plan_of_very_many_entries_is_refused_at_once() -> None:
+    began = time.process_time()
+    (found,) = check_text("".join(f"b{number}: []\n" for number in range(90_000)))
+    assert "fewer entries" in str(found)
+    assert time.process_time() - began < 5

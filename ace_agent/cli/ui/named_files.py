@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ace_agent.errors import InputError
+from ace_agent.files import from_home
 
 _FILE = re.compile(
     r"(?<![\w\"'/])((?:[\w.~-]+/)*[\w-][\w.-]*\.(?:png|jpe?g|webp|tiff?|bmp|gif|avif))\b", re.IGNORECASE
@@ -25,7 +26,7 @@ def files_in(request: str) -> list[Path]:
     bare = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), request)
     found: dict[str, Path] = {}
     for match in _FILE.finditer(bare):
-        path = Path(match[1]).expanduser()
+        path = from_home(match[1])
         if _SAVING.search(bare[: match.start()]):
             continue
         if not path.exists():

@@ -20,6 +20,7 @@ from ace_agent.cli.ui.present import display_path, draw, not_forgotten, picture_
 from ace_agent.cli.ui.saving import Destination
 from ace_agent.cli.ui.terminal_images import rows_for
 from ace_agent.errors import InputError
+from ace_agent.files import from_home
 from ace_agent.plan import MAX_SEED, Region
 from ace_agent.plan.schema import SIDES
 
@@ -216,7 +217,7 @@ def attach(session: Session, arguments: list[str]) -> None:
         raise InputError("attach what?", hint="/attach photo.jpg")
     from ace_agent.images.files import read_picture
 
-    for path in [Path(name).expanduser() for name in arguments]:
+    for path in [from_home(name) for name in arguments]:
         print_notes(read_picture(path).notices, session.notices)
         picture = session.agent.attach(path)
         draw([picture], session.results)
@@ -229,7 +230,7 @@ def save(session: Session, arguments: list[str]) -> None:
     files = [argument for argument in arguments if not argument.startswith("@")]
     if len(ids) > 1 or len(files) > 1:
         raise InputError("this takes one picture and one file", hint="/save @3 night.png")
-    destination = Destination(Path(files[0]).expanduser() if files else None)
+    destination = Destination(from_home(files[0]) if files else None)
     destination.check()
     picture = not_forgotten(session.agent.show(ids[0] if ids else "@last"))
     session.results.print(picture_line(picture, destination.write([picture])[0]), soft_wrap=True)
@@ -251,7 +252,7 @@ def export(session: Session, arguments: list[str]) -> None:
     name = at_most_one(arguments, "file")
     if name is None:
         raise InputError("export to which file?", hint=f"/export {session.agent.conversation}.ace")
-    path = Path(name).expanduser()
+    path = from_home(name)
     if path.exists():
         raise InputError(f"{path} exists already", hint="choose another name")
     session.results.print(Text(display_path(session.agent.export(path))), soft_wrap=True)
