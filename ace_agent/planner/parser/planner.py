@@ -124,7 +124,7 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
         if not steps or not _repeats(built, steps[-1], len(steps)):
             steps.append(built)
         moved[f"${at + 1}"] = f"${len(steps)}"
-    steps = _with_handed(steps, request.context)
+    steps = [_apart(step, request.context) for step in _with_handed(steps, request.context)]
     if len(steps) == 1:
         steps = [with_limit(steps[0], request.text)]
     if not steps and goto is None:
@@ -152,6 +152,24 @@ def _with_handed(steps: list[ProposedStep], context: Context) -> list[ProposedSt
         )
         for step in steps
     ]
+
+
+_ALONE = {"fuse_layers": "add", "try_on": "add", "face_swap": "edit_face", "style_reference": "edit_style"}
+"""Tasks of several pictures, and what each is on one."""
+
+
+def _apart(step: ProposedStep, context: Context) -> ProposedStep:
+    """A step that would put two versions of one picture together, as a change of the later one alone."""
+    if step.task not in _ALONE or len(step.images) != 2:
+        return step
+    known = {image.id: image for image in context.images}
+    first, second = (known.get(image) for image in step.images)
+    if first is None or second is None:
+        return step
+    early, late = sorted((first, second), key=lambda image: len(image.text))
+    if not late.text.startswith(f"{early.text}, then: "):
+        return step
+    return step.model_copy(update={"task": _ALONE[step.task], "images": (late.id,)})
 
 
 def _repeats(step: ProposedStep, before: ProposedStep, earlier: int) -> bool:

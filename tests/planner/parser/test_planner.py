@@ -13,8 +13,9 @@ from ace_agent.planner.interface import Act, Context, KnownImage, handed_over
 from ace_agent.planner.parser.encoding import Seen, encode
 from ace_agent.planner.parser.hybrid import HybridPlanner
 from ace_agent.planner.parser.plan_tokens import WrittenStep
-from ace_agent.planner.parser.planner import ParserPlanner, _quoted, seen
+from ace_agent.planner.parser.planner import ParserPlanner, _apart, _quoted, seen
 from ace_agent.planner.parser.weights import PlanParser, Read
+from ace_agent.planner.proposal import ProposedStep
 
 PHOTO = KnownImage("@1", "image", "IMG_1.jpg", 1, width=400, height=300)
 MADE = KnownImage("@2", "image", "Add a hat to {image}.", 2, description="a cat, then: add a hat", made=True)
@@ -223,3 +224,21 @@ def test_without_its_weights_the_rules_plan_alone_and_say_so_once(tokenizer: Tok
 )
 def test_a_quoted_lettering_is_whole_and_in_quotes(words: str, request_: str, whole: str) -> None:
     assert _quoted(words, request_) == whole
+
+
+def test_two_versions_of_one_picture_are_not_put_together() -> None:
+    images = (
+        KnownImage("@1", "image", "a dog", 1, made=True),
+        KnownImage("@2", "image", "a dog, then: make it night", 2, made=True),
+        KnownImage("@3", "image", "a cat", 3, made=True),
+    )
+    context = Context(images, "@2", ("@1", "@2"))
+
+    def apart(task: str, *pictures: str) -> tuple[str, tuple[str, ...]]:
+        step = _apart(ProposedStep(task=task, images=pictures, instruction="a coat on the dog"), context)
+        return step.task, step.images
+
+    assert apart("try_on", "@1", "@2") == ("add", ("@2",))
+    assert apart("style_reference", "@2", "@1") == ("edit_style", ("@2",))
+    assert apart("fuse_layers", "@2", "@3") == ("fuse_layers", ("@2", "@3"))
+    assert apart("collage", "@1", "@2") == ("collage", ("@1", "@2"))
