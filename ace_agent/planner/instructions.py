@@ -136,6 +136,16 @@ PHRASES: Mapping[str, str] = {
 """The instruction of each task around the words that a model wrote for it."""
 
 
+_VERBS_OF_THEIR_OWN = frozenset(("add", "remove", "render_text", "extract_foreground", "edit_style"))
+"""Tasks whose wording begins with a verb, which words that begin with one do not need."""
+_VERB_FIRST = re.compile(
+    r"(?:add|put|place|insert|give|remove|delete|erase|take|get|write|print|cut|change|turn|make|convert|redo|render"
+    r"|paint|draw|let|transform)\b",
+    re.IGNORECASE,
+)
+_PICTURE = re.compile(r"\b(?:it|this (?:picture|photo|image)|the (?:picture|photo|image))\b", re.IGNORECASE)
+
+
 def phrase(task: str, text: str, images: int) -> str:
     """A model's words as an instruction: "Add small dog on the left to {image}." of "small dog on the left"."""
     text = text.strip().rstrip(".")
@@ -145,6 +155,9 @@ def phrase(task: str, text: str, images: int) -> str:
         return TEMPLATES.get(task, "Edit {image}.")
     if task == "style_reference" and images < 2:
         return f"{text} in the style of {{image}}."
+    if task in _VERBS_OF_THEIR_OWN and _VERB_FIRST.match(text):
+        whole = _PICTURE.sub("{image}", f"{text[:1].upper()}{text[1:]}", count=1)
+        return f"{whole}." if "{image}" in whole else f"{whole} in {{image}}."
     form = PHRASES.get(task, "{text}: {image}.")
     if "{text}" not in form:
         form = f"{form[:-1]}: {{text}}."

@@ -18,6 +18,10 @@ SHORT = 12
 """Words of the longest request that the rules plan alone; chosen on the development sets."""
 
 
+SHORT_FOLLOW_UP = 16
+"""The same for a follow-up, whose words were put in full by rule."""
+
+
 class HybridPlanner:
     """Plans with the rules where a request is short and they are sure of every step, else with the parser.
 
@@ -51,7 +55,8 @@ class HybridPlanner:
             refusal = error
             if error.message == NO_SENSE and parsed.language is None and is_english(parsed.asked):
                 raise
-        if rules is not None and _is_short(parsed) and (rules.goto or rules.sure or _describes(rules)):
+        told = rules is not None and (rules.goto or rules.sure or rules.ambiguous or _describes(rules))
+        if rules is not None and told and _is_short(parsed):
             return plan_of(rules)
         try:
             read = self._parser.read(parsed)
@@ -81,4 +86,5 @@ def _describes(rules: RuleProposal) -> bool:
 
 
 def _is_short(request: ParsedRequest) -> bool:
-    return len(request.asked.split()) <= SHORT and "?" not in request.asked
+    words = SHORT_FOLLOW_UP if request.follows_up else SHORT
+    return len(request.asked.split()) <= words and "?" not in request.asked

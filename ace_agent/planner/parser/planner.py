@@ -19,7 +19,6 @@ from ace_agent.planner.parser.plan_tokens import WrittenStep
 from ace_agent.planner.parser.weights import PlanParser, Read
 from ace_agent.planner.proposal import ProposedPlan, ProposedStep
 from ace_agent.planner.resolver import resolve
-from ace_agent.planner.rules.foreign import word_by_word
 from ace_agent.planner.rules.limits import with_limit
 from ace_agent.planner.rules.parsed_request import ParsedRequest
 from ace_agent.planner.rules.places import outpaint_region, widened
@@ -58,7 +57,7 @@ class ParserPlanner:
     def read(self, request: ParsedRequest) -> Read:
         """What the parser writes for a request. Raises ModelError if it cannot be loaded."""
         context = request.context
-        return self.parser.read(request.mended, seen(context), context.mask)
+        return self.parser.read(request.spoken, seen(context), context.mask)
 
     def plan(self, request: str, context: Context) -> Plan:
         """The plan of a request.
@@ -111,6 +110,7 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
     steps: list[ProposedStep] = []
     tasks = [step for step in read.steps if not step.is_act]
     own = rules.steps if rules is not None and len(rules.steps) == len(tasks) else ()
+    undone = _undone(request)
     moved: dict[str, str] = {}  # the results of steps, once a step that repeats another is left out
     for step in read.steps:
         if step.is_act:
@@ -120,7 +120,9 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
         built = _step(step, names, read.encoded, request, alone=len(tasks) == 1)
         if own and own[at].task == step.name:
             built = _with_rules(built, own[at])
-        built = built.model_copy(update={"images": tuple(moved.get(i, i) for i in built.images)})
+        built = built.model_copy(
+            update={"images": tuple(moved.get(i, undone.get(i, i)) for i in built.images)}
+        )
         if not steps or not _repeats(built, steps[-1], len(steps)):
             steps.append(built)
         moved[f"${at + 1}"] = f"${len(steps)}"
@@ -135,6 +137,22 @@ def proposal_of(read: Read, request: ParsedRequest, rules: RuleProposal | None) 
         settings = replace(settings, variations=counts[-1])
     settings = widened(steps, settings, request.text, request.context)
     return ProposedPlan(steps=tuple(steps), goto=goto, settings=settings)
+
+
+_FEW = 6
+"""Words of a request that names an older picture, if it does, in a way that the rules read."""
+
+
+def _undone(request: ParsedRequest) -> dict[str, str]:
+    """For pictures that were undone, the current one, which a few words that name none mean."""
+    context = request.context
+    try:
+        names = bool(request.named)
+    except PlanError:
+        names = True
+    if names or context.newest is None or len(request.asked.split()) > _FEW:
+        return {}
+    return {image.id: context.newest for image in context.images if not image.on_path}
 
 
 def _with_handed(steps: list[ProposedStep], context: Context) -> list[ProposedStep]:
@@ -263,11 +281,8 @@ def _region(task: str, said: Mapping[str, str]) -> Region | None:
 def _step(
     step: WrittenStep, names: Mapping[int, str], encoded: Encoded, request: ParsedRequest, *, alone: bool
 ) -> ProposedStep:
-    tongue = request.language
-    said = {
-        name: word_by_word(encoded.text(request.mended, *span), tongue) for name, span in step.spans.items()
-    }
-    whole = word_by_word(request.mended, tongue)
+    said = {name: encoded.text(request.spoken, *span) for name, span in step.spans.items()}
+    whole = request.spoken
     words = said.get("words", "") or (whole if alone else "")
     images = tuple(p if isinstance(p, str) else names[p] for p in step.pictures)
     operation = CATALOGUE[step.name].family == "operations"
@@ -280,7 +295,7 @@ def _step(
         found = said_operation(step.name, whole if alone else clause, size, pictures=len(images))
         options, limits = found.options, found.region
     if step.name == "render_text":
-        words = _quoted(words, request.mended)
+        words = _quoted(words, request.spoken)
         if alone:
             options = said_lettering(whole.replace(words, " "))
     if step.name == "outpaint" and step.mask is None:

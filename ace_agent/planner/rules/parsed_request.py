@@ -24,6 +24,8 @@ from ace_agent.planner.rules.request_settings import extract_settings
 class ParsedRequest:
     """A request with its tokens, settings and mentions of pictures, each worked out when first asked for.
 
+    `follows_up` tells that it left out what the last turn said, which `asked` has.
+
     Args:
         request: what the person wrote.
         context: the conversation.
@@ -34,7 +36,9 @@ class ParsedRequest:
     """
 
     def __init__(self, request: str, context: Context) -> None:
-        self.asked = in_full(refusals.check_text(request), context)
+        said = refusals.check_text(request)
+        self.asked = in_full(said, context)
+        self.follows_up = self.asked != said
         english = in_english(self.asked)
         self.text = word_by_word(self.asked) if english == self.asked else english
         self.context = context
@@ -53,6 +57,11 @@ class ParsedRequest:
     def mended(self) -> str:
         """The request as it was written, without slips of typing."""
         return mended(self.asked, single_words(), self.images.vocabulary)
+
+    @property
+    def spoken(self) -> str:
+        """What the parser reads: the request without slips, or in English as far as its words are known."""
+        return self.mended if self.language is None else self.text
 
     @cached_property
     def words(self) -> tuple[Token, ...]:

@@ -16,6 +16,7 @@ from ace_agent.planner.parser.plan_tokens import WrittenStep
 from ace_agent.planner.parser.planner import ParserPlanner, _apart, _quoted, seen
 from ace_agent.planner.parser.weights import PlanParser, Read
 from ace_agent.planner.proposal import ProposedStep
+from ace_agent.planner.rules.parsed_request import ParsedRequest
 
 PHOTO = KnownImage("@1", "image", "IMG_1.jpg", 1, width=400, height=300)
 MADE = KnownImage("@2", "image", "Add a hat to {image}.", 2, description="a cat, then: add a hat", made=True)
@@ -108,7 +109,8 @@ def test_steps_work_on_results_and_with_masks(tokenizer: Tokenizer) -> None:
 def test_operations_get_their_options_from_the_words(
     tokenizer: Tokenizer, task: str, request_: str, options: dict[str, object] | set[str]
 ) -> None:
-    plan = planned(tokenizer, request_, step(task, tokenizer, request_, TALK, "@1"))
+    spoken = ParsedRequest(request_, TALK).spoken
+    plan = planned(tokenizer, request_, step(task, tokenizer, spoken, TALK, "@1"))
     (made,) = plan.steps
     assert made.task == task
     if isinstance(options, set):
