@@ -75,6 +75,8 @@ ALLOWED = {
     "ace_agent.engines.ace": ROOTLESS | {"ace_agent.engines.ace", "ace_kernels"},
     "ace_agent.engines.mini": ENGINE | {"ace_agent.engines.mini", "ace_agent.references"},
     "ace_agent.engines.released": ENGINE | {"ace_agent.engines.released", "ace_agent.engines.memory_budget"},
+    "ace_agent.engines.diffusers": ENGINE
+    | {"ace_agent.engines.diffusers", "ace_agent.engines.memory_budget"},
     "ace_agent.engines.experts": LEAVES | {"ace_agent.engines.experts", "ace_agent.engines.interface"},
     "ace_agent.planner": PLANNER,
     "ace_agent.planner.interface": ROOTLESS | {"ace_agent.plan"},

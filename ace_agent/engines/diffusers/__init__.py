@@ -1,0 +1,1 @@
+"""Other models: any pipeline of the diffusers library, from a folder on this disk."""
