@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -199,9 +201,10 @@ class DiffusersPipeline(Pipeline):
                 way_out += ", or --offload"
             check_memory(need, available_memory(place), self.name, way_out)
             try:
-                pipe = self._kind.from_pretrained(
-                    self.folder.path, torch_dtype=self._dtype, use_safetensors=True, local_files_only=True
-                )
+                with _quiet():
+                    pipe = self._kind.from_pretrained(
+                        self.folder.path, torch_dtype=self._dtype, use_safetensors=True, local_files_only=True
+                    )
             except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
                 reason = next(iter(str(error).splitlines()), type(error).__name__)
                 raise ModelError(
@@ -226,6 +229,24 @@ class DiffusersPipeline(Pipeline):
                 "try --dtype float32, another seed or other words",
             )
         return picture
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Loading without the libraries' own bars, and without the warning that `torch_dtype` has a newer name."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    shown = [log for log in (diffusers_logging, transformers_logging) if log.is_progress_bar_enabled()]
+    for log in shown:
+        log.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        for log in shown:
+            log.enable_progress_bar()
 
 
 def _on_grid(side: int) -> int:

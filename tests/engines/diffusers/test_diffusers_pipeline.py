@@ -73,6 +73,11 @@ def test_memory_is_checked_before_loading(folders: dict[str, Path], monkeypatch:
         load_pipeline(folders["create"], CPU)("a cat")
 
 
+def test_loading_says_nothing(folders: dict[str, Path], capfd: pytest.CaptureFixture[str]) -> None:
+    load_pipeline(folders["create"], CPU)("a cat", num_inference_steps=1)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_black_picture_is_an_error(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = DiffusersPipeline.from_pretrained(folders["create"], CPU)
 
